@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgi_guard.db import decide
+
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+LOST = [
+    ("08000", "connection exception"),
+    ("08003", "connection does not exist"),
+    ("08006", "connection failure"),
+    ("08P01", "protocol violation"),
+    ("57P01", "admin shutdown"),
+    ("57P02", "crash shutdown"),
+    ("57P03", "cannot connect now"),
+    ("53300", "too many connections"),
+]
+NOT_LOST = [
+    ("57014", "query canceled"),
+    ("40001", "serialization failure"),
+    ("40P01", "deadlock detected"),
+    ("53100", "disk full"),
+    ("42P01", "undefined table"),
+    ("23505", "unique violation"),
+    ("25P02", "in failed transaction"),
+    (None, "an error of the driver"),
+]
+KEEPS = [
+    (200, False, True), (204, False, True), (302, False, True), (404, False, True), (499, False, True),
+    (500, False, False), (503, False, False), (599, False, False), (200, True, False), (404, True, False),
+    (0, False, False), (999, False, False),
+]  # fmt: skip
+# lived, failed, timeout, now -> away
+AWAY = [
+    (10.0, 0.0, 5.0, 1000.0, False),
+    (10.0, 11.0, 5.0, 12.0, False),
+    (10.0, 11.0, 5.0, 14.999, False),
+    (10.0, 11.0, 5.0, 15.0, True),
+    (10.0, 11.0, 5.0, 1000.0, True),
+    (12.0, 11.0, 5.0, 1000.0, False),
+    (11.0, 11.0, 5.0, 1000.0, False),
+    (10.0, 10.1, 0.5, 10.6, True),
+]
+
+
+def test_tables_are_whole() -> None:
+    assert (len(LOST), len(NOT_LOST), len(KEEPS), len(AWAY)) == (8, 8, 12, 8)
+
+
+@pytest.mark.parametrize(("code", "name"), LOST)
+def test_connection_states_mean_lost(code: str, name: str) -> None:
+    assert decide.lost(code, closed=False), name
+
+
+@pytest.mark.parametrize(("code", "name"), NOT_LOST)
+def test_statement_errors_lose_nothing(code: str | None, name: str) -> None:
+    assert not decide.lost(code, closed=False), name
+    assert decide.lost(code, closed=True), name
+
+
+@pytest.mark.parametrize(("code", "raised", "expected"), KEEPS)
+def test_commit_needs_status_below_500(code: int, raised: bool, expected: bool) -> None:
+    assert decide.keeps(code, raised=raised) is expected
+
+
+@pytest.mark.parametrize(("lived", "failed", "timeout", "now", "expected"), AWAY)
+def test_silence_after_failure_is_away(
+    lived: float, failed: float, timeout: float, now: float, expected: bool
+) -> None:
+    assert decide.away(lived=lived, failed=failed, timeout=timeout, now=now) is expected
+
+
+@given(st.floats(0, 1e6), st.booleans())
+def test_patience_never_exceeds_timeout(timeout: float, away: bool) -> None:
+    assert 0 <= decide.patience(timeout, away=away) <= timeout
+    assert decide.patience(timeout, away=True) <= decide.AWAY_PATIENCE
+
+
+def test_outage_is_retried_later_than_exhaustion() -> None:
+    assert 1 <= decide.retry_after(away=False) < decide.retry_after(away=True)
+
+
+def test_failure_ends_trust() -> None:
+    assert decide.trusted(0.0, failed=False)
+    assert not decide.trusted(0.0, failed=True)
+    assert not decide.trusted(decide.TRUSTED, failed=False)

@@ -1,0 +1,44 @@
+"""A WebSocket by Flask-Sock through the guard: the app takes the socket over and the guard lets go of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from simple_websocket import Client
+
+from .servers import Running, running
+
+TARGETS = ["tests.live.sockets:flask", "tests.live.sockets:thin", "tests.live.sockets:full"]
+HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}
+
+
+@pytest.mark.parametrize("server", ["gunicorn-gthread", "werkzeug"])
+@pytest.mark.parametrize("target", TARGETS)
+def test_websocket_echoes_and_ends(server: str, target: str) -> None:
+    with running(server, target) as site:
+        assert isinstance(site.address, tuple)
+        client: Any = Client(f"ws://127.0.0.1:{site.address[1]}/echo")
+        for text in ("hello", "wörld" * 10_000):
+            client.send(text)
+            assert client.receive(timeout=10) == text
+        client.close()
+        assert _bytes_after_close(site) == b""
+        assert '"level": "ERROR"' not in site.log()
+        assert "Traceback" not in site.log()
+
+
+def _bytes_after_close(site: Running) -> bytes:
+    """What follows the server's close frame; an HTTP answer there would be read as frames."""
+    with site.connect() as wire:
+        wire.ask("GET", "/echo", HANDSHAKE)
+        line, _ = wire.head()
+        assert line.split(" ")[1] == "101"
+        wire.send(b"\x88\x82\x00\x00\x00\x00\x03\xe8")
+        assert wire.take(4) == b"\x88\x02\x03\xe8"
+        return wire.take(100)

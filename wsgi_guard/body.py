@@ -1,0 +1,166 @@
+"""The request body: bounded, read once, replayed byte for byte. The only file that touches `wsgi.input`.
+
+A body that nobody asks for is not read: servers send `100 Continue` at the first read, and uploads stream.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from typing import Any
+
+from .errors import Refused
+
+# One read asks for at most this much, so that a client's announcement alone never allocates memory.
+STEP = 64 * 1024
+# Read and thrown away before a refusal, so that the client hears the answer instead of a reset connection.
+DRAIN = 64 * 1024
+# Methods whose body has no meaning (RFC 9110, 9.3); without an announced length they are taken to have none.
+BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
+
+
+class Replay:
+    """`wsgi.input` when its start was read: first those bytes, then the rest of the server's stream."""
+
+    def __init__(self, head: bytes, rest: Any) -> None:
+        self._head = BytesIO(head)
+        self._rest = rest
+
+    def read(self, size: int | None = -1) -> bytes:
+        if size is None or size < 0:
+            return self._head.read() + self._rest.read()  # type: ignore[no-any-return]
+        data = self._head.read(size)
+        # One short read is allowed by io, but apps written for servers that fill it would see a truncated body.
+        return data if len(data) == size else data + self._rest.read(size - len(data))
+
+    def readline(self, size: int = -1) -> bytes:
+        line = self._head.readline(size)
+        if line.endswith(b"\n") or (0 <= size == len(line)):
+            return line
+        more = self._rest.readline() if size < 0 else self._rest.readline(size - len(line))
+        return line + more  # type: ignore[no-any-return]
+
+    def readlines(self, hint: int = -1) -> list[bytes]:
+        lines, total = [], 0
+        for line in self:
+            lines.append(line)
+            total += len(line)
+            if 0 < hint <= total:
+                break
+        return lines
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.readline, b"")
+
+
+class Body:
+    """The body of one request."""
+
+    __slots__ = ("_data", "_environ", "_length")
+
+    def __init__(self, environ: dict[str, Any]) -> None:
+        self._environ = environ
+        self._data: bytes | None = None
+        self._length: int | None = -1
+
+    @property
+    def length(self) -> int | None:
+        """Bytes announced by Content-Length, None when there is none. Raises Refused (400) when it is malformed."""
+        if self._length == -1:
+            text = self._environ.get("CONTENT_LENGTH")
+            if text is None or text == "":
+                self._length = None
+            elif isinstance(text, str) and text.isascii() and text.isdigit() and len(text) <= 18:
+                self._length = int(text)
+            else:
+                raise Refused(400, "the Content-Length of the request is not a number of bytes")
+        return self._length
+
+    @property
+    def terminated(self) -> bool:
+        """Whether the stream of a body without length ends by itself."""
+        return bool(self._environ.get("wsgi.input_terminated"))
+
+    @property
+    def chunked(self) -> bool:
+        return self._environ.get("HTTP_TRANSFER_ENCODING") is not None
+
+    @property
+    def present(self) -> bool:
+        """Whether a body was announced, by length, by a transfer coding or (HTTP/2) by a stream that ends by itself."""
+        if self.length is not None:
+            return self.length > 0 or self.chunked
+        return self.chunked or (self.terminated and self._environ.get("REQUEST_METHOD") not in BODILESS)
+
+    def read(self, limit: int) -> bytes:
+        """The whole body. Raises Refused: 400 malformed or cut short, 411 length unknowable, 413 over `limit`."""
+        data = self._read(limit)
+        if data is None:
+            if self._unknowable:
+                raise Refused(411, "the request needs a Content-Length")
+            raise Refused(413, f"the body of the request may have at most {limit} bytes")
+        return data
+
+    def read_within(self, limit: int) -> bytes | None:
+        """The whole body, or None when it is over `limit` bytes or its end cannot be known; the app misses nothing."""
+        return self._read(limit)
+
+    @property
+    def _unknowable(self) -> bool:
+        return self.chunked and not self.length and not self.terminated
+
+    def _read(self, limit: int) -> bytes | None:
+        if self._data is not None:
+            return self._data if len(self._data) <= limit else None
+        if not self.present:
+            return b""
+        length, stream = self.length, self._environ.get("wsgi.input")
+        if self.terminated and (length is None or self.chunked):
+            return self._to_end(stream, limit)
+        if length is None or self._unknowable or length > limit:
+            return None
+        return self._keep(self._exactly(stream, length))
+
+    def _to_end(self, stream: Any, limit: int) -> bytes | None:
+        data = _up_to(stream, limit + 1)
+        if len(data) <= limit:
+            return self._keep(data)
+        self._environ["wsgi.input"] = Replay(data, stream)
+        return None
+
+    def _exactly(self, stream: Any, length: int) -> bytes:
+        data = _up_to(stream, length)
+        if len(data) < length:
+            raise Refused(400, "the body of the request is shorter than its Content-Length")
+        return data
+
+    def _keep(self, data: bytes) -> bytes:
+        self._data = data
+        self._environ["wsgi.input"] = BytesIO(data)
+        return data
+
+    def drain(self) -> None:
+        """Throws a small unread body away; a large, unknowable or withheld (100-continue) one stays where it is."""
+        text = self._environ.get("CONTENT_LENGTH")
+        if self._data is not None or "HTTP_EXPECT" in self._environ or not (isinstance(text, str) and text.isdigit()):
+            return
+        if 0 < len(text) < 7 and 0 < int(text) <= DRAIN:
+            _up_to(self._environ.get("wsgi.input"), int(text))
+
+
+def _up_to(stream: Any, size: int) -> bytes:
+    """At most `size` bytes of `stream`, fewer only at its end. Raises Refused (400) when it breaks or lies."""
+    pieces: list[bytes] = []
+    left = size
+    while left > 0:
+        try:
+            piece = stream.read(min(left, STEP))
+        except Exception as error:
+            raise Refused(400, "the body of the request could not be read") from error
+        if not isinstance(piece, bytes) or len(piece) > left:
+            raise TypeError(f"wsgi.input.read({min(left, STEP)}) must return at most that many bytes")
+        if not piece:
+            break
+        pieces.append(piece)
+        left -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

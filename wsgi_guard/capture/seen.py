@@ -1,0 +1,90 @@
+"""The exceptions that showed themselves while a request ran, kept on its facts until it is clear what they were.
+
+A framework signal, a log record and `start_response` may all show the same object; here it is one entry. Whether an
+entry becomes an event is decided in `layer.py`.
+"""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..facts import Facts, current
+
+ENTRIES = 50
+"""Exceptions kept of one request; further ones are counted. They came by the app's own log, so they are not lost."""
+
+_LEAVING = (SystemExit, KeyboardInterrupt, GeneratorExit)
+
+
+class Entry:
+    """One exception: `id` once it has one, `done` once it is an event, `sent` once Sentry has it.
+
+    `soft` means that it is an error only if the answer is a 5xx; `told` that the app reported it by itself;
+    `noted` is the refusal that was already noted when it showed itself.
+    """
+
+    __slots__ = ("done", "error", "id", "noted", "sent", "soft", "told")
+
+    def __init__(self, error: BaseException, noted: Refused | None, soft: bool) -> None:
+        self.error = error
+        self.noted = noted
+        self.soft = soft
+        self.id = ""
+        self.done = False
+        self.sent = False
+        self.told = False
+
+
+class Seen:
+    """All entries of a request, oldest first; `unseen` is the id of the event for a 5xx without a cause."""
+
+    __slots__ = ("dropped", "entries", "unseen")
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.dropped = 0
+        self.unseen = ""
+
+    def find(self, error: BaseException) -> Entry | None:
+        return next((entry for entry in self.entries if entry.error is error), None)
+
+
+def seen_of(facts: Facts) -> Seen:
+    """What was seen in the request of `facts` so far."""
+    seen = facts.errors
+    if seen is None:
+        seen = facts.errors = Seen()
+    return seen  # type: ignore[no-any-return]
+
+
+def note(facts: Facts, error: BaseException, *, soft: bool = False) -> Entry | None:
+    """Remembers an exception; None where it is no error (a refusal, a worker that leaves) or too many were seen."""
+    if isinstance(error, Refused):
+        if facts.noted is not error:
+            facts.note(error, error.__cause__)
+        return None
+    if isinstance(error, _LEAVING) or type(error).__name__ == "GreenletExit":
+        return None
+    return enter(facts, error, soft=soft)
+
+
+def enter(facts: Facts, error: BaseException, *, soft: bool = False) -> Entry | None:
+    """The entry of an exception, a new one if it was not seen before; None when ENTRIES are there already."""
+    seen = seen_of(facts)
+    entry = seen.find(error)
+    if entry is not None:
+        entry.soft = entry.soft and soft
+        return entry
+    if len(seen.entries) >= ENTRIES:
+        seen.dropped += 1
+        return None
+    entry = Entry(error, facts.noted, soft)
+    seen.entries.append(entry)
+    return entry
+
+
+def note_here(error: object, *, soft: bool = False) -> Entry | None:
+    """As `note`, for the request that runs here; nothing happens when none does."""
+    facts = current()
+    if facts is None or not isinstance(error, BaseException):
+        return None
+    return note(facts.root, error, soft=soft)

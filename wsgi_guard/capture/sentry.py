@@ -1,0 +1,147 @@
+"""Events to Sentry: by the client the app has set up, else by one of our own without integrations.
+
+The client is made at the first event of a process and sends from a thread of its own; a request that succeeds never
+comes here. What cannot be sent is counted, and the log has it in any case.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+from collections import Counter
+from typing import Any
+from urllib.parse import urlsplit
+
+from ..errors import ConfigurationError
+from ..redact import MARK, Redactor
+from ..settings.secret import Secret
+from .events import Event
+from .lines import log_failure
+
+FLUSH_SECONDS = 2.0
+"""How long the end of a process waits for what is still queued, as in sentry-sdk itself."""
+QUEUED = 100
+"""Events that wait to be sent; further ones are dropped and counted."""
+VALUE_LIMIT = 2_000
+
+_LINES = frozenset({"context_line", "pre_context", "post_context"})
+
+
+class Sentry:
+    """Sends events to one DSN. `report()` tells what was lost."""
+
+    def __init__(self, dsn: Secret, origin: Any) -> None:
+        check_dsn(dsn)
+        self._dsn = dsn
+        self._origin = origin
+        self._client: Any = None
+        self._pid = 0
+        self._lost: Counter[str] = Counter()
+
+    def report(self) -> str | None:
+        """How many events never reached Sentry and why; None when all did."""
+        lost = self._lost.copy()
+        if not lost:
+            return None
+        reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
+        return f"sentry: {sum(lost.values())} events lost ({reasons})"
+
+    def send(self, event: Event, error: BaseException | None) -> None:
+        """Queues the event under its own id; never raises."""
+        try:
+            self._send(event, error)
+        except Exception as failure:
+            self._lost["internal_error"] += 1
+            log_failure("sending to sentry", failure)
+
+    def _send(self, event: Event, error: BaseException | None) -> None:
+        import sentry_sdk
+
+        theirs = sentry_sdk.get_client()
+        client = theirs if theirs.is_active() else self._own()
+        payload = redacted(self._payload(event, error, client.options), self._origin.redactor)
+        hint: dict[str, Any] = {"wsgi_guard": True}
+        if error is not None:
+            hint["exc_info"] = (type(error), error, error.__traceback__)
+        if client is theirs:
+            sentry_sdk.capture_event(payload, hint)
+        else:
+            client.capture_event(payload, hint)
+
+    def _payload(self, event: Event, error: BaseException | None, options: Any) -> dict[str, Any]:
+        from sentry_sdk.utils import event_from_exception
+
+        payload: Any = {"message": event.message}
+        if error is not None:
+            payload, _ = event_from_exception(error, client_options=options, mechanism={"type": "wsgi_guard"})
+        tags = {"service": event.service, "category": event.category, "wsgi_guard.fingerprint": event.fingerprint}
+        payload |= {"event_id": event.id, "level": _level(event.severity), "tags": tags, "logger": "wsgi_guard.errors"}
+        if event.context:
+            payload["extra"] = {"context": event.context}
+        if event.request:
+            tags["request_id"] = event.request["id"]
+            payload["request"] = {"method": event.request["method"], "url": event.request["path"]}
+            payload["transaction"] = event.request.get("route") or event.request["path"]
+        return dict(payload)
+
+    def _own(self) -> Any:
+        if self._client is None or self._pid != os.getpid():
+            self._client, self._pid = self._open(), os.getpid()
+            atexit.register(self._client.close, timeout=FLUSH_SECONDS)
+        return self._client
+
+    def _open(self) -> Any:
+        import sentry_sdk
+        from sentry_sdk.transport import HttpTransport
+
+        lost = self._lost
+
+        class Counting(HttpTransport):
+            def record_lost_event(
+                self, reason: str, data_category: Any = None, item: Any = None, *, quantity: int = 1
+            ) -> None:
+                lost[reason] += quantity
+                super().record_lost_event(reason, data_category, item, quantity=quantity)
+
+        return sentry_sdk.Client(
+            dsn=self._dsn.reveal(),
+            transport=Counting,
+            transport_queue_size=QUEUED,
+            default_integrations=False,
+            auto_enabling_integrations=False,
+            include_local_variables=False,
+            send_default_pii=False,
+            auto_session_tracking=False,
+            spotlight=False,
+            environment=self._origin.environment,
+            release=self._origin.release,
+        )
+
+
+def check_dsn(dsn: Secret) -> None:
+    """Raises ConfigurationError unless it looks like `https://key@host/project`; the text itself is not repeated."""
+    try:
+        parts = urlsplit(dsn.reveal())
+        valid = parts.scheme in ("http", "https") and parts.username and parts.hostname and parts.port != 0
+    except ValueError:
+        valid = False
+    if not valid or not parts.path.rpartition("/")[2].isdigit():
+        raise ConfigurationError(["capture.sentry_dsn must look like 'https://key@host/project-number'"])
+
+
+def _level(severity: str) -> str:
+    return "fatal" if severity == "CRITICAL" else severity.lower()
+
+
+def redacted(value: Any, redactor: Redactor, name: str = "") -> Any:
+    """A copy of a Sentry payload without secrets; its shape, which Sentry's own SDK bounds, stays."""
+    if isinstance(value, str):
+        return redactor.code(value) if name in _LINES else redactor.text(value, VALUE_LIMIT)
+    if isinstance(value, dict):
+        return {
+            key: MARK if redactor.secret_name(str(key)) and item is not None else redacted(item, redactor, str(key))
+            for key, item in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [redacted(item, redactor, name) for item in value]
+    return value

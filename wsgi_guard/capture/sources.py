@@ -1,0 +1,146 @@
+"""Where hidden exceptions are found: log records, and the frameworks that answer their own exceptions.
+
+A framework is touched only when its module is loaded already, once per process, however many guards there are. Each
+adapter only notes an exception on the request that runs; it changes nothing for the framework or the app.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from functools import wraps
+from types import ModuleType
+from typing import Any
+
+from .seen import note_here
+
+_MARK = "_wsgi_guard_notes"
+_connected: dict[str, ModuleType] = {}
+_records_watched = False
+
+
+def connect() -> None:
+    """Attaches to what is loaded and not attached yet; a module that is half imported is left for the next call."""
+    watch_records()
+    for name, attach in _ADAPTERS.items():
+        module = sys.modules.get(name)
+        if module is None or _connected.get(name) is module:
+            continue
+        try:
+            attach(module)
+        except (AttributeError, ImportError):
+            continue
+        _connected[name] = module
+
+
+def watch_records() -> None:
+    """Chains a log record factory, which sees the records of all loggers, also of those that do not propagate."""
+    global _records_watched
+    if _records_watched:
+        return
+    _records_watched = True
+    make = logging.getLogRecordFactory()
+
+    def watched(*args: Any, **options: Any) -> logging.LogRecord:
+        record = make(*args, **options)
+        if record.exc_info and record.levelno >= logging.ERROR:
+            _note_record(record)
+        return record
+
+    logging.setLogRecordFactory(watched)
+
+
+def _note_record(record: logging.LogRecord) -> None:
+    info = record.exc_info
+    if isinstance(info, tuple) and not str(record.name).startswith("wsgi_guard"):
+        note_here(info[1])
+
+
+def _flask(module: Any) -> None:
+    module.got_request_exception.connect(_flask_raised, weak=False)
+
+
+def _flask_raised(sender: object, exception: object = None, **_: object) -> None:
+    note_here(exception)
+
+
+def _django(module: Any) -> None:
+    module.got_request_exception.connect(_django_raised, weak=False, dispatch_uid=_MARK)
+
+
+def _django_raised(**_: object) -> None:
+    note_here(sys.exc_info()[1])
+
+
+def _falcon(module: Any) -> None:
+    """Falcon hands every exception to this method first; which ones it answers as an error only the status tells."""
+    handle = module.App._handle_exception
+    if hasattr(handle, _MARK):
+        return
+
+    @wraps(handle)
+    def noting(app: Any, req: Any, resp: Any, ex: Any, params: Any) -> Any:
+        if not _meant_by_app(ex):
+            note_here(ex, soft=True)
+        return handle(app, req, resp, ex, params)
+
+    setattr(noting, _MARK, True)
+    module.App._handle_exception = noting
+
+
+def _meant_by_app(error: object) -> bool:
+    """True for the falcon exceptions that stand for an ordinary answer: a redirect, a 404."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if "HTTPStatus" in kinds:
+        return True
+    return "HTTPError" in kinds and str(getattr(error, "status", ""))[:1] in ("3", "4")
+
+
+def _bottle(module: Any) -> None:
+    """Bottle makes an HTTPError of every exception it answers, out of a view or out of a generator's first step."""
+    make = module.HTTPError.__init__
+    if hasattr(make, _MARK):
+        return
+
+    @wraps(make)
+    def noting(error: Any, *args: Any, **options: Any) -> None:
+        make(error, *args, **options)
+        note_here(getattr(error, "exception", None), soft=True)
+
+    setattr(noting, _MARK, True)
+    module.HTTPError.__init__ = noting
+
+
+def _sentry(module: Any) -> None:
+    """An app's own Sentry client reports exceptions too; they get one id and are not sent a second time."""
+    from sentry_sdk.integrations.logging import ignore_logger
+    from sentry_sdk.scope import add_global_event_processor
+
+    ignore_logger("wsgi_guard.errors")
+    add_global_event_processor(_sentry_reported)
+
+
+def _sentry_reported(event: Any, hint: Any) -> Any:
+    info = hint.get("exc_info") if isinstance(hint, dict) and "wsgi_guard" not in hint else None
+    entry = note_here(info[1]) if info else None
+    if entry is not None and not entry.done:
+        entry.sent = True
+        entry.id = entry.id or str(event.get("event_id") or "")
+    return event
+
+
+def note_webob(environ: dict[str, Any]) -> None:
+    """Pyramid keeps an exception that an exception view answered as an attribute of the request, in the environ."""
+    attributes = environ.get("webob.adhoc_attrs")
+    if isinstance(attributes, dict):
+        note_here(attributes.get("exception"), soft=True)
+
+
+_ADAPTERS: dict[str, Callable[[Any], None]] = {
+    "flask": _flask,
+    "django.core.signals": _django,
+    "falcon.app": _falcon,
+    "bottle": _bottle,
+    "sentry_sdk": _sentry,
+}

@@ -1,0 +1,107 @@
+"""The traceback of an exception as redacted text, and the way through the user's own functions that led to it.
+
+No local variable is ever read. Every part has a stated limit, and nothing an exception class defines is trusted.
+"""
+
+from __future__ import annotations
+
+import linecache
+import sysconfig
+from collections import deque
+from functools import cache, lru_cache
+from os.path import dirname
+from types import TracebackType
+
+from ..redact import Redactor, one_line, plain_text
+from .family import Relative
+
+MESSAGE_LIMIT = 2_000
+FIRST_FRAMES, LAST_FRAMES = 10, 40
+"""Frames that are shown of one exception; what lies between is counted."""
+TRACE_LIMIT = 32_000
+"""Characters of a whole traceback with all its causes."""
+NOTES = 5
+
+_HEADINGS = {
+    "cause": "\nThe above exception was the direct cause of the following exception:\n",
+    "context": "\nDuring handling of the above exception, another exception occurred:\n",
+    "member": "\nThe above exception is a member of the following group:\n",
+}
+Frame = tuple[str, int, str, str]
+
+
+def type_name(error: BaseException) -> str:
+    kind = type(error)
+    module = str(kind.__module__)
+    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+
+
+def message(error: BaseException, redactor: Redactor) -> str:
+    """What the exception says, without its secrets, at most about MESSAGE_LIMIT characters."""
+    return redactor.text(plain_text(error), MESSAGE_LIMIT)
+
+
+def traceback_text(relatives: list[Relative], redactor: Redactor) -> str:
+    """As Python prints it, oldest exception first; no text from an exception can add a line of its own."""
+    parts: list[str] = []
+    links = [relative.link for relative in relatives]
+    for relative, link in zip(reversed(relatives), reversed(links), strict=True):
+        parts += _one(relative.error, redactor)
+        if link:
+            parts.append(_HEADINGS[link])
+    text = "\n".join(parts)
+    if len(text) <= TRACE_LIMIT:
+        return text
+    half = TRACE_LIMIT // 2
+    return f"{text[:half]}\n... [{len(text) - TRACE_LIMIT} characters]\n{text[-half:]}"
+
+
+def _one(error: BaseException, redactor: Redactor) -> list[str]:
+    frames, left_out = _frames(error.__traceback__)
+    lines = ["Traceback (most recent call last):"] if frames else []
+    for index, (file, line, function, _) in enumerate(frames):
+        if left_out and index == FIRST_FRAMES:
+            lines.append(f"  ... [{left_out} frames]")
+        lines.append(f'  File "{one_line(file)}", line {line}, in {one_line(function)}')
+        source = linecache.getline(file, line).strip()
+        if source:
+            lines.append(f"    {redactor.code(source)}")
+    lines.append(f"{one_line(type_name(error))}: {one_line(message(error, redactor))}".removesuffix(": "))
+    notes = getattr(error, "__notes__", ())
+    if isinstance(notes, list):
+        lines += [one_line(redactor.text(plain_text(note), MESSAGE_LIMIT)) for note in notes[:NOTES]]
+    return lines
+
+
+def _frames(trace: TracebackType | None) -> tuple[list[Frame], int]:
+    """The first and the last frames, and how many lie between."""
+    first: list[Frame] = []
+    last: deque[Frame] = deque(maxlen=LAST_FRAMES)
+    count = 0
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        frame = (code.co_filename, trace.tb_lineno, code.co_qualname, str(trace.tb_frame.f_globals.get("__name__")))
+        (first if count < FIRST_FRAMES else last).append(frame)
+        count += 1
+        trace = trace.tb_next
+    return [*first, *last], count - len(first) - len(last)
+
+
+def own_way(error: BaseException) -> list[str]:
+    """`module:function` of each frame in the user's own code; of the last three when none is."""
+    frames, _ = _frames(error.__traceback__)
+    own = [frame for frame in frames if is_own(frame[0])] or frames[-3:]
+    return [f"{module}:{function}" for _, _, function, module in own]
+
+
+@lru_cache(maxsize=4096)
+def is_own(file: str) -> bool:
+    """False for the standard library, installed packages and this one."""
+    return not ("site-packages" in file or "dist-packages" in file or file.startswith(_foreign()))
+
+
+@cache
+def _foreign() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    return ("<frozen", dirname(dirname(__file__)), *(paths[name] for name in names if name in paths))

@@ -1,0 +1,63 @@
+"""`wsgi-guard check` and `wsgi-guard drain`: what an operator asks outside a running server."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from .errors import ConfigurationError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit status: 0 done, 1 problems found, 2 used wrongly."""
+    options = _parser().parse_args(arguments)
+    status: int = options.run(options)
+    return status
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="wsgi-guard", description="Checks and steers a wsgi_guard installation.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    check = commands.add_parser("check", help="say what the settings and schema files mean, or all that is wrong")
+    check.add_argument("file", nargs="?", help="settings file; default as the guard: environment, ./wsgi_guard.toml")
+    check.set_defaults(run=_check)
+    drain = commands.add_parser("drain", help="turn /readyz to 503 (needs guard.drain_file) while requests go on")
+    drain.add_argument("file", nargs="?", help="settings file, as for check")
+    drain.add_argument("--off", action="store_true", help="take traffic again")
+    drain.set_defaults(run=_drain)
+    return parser
+
+
+def _check(options: argparse.Namespace) -> int:
+    from .settings import as_text
+    from .stack import build
+
+    try:
+        stack = build(options.file)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    print(as_text(stack.settings))
+    print("layers: " + " > ".join(layer.name for layer in stack.full.layers))
+    print("ok")
+    return 0
+
+
+def _drain(options: argparse.Namespace) -> int:
+    from .settings import load
+
+    try:
+        path = load(options.file).guard.drain_file
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if path is None:
+        print("guard.drain_file is not set, so no process would notice; set it to a path they all see", file=sys.stderr)
+        return 1
+    if options.off:
+        Path(path).unlink(missing_ok=True)
+    else:
+        Path(path).touch()
+    return 0

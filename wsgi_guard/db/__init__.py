@@ -1,0 +1,1 @@
+"""Postgres: pools that open where they are used, and the one transaction of a request."""

@@ -1,0 +1,87 @@
+"""The data layer: hands pools to the app, ends the request's transaction, gives back what was taken.
+
+A request without the database costs two keys of the environ. Connecting and waiting are `pool.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..errors import ConfigurationError
+from ..facts import Facts
+from ..layer import Head, Outcome
+from ..settings.sections import PoolSection
+from . import decide
+from .leases import Pools, announce
+
+if TYPE_CHECKING:
+    from .pool import Pool
+
+
+class Data:
+    """The pools of one guard. ConfigurationError names each pool that cannot be; nothing is opened here."""
+
+    name = "data"
+    # A commit that failed is a 500 whatever guard.on_layer_error says: the data is not there.
+    vital = True
+
+    def __init__(self, sections: Mapping[str, PoolSection]) -> None:
+        self._sections = dict(sections)
+        self.pools = Pools(_build(sections))
+        self._environ: dict[str, Any] = {"wsgi_guard.pools": self.pools}
+        if "main" in self.pools:
+            self._environ["wsgi_guard.pool"] = self.pools["main"]
+        announce(self.pools)
+
+    def prepare(self, facts: Facts) -> None:
+        facts.environ.update(self._environ)
+        facts.pools = self.pools
+
+    def after(self, facts: Facts, head: Head) -> None:
+        """Commits or rolls back before a byte of the head leaves; a commit that fails raises, which makes it a 500."""
+        if self.pools.holds(facts):
+            raised = facts.error is not None or head.exc_info is not None
+            self.pools.settle(facts, keep=decide.keeps(head.code, raised=raised))
+
+    def finish(self, facts: Facts, outcome: Outcome) -> None:
+        """Ends the second transaction, that of a streaming body, and gives the connections back."""
+        if self.pools.holds(facts):
+            raised = facts.error is not None or outcome.error is not None or outcome.end not in ("return", "close")
+            self.pools.give_back(facts, keep=decide.keeps(outcome.code, raised=raised))
+
+    def pings(self) -> dict[str, Callable[[float], None]]:
+        """For health: "postgres" asks the server of the pool `main`, "postgres-<name>" that of another.
+
+        Each call makes a connection of its own, so a probe neither waits for a busy pool nor takes from it.
+        """
+        return {
+            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, section)
+            for name, section in self._sections.items()
+        }
+
+    def close(self, timeout: float = 5.0) -> None:
+        """Closes the pools of this process; each thread of theirs is waited for `timeout` seconds at most."""
+        self.pools.close(timeout)
+
+
+def _build(sections: Mapping[str, PoolSection]) -> dict[str, Pool]:
+    from .pool import Pool
+
+    pools, problems = {}, []
+    for name, section in sections.items():
+        try:
+            pools[name] = Pool(name, section)
+        except ValueError as error:
+            problems.append(f"pools.{name}: {error}")
+    if problems:
+        raise ConfigurationError(problems)
+    return pools
+
+
+def _ping(section: PoolSection, timeout: float) -> None:
+    from . import wire
+
+    # The section keeps its URL secret in every repr; a closure over the text would not.
+    wire.ping(section.url.reveal() if section.url else "", timeout)

@@ -1,0 +1,116 @@
+"""Which connections a request holds, and how its transaction ends; the pools of one guard by name.
+
+One connection of each pool at most belongs to a request: taken when first asked for, committed or rolled back when the
+head of the response is known, given back at the end.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from ..facts import Facts, current
+
+if TYPE_CHECKING:
+    from .connection import PooledConnection
+    from .pool import Pool
+
+
+class Pools(Mapping[str, "Pool"]):
+    """The pools of one guard, and what its running requests hold of them."""
+
+    def __init__(self, pools: Mapping[str, Pool]) -> None:
+        self._pools = dict(pools)
+        # Only requests that use the database are in here, each until its end.
+        self._held: dict[Facts, dict[str, PooledConnection]] = {}
+
+    def __getitem__(self, name: str) -> Pool:
+        return self._pools[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._pools)
+
+    def __len__(self) -> int:
+        return len(self._pools)
+
+    def __repr__(self) -> str:
+        return f"<Pools {', '.join(self._pools)}>"
+
+    def of_request(self, facts: Facts, name: str) -> PooledConnection:
+        """The connection this request has of pool `name`, taken now if it has none."""
+        held = self._held.setdefault(facts, {})
+        conn = held.get(name)
+        if conn is None:
+            fresh = self._pools[name].getconn()
+            conn = held.setdefault(name, fresh)
+            if conn is fresh:
+                conn.hold()
+            else:
+                # Another thread of the same request was faster.
+                fresh.close()
+        return conn
+
+    def settle(self, facts: Facts, *, keep: bool) -> None:
+        """Ends the open transactions of a request; raises the driver's error of a commit that failed.
+
+        With several pools the first failure rolls back those that are not committed yet. A connection in the middle
+        of an operation, such as a body that streams rows already, is left to `give_back`.
+        """
+        conns = [conn for conn in self._held.get(facts, {}).values() if not conn.at_work]
+        try:
+            while keep and conns:
+                conns[0].keep()
+                del conns[0]
+        finally:
+            for conn in conns:
+                conn.undo()
+
+    def give_back(self, facts: Facts, *, keep: bool) -> None:
+        """Ends what is open as `settle` does, and returns the connections whatever happens."""
+        try:
+            self.settle(facts, keep=keep)
+        finally:
+            for conn in self._held.pop(facts, {}).values():
+                conn.let_go()
+
+    def holds(self, facts: Facts) -> bool:
+        return facts in self._held
+
+    def close(self, timeout: float = 5.0) -> None:
+        for pool in self._pools.values():
+            pool.close(timeout)
+
+
+# The pools of each guard that is alive in this process, in the order in which they were built.
+_built: list[weakref.ref[Pools]] = []
+
+
+def announce(pools: Pools) -> None:
+    """Makes `pools` known to code that runs outside requests, for as long as their guard lives."""
+    _built[:] = [ref for ref in _built if ref() is not None]
+    _built.append(weakref.ref(pools))
+
+
+def of_this_request(name: str) -> tuple[Pools, Facts] | None:
+    """The pools that have `name` and belong to the running request, of the inner guard before the outermost."""
+    facts = current()
+    if facts is None:
+        return None
+    for holder in (facts, facts.root):
+        pools = holder.pools
+        if isinstance(pools, Pools) and name in pools:
+            return pools, holder
+    return None
+
+
+def anywhere(name: str) -> Pool:
+    """The pool of that name of the guard built last. RuntimeError when no guard has it."""
+    known = [pools for ref in reversed(_built) if (pools := ref()) is not None]
+    for pools in known:
+        if name in pools:
+            return pools[name]
+    names = sorted({name for pools in known for name in pools})
+    if not names:
+        raise RuntimeError("no pool is configured: set DATABASE_URL or [pools.main], and build the Guard first")
+    raise RuntimeError(f"no pool {name!r} is configured, only {', '.join(map(repr, names))}")

@@ -1,0 +1,169 @@
+"""gunicorn hooks that guard an app without a change in it.
+
+Either `gunicorn -c python:wsgi_guard.gunicorn shop:app`, which first loads a `./gunicorn.conf.py`, or as the last line
+of a configuration file `from wsgi_guard.gunicorn import install; install(globals())`. Hooks that are there already are
+called first.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, MutableMapping
+from typing import Any
+
+from .errors import ConfigurationError, GuardError
+from .guard import Guard
+from .host import HOST
+from .settings import Settings, load
+
+# Worker classes that call the app in another way than WSGI, by a part of their dotted name.
+NOT_WSGI = ("asgi", "uvicorn", "aiohttp", "hypercorn", "daphne", "sanic")
+CONFIGURATION_FILE = "gunicorn.conf.py"
+
+Hook = Callable[..., None]
+
+
+class Hooks:
+    """The guard's hooks for one configuration; `settings` as `Guard` takes them."""
+
+    def __init__(self, settings: Any = None) -> None:
+        self._settings = settings
+
+    def on_starting(self, server: Any) -> None:
+        self._prepare(server)
+        _forget_this_module()
+
+    def on_reload(self, server: Any) -> None:
+        self._prepare(server)
+        _forget_this_module()
+
+    def when_ready(self, server: Any) -> None:
+        verify(server.cfg)
+        settings = load_or_stop(self._settings)
+        if settings.guard.drain > 0:
+            arrange_drain(server, settings.guard.drain)
+
+    def post_worker_init(self, worker: Any) -> None:
+        verify(worker.cfg)
+        if not isinstance(worker.wsgi, Guard):
+            try:
+                worker.wsgi = Guard(worker.wsgi, self._settings)
+            except ConfigurationError as error:
+                worker.log.error("%s", error)
+                raise
+            worker.log.info("worker %s runs %r", worker.pid, worker.wsgi)
+        worker.wsgi.begin()
+
+    def _prepare(self, server: Any) -> None:
+        verify(server.cfg)
+        refuse_worker_class(server.cfg.worker_class)
+        settings = load_or_stop(self._settings)
+        HOST.prepare(server.cfg.workers)
+        if server.cfg.workers > 1 and settings.rate_limit.store.reveal() in ("auto", "memory"):
+            server.log.warning(
+                "wsgi_guard counts rate limits in each of the %d workers by itself; "
+                "set rate_limit.store to a redis URL to share them",
+                server.cfg.workers,
+            )
+
+
+def install(namespace: MutableMapping[str, Any], settings: Any = None) -> None:
+    """Puts the guard's hooks into a gunicorn configuration's `globals()`, chained behind what stands there."""
+    hooks = Hooks(settings)
+    for name in ("on_starting", "on_reload", "when_ready", "post_worker_init"):
+        theirs = namespace.get(name)
+        if not getattr(theirs, "wsgi_guard", False):
+            namespace[name] = chained(getattr(hooks, name), theirs)
+
+
+def chained(ours: Hook, theirs: Hook | None) -> Hook:
+    def hook(server: Any) -> None:
+        if theirs is not None:
+            theirs(server)
+        ours(server)
+
+    hook.wsgi_guard = True  # type: ignore[attr-defined]
+    return hook
+
+
+def verify(cfg: Any) -> None:
+    """Stops the start when a hook was lost: silence would mean an app without its guard."""
+    lost = [
+        name
+        for name in ("on_starting", "on_reload", "when_ready", "post_worker_init")
+        if not getattr(getattr(cfg, name), "wsgi_guard", False)
+    ]
+    if lost:
+        raise RuntimeError(
+            f"wsgi_guard: the hook(s) {', '.join(lost)} were overwritten after install(globals()); "
+            "make that call the last line of the gunicorn configuration"
+        )
+
+
+def refuse_worker_class(worker_class: type) -> None:
+    name = f"{worker_class.__module__}.{worker_class.__qualname__}"
+    if any(word in name.lower() for word in NOT_WSGI):
+        raise RuntimeError(f"wsgi_guard: worker class {name!r} does not speak WSGI, which is all that can be guarded")
+
+
+def load_or_stop(settings: Any) -> Settings:
+    """The settings; wrong ones become the RuntimeError that gunicorn prints before it exits with 1."""
+    try:
+        return load(settings)
+    except GuardError as error:
+        raise RuntimeError(str(error)) from None
+
+
+def arrange_drain(server: Any, delay: float) -> None:
+    """SIGTERM in the master first turns /readyz to 503, and after `delay` seconds starts gunicorn's own stop."""
+    if not hasattr(getattr(server, "SIG_QUEUE", None), "put_nowait"):
+        server.log.warning("wsgi_guard cannot drain under this gunicorn: its signal queue is not where it was")
+        return
+    master = os.getpid()
+
+    def term(signum: int, frame: Any) -> None:
+        if os.getpid() != master or HOST.draining():
+            server.SIG_QUEUE.put_nowait(signum)
+            return
+        HOST.drain()
+        timer = threading.Timer(delay, server.SIG_QUEUE.put_nowait, (signal.SIGTERM,))
+        timer.daemon = True
+        timer.start()
+
+    signal.signal(signal.SIGTERM, term)
+
+
+def _forget_this_module() -> None:
+    # gunicorn reads `python:` configurations through the import cache; forgotten, a HUP reads ./gunicorn.conf.py anew.
+    sys.modules.pop("wsgi_guard.gunicorn", None)
+
+
+def _is_the_configuration() -> bool:
+    """Whether gunicorn itself is importing this module as its configuration, and not a configuration file of it."""
+    frame = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "__config__":
+            return False
+        if frame.f_code.co_name == "get_config_from_module_name":
+            return True
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
+
+
+def _load_neighbour(namespace: MutableMapping[str, Any]) -> None:
+    """Takes over the names of a `./gunicorn.conf.py`, which gunicorn would have read without the flag."""
+    spec = importlib.util.spec_from_file_location("__config__", os.path.abspath(CONFIGURATION_FILE))
+    if not os.path.exists(CONFIGURATION_FILE) or spec is None or spec.loader is None:
+        return
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    namespace.update({name: value for name, value in vars(module).items() if not name.startswith("_")})
+
+
+if _is_the_configuration():
+    _load_neighbour(globals())
+    install(globals())

@@ -1,0 +1,65 @@
+"""Who may read details: the bearer of the admin token, or a client whose address is allowed.
+
+An address alone says nothing while all clients may share it. Knows nothing of paths and answers.
+"""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+from typing import Any
+
+from ..client import UNIX, UNKNOWN, parse_address
+from ..facts import Facts
+from ..settings.sections import AdminSection
+
+FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+"""Signs that a request on a unix socket came by way of a proxy, so that the peer is not the client."""
+
+
+class Admin:
+    """`configured` is False when neither a token nor an address is set; then nobody is an admin."""
+
+    def __init__(self, section: AdminSection) -> None:
+        self._token = section.token.reveal().encode() if section.token else b""
+        self._networks = tuple(network for network in section.allow if not isinstance(network, str))
+        self._unix = UNIX in section.allow
+        self.configured = bool(self._token or section.allow)
+
+    def may_read(self, facts: Facts) -> bool:
+        return self._bears_token(facts.environ) or self._is_allowed(facts)
+
+    def challenge(self, facts: Facts) -> str:
+        """The WWW-Authenticate field of a 401 (RFC 6750, 3)."""
+        wrong = bearer(facts.environ) is not None
+        return 'Bearer realm="admin"' + (', error="invalid_token"' if wrong else "")
+
+    def _bears_token(self, environ: Mapping[str, Any]) -> bool:
+        sent = bearer(environ)
+        return bool(self._token) and sent is not None and hmac.compare_digest(sent, self._token)
+
+    def _is_allowed(self, facts: Facts) -> bool:
+        if facts.shared_address:
+            return False
+        if facts.client_ip == UNKNOWN:
+            return self._unix and _local(facts.environ)
+        address = parse_address(facts.client_ip)
+        return address is not None and any(
+            address.version == network.version and address in network for network in self._networks
+        )
+
+
+def bearer(environ: Mapping[str, Any]) -> bytes | None:
+    """The token that was sent, as bytes from the wire; None when the header is absent or of another scheme."""
+    header = environ.get("HTTP_AUTHORIZATION")
+    scheme, _, token = header.partition(" ") if isinstance(header, str) else ("", "", "")
+    if scheme.lower() != "bearer":
+        return None
+    return token.strip(" ").encode("latin-1", "replace")
+
+
+def _local(environ: Mapping[str, Any]) -> bool:
+    """True for a client that is itself at the other end of a unix socket."""
+    peer = environ.get("REMOTE_ADDR") or ""
+    direct = not any(name in environ for name in FORWARDING)
+    return direct and isinstance(peer, str) and peer.partition(":")[0] in ("", UNIX)

@@ -1,0 +1,90 @@
+"""The words of a health answer: the shape of `application/health+json` (draft-inadarei-api-health-check-06).
+
+The public form is one word and, for readiness, why not. Names, causes and measurements stand only in the detailed form,
+which the layer shows to admins alone. Fields in snake_case are ours, the others are the draft's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from .decide import FAIL, PASS, UNKNOWN, WARN, Finding, Result, overall
+
+TYPE = "application/health+json"
+COMPONENTS = {"system": "system", "disk": "system", "redis": "datastore", "postgres": "datastore"}
+"""Kind of check -> the draft's componentType; every other kind is a "component"."""
+
+
+def code(status: str) -> int:
+    """The draft wants 2xx for pass and warn, 4xx or 5xx for fail."""
+    return 503 if status == FAIL else 200
+
+
+def public(status: str, output: str = "") -> bytes:
+    return encode({"status": status, "output": output} if output else {"status": status})
+
+
+def encode(document: Mapping[str, Any]) -> bytes:
+    return json.dumps(document, allow_nan=False).encode("ascii")
+
+
+def detailed(findings: Sequence[Finding], reports: Mapping[str, str | None], now: float) -> dict[str, Any]:
+    """Every check, the root causes first; `reports` are the guard's own parts and what they say of themselves."""
+    own = {f"guard:{name}": report(text) for name, text in reports.items()}
+    status = overall([*(finding.status for finding in findings), *(part["status"] for part in own.values())])
+    causes = [finding.check.name for finding in findings if finding.root]
+    checks = {finding.check.name: [entry(finding, now)] for finding in findings}
+    return {"status": status, "causes": causes, "checks": {**checks, **{name: [part] for name, part in own.items()}}}
+
+
+def one(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
+    """The same shape for a single check."""
+    return {"status": overall([part["status"]]), "checks": {name: [part]}}
+
+
+def report(text: str | None) -> dict[str, Any]:
+    """A part of the guard itself: it fails no probe, since the guard has a policy for doing without it."""
+    return {"status": PASS, "componentType": "component"} if text is None else {
+        "status": WARN, "componentType": "component", "output": text,
+    }  # fmt: skip
+
+
+def entry(finding: Finding, now: float) -> dict[str, Any]:
+    check = finding.check
+    found: dict[str, Any] = {
+        "status": finding.status,
+        "componentType": COMPONENTS.get(check.kind, "component"),
+        "tier": check.tier,
+    }
+    if finding.status != PASS:
+        found["output"] = _output(finding)
+    for name, names in (("needs", check.needs), ("blocked_by", finding.blocked_by), ("affected", finding.affected)):
+        if names:
+            found[name] = list(names)
+    return found if finding.result is None else {**found, **_measured(finding.result, now)}
+
+
+def _output(finding: Finding) -> str:
+    blocked = f"blocked by {_list(finding.blocked_by)}" if finding.blocked_by else ""
+    own = finding.cause or {UNKNOWN: "not known", WARN: "degraded"}.get(finding.status, "fails")
+    if blocked and finding.status == WARN and not finding.cause:
+        return blocked
+    return f"{own}; {blocked}" if blocked else own
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(names)
+
+
+def _measured(result: Result, now: float) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        "time": datetime.fromtimestamp(result.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "age_s": round(max(now - result.at, 0.0), 1),
+        "duration_ms": round(result.took * 1000, 2),
+    }
+    if result.reading.observed:
+        found["observedValue"] = dict(result.reading.observed)
+    return found

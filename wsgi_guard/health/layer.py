@@ -1,0 +1,179 @@
+"""Answers the health paths: alive, ready, well, and for admins why not.
+
+Decides only which path was asked and whether the caller may read it; what the answer says comes from `decide.py` out of
+what the monitor has seen. An answer runs no check, waits for nothing and touches no other service.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..errors import ConfigurationError, Refused
+from ..facts import Facts
+from ..layer import Reply
+from ..problem import phrase
+from ..settings.sections import AdminSection, HealthSection
+from . import decide, document
+from .admin import Admin
+from .checks import Checks, Ping
+from .monitor import Clock, Monitor
+
+Report = Callable[[], str | None]
+Answer = Callable[[Facts], Reply]
+
+METHODS = ("GET", "HEAD")
+
+
+class Health:
+    """The layer. `pings` raise unless the store or pool of that name answers; `draining` says not to send any more.
+
+    `reports` are the guard's own parts by name: each returns a sentence while it is degraded, else None, at once.
+    """
+
+    name = "health"
+
+    def __init__(
+        self,
+        section: HealthSection,
+        admin: AdminSection,
+        *,
+        pings: Mapping[str, Ping],
+        draining: Callable[[], bool],
+        reports: Mapping[str, Report] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        checks = Checks(section, pings)
+        self._checks = checks.declared
+        self._admin = Admin(admin)
+        self._draining = draining
+        self._reports = dict(reports or {})
+        self._alive = reply(200, document.public(decide.PASS))
+        self._answers, problems = self._paths(section)
+        self._one = section.health + "/check/" if section.health and self._admin.configured else None
+        if checks.problems or problems:
+            raise ConfigurationError([*checks.problems, *problems])
+        self._monitor = Monitor(checks.declared, checks.runs, clock)
+
+    @property
+    def own_paths(self) -> frozenset[str]:
+        """The exact paths that are answered here."""
+        names = [*self._checks, *(f"guard:{name}" for name in self._reports)]
+        return frozenset([*self._answers, *(self._one + name for name in names if self._one)])
+
+    def report(self, name: str, tell: Report) -> None:
+        """One more of the guard's own parts, before the first request."""
+        self._reports[name] = tell
+
+    def start(self) -> None:
+        self._monitor.start()
+
+    def stop(self) -> None:
+        self._monitor.stop()
+
+    def before(self, facts: Facts) -> Reply | None:
+        path = facts.environ.get("PATH_INFO", "")
+        answer = self._answers.get(path)
+        if answer is None:
+            if self._one is None or not path.startswith(self._one) or "/" in path[len(self._one) :]:
+                return None
+            answer = self._single
+        made = answer(facts)
+        return replace(made, body=b"") if facts.method == "HEAD" else made
+
+    def _paths(self, section: HealthSection) -> tuple[dict[str, Answer], list[str]]:
+        wanted: list[tuple[str, str | None, Answer]] = [
+            ("livez", section.livez, self._livez),
+            ("readyz", section.readyz, self._readyz),
+            ("health", section.health, self._health),
+        ]
+        if section.health and self._admin.configured:
+            wanted.append(("health", section.health + "/detailed", self._detailed))
+        answers: dict[str, Answer] = {}
+        problems = []
+        for key, path, answer in wanted:
+            if path and path in answers:
+                problems.append(f"health.{key}: {path!r} is the path of another answer already")
+            elif path:
+                answers[path] = answer
+        return answers, problems
+
+    # the answers
+
+    def _livez(self, facts: Facts) -> Reply:
+        self._only_reads(facts)
+        return self._alive
+
+    def _readyz(self, facts: Facts) -> Reply:
+        self._only_reads(facts)
+        why_not = decide.ready(
+            self._checks.values(), self._monitor.seen(), self._monitor.now(), draining=self._draining()
+        )
+        status = decide.FAIL if why_not else decide.PASS
+        return reply(document.code(status), document.public(status, why_not))
+
+    def _health(self, facts: Facts) -> Reply:
+        self._only_reads(facts)
+        seen, now = self._monitor.seen(), self._monitor.now()
+        statuses = [
+            decide.reading(check, seen.get(name, decide.NOTHING), now).status for name, check in self._checks.items()
+        ]
+        degraded = any(text is not None for text in self._told().values())
+        status = decide.overall([*statuses, decide.WARN] if degraded else statuses)
+        return reply(document.code(status), document.public(status))
+
+    def _detailed(self, facts: Facts) -> Reply:
+        self._only_admins(facts)
+        self._only_reads(facts)
+        made = self._document()
+        return reply(document.code(made["status"]), document.encode(made))
+
+    def _single(self, facts: Facts) -> Reply:
+        self._only_admins(facts)
+        self._only_reads(facts)
+        name = facts.environ["PATH_INFO"][len(self._one or "") :]
+        parts = self._document()["checks"].get(name)
+        if parts is None:
+            facts.decide(self.name, "deny", "check", "no check of that name")
+            raise Refused(404, "no check of that name")
+        made = document.one(name, parts[0])
+        return reply(document.code(made["status"]), document.encode(made))
+
+    def _document(self) -> dict[str, Any]:
+        now = self._monitor.now()
+        return document.detailed(decide.findings(self._checks, self._monitor.seen(), now), self._told(), now)
+
+    def _told(self) -> dict[str, str | None]:
+        return {name: ask(tell) for name, tell in self._reports.items()}
+
+    # the refusals
+
+    def _only_reads(self, facts: Facts) -> None:
+        if facts.method not in METHODS:
+            facts.decide(self.name, "deny", "method", "health paths are only read")
+            raise Refused(405, "this path can only be read", headers=(("Allow", ", ".join(METHODS)),))
+
+    def _only_admins(self, facts: Facts) -> None:
+        if not self._admin.may_read(facts):
+            facts.decide(self.name, "deny", "admin", "no valid token and no allowed address")
+            raise Refused(
+                401, "this path is open to admins", headers=(("WWW-Authenticate", self._admin.challenge(facts)),)
+            )
+
+
+def ask(tell: Report) -> str | None:
+    """What a part says of itself; one that cannot say it is not well."""
+    try:
+        return tell()
+    except Exception as error:
+        return f"cannot tell its state: {type(error).__name__}"
+
+
+def reply(status: int, body: bytes) -> Reply:
+    headers = (
+        ("Content-Type", document.TYPE),
+        ("Content-Length", str(len(body))),
+        ("Cache-Control", "no-store"),
+    )
+    return Reply(f"{status} {phrase(status)}", headers, body)

@@ -1,0 +1,33 @@
+"""What the processes of one gunicorn master share: how many they are, and whether they drain.
+
+Set in the master before the fork, read in the workers. Without the gunicorn hooks a process stands for itself.
+"""
+
+from __future__ import annotations
+
+from mmap import mmap
+
+
+class Host:
+    """`workers` processes answer for this host; `draining()` once the master was told to stop."""
+
+    def __init__(self) -> None:
+        self.workers = 1
+        self._flag: mmap | None = None
+
+    def prepare(self, workers: int) -> None:
+        """Makes what the workers must inherit; may be called again, after a reload."""
+        self.workers = max(1, workers)
+        if self._flag is None:
+            # An anonymous shared page: one byte that the master writes and every worker, old or new, reads.
+            self._flag = mmap(-1, 1)
+
+    def drain(self) -> None:
+        if self._flag is not None:
+            self._flag[0] = 1
+
+    def draining(self) -> bool:
+        return self._flag is not None and self._flag[0] == 1
+
+
+HOST = Host()

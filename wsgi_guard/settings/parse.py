@@ -1,0 +1,172 @@
+"""From what was written to the value of a key: one parser for each `kind` of `sections.py`.
+
+Pure: no file, no environment. A parser raises ValueError whose arguments are sentences that say what was expected and,
+unless the kind is a secret, what was found.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import Field
+from ipaddress import ip_network
+from typing import Any, TypeVar
+
+from .quantities import count, duration, limits, size
+from .references import secret
+from .sections import Network
+from .target import is_target
+from .wording import kind_of, nearest, one_of, shown
+
+T = TypeVar("T")
+TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110 5.6.2, what a method or header name may be
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # stands in headers, log lines and store keys as it is
+LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as NAME, and is one segment of a path
+PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")  # RFC 3986 3.3 without percent signs and parameters
+CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+CHECKS = ("system", "disk", "postgres", "redis", "http")
+KEYS = ("ip", "user", "endpoint")
+
+
+def parse(about: Field[Any], value: object) -> Any:
+    """The value of the key `about` describes. None and, for what is no choice, "" mean absent where absence is possible."""
+    optional = about.default is None
+    if optional and (value is None or (value == "" and about.metadata["kind"] in EMPTY_IS_ABSENT)):
+        return None
+    return PARSERS[about.metadata["kind"]](value, about)
+
+
+def text(value: object, about: object = None) -> str:
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)
+    if not isinstance(value, str):
+        raise ValueError(f"expected a string, not {kind_of(value)}")
+    if CONTROL.search(value):
+        raise ValueError(f"expected a string without control characters, not {shown(value)}")
+    return value
+
+
+def listing(value: object, one: Callable[[object], T], *, empty: bool = True) -> tuple[T, ...]:
+    """Each item of a list parsed, doubles once; a lone text is a list of one. All wrong items are told."""
+    items = [value] if isinstance(value, str) else value
+    if not isinstance(items, (list, tuple)):
+        raise ValueError(f"expected a string or a list of strings, not {kind_of(value)}")
+    if not items and not empty:
+        raise ValueError("expected at least one; leave the key out for all")
+    found: dict[T, None] = {}
+    wrong: list[str] = []
+    for item in items:
+        try:
+            found[one(item)] = None
+        except ValueError as error:
+            wrong.extend(error.args)
+    if wrong:
+        raise ValueError(*wrong)
+    return tuple(found)
+
+
+def matching(pattern: re.Pattern[str], expected: str) -> Callable[..., str]:
+    def parser(value: object, about: object = None) -> str:
+        written = text(value)
+        if not pattern.fullmatch(written):
+            raise ValueError(f"expected {expected}, not {shown(value)}")
+        return written
+
+    return parser
+
+
+method = matching(TOKEN, "a method such as GET")
+header = matching(TOKEN, "a header name such as x-forwarded-for")
+name = matching(NAME, "1 to 64 letters, digits, '_', '.' or '-'")
+label = matching(LABEL, "1 to 64 letters, digits, '_' or '-'")
+template = matching(re.compile(r"/[^\s?#]*"), 'a path template such as "/orders/{order_id}"')
+pointer = matching(re.compile(r"/.*"), 'a JSON pointer or field name such as "/text"')
+
+
+def word(value: object, known: Iterable[str]) -> str:
+    if isinstance(value, str) and value in known:
+        return value
+    raise ValueError(f"expected one of {one_of(known)}, not {shown(value)}{nearest(value, known)}")
+
+
+def choices(value: object, about: Field[Any]) -> tuple[str, ...]:
+    return listing(value, lambda item: word(item, about.metadata["choices"]), empty=about.default != ())
+
+
+def flag(value: object, about: object = None) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError(f"expected true or false, not {shown(value)}")
+    return value
+
+
+def network(value: object) -> Network | str:
+    try:
+        return "unix" if value == "unix" else ip_network(text(value), strict=False)
+    except ValueError:
+        raise ValueError(f'expected a network such as "10.0.0.0/8", an address or "unix", not {shown(value)}') from None
+
+
+def target(value: object, about: object = None) -> str:
+    written = text(value)
+    if not is_target(written):
+        raise ValueError(f"expected module:function, not {shown(value)}")
+    return written
+
+
+def limit_key(value: object) -> str:
+    written = text(value)
+    if written in KEYS or is_target(written):
+        return written
+    start, colon, field_name = written.partition(":")
+    if start == "header" and colon and TOKEN.fullmatch(field_name):
+        return written.lower()
+    raise ValueError(f"expected {', '.join(KEYS)}, header:<name> or module:function, not {shown(value)}")
+
+
+def check(value: object, about: object = None) -> str:
+    written = text(value)
+    if written in CHECKS or is_target(written):
+        return written
+    raise ValueError(f"expected {', '.join(CHECKS)} or module:function, not {shown(value)}")
+
+
+def path(value: object, about: object = None) -> str:
+    written = text(value)
+    if not PATH.fullmatch(written) or {".", ".."} & set(written.split("/")):
+        raise ValueError(f'expected a path such as "/livez", not {shown(value)}')
+    return written
+
+
+EMPTY_IS_ABSENT = {"location", "path", "postgres", "secret", "target"}
+# Kinds of which every text is a candidate: a variable's value is then taken as it stands when TOML reads another type.
+TEXTUAL = EMPTY_IS_ABSENT | {
+    "check", "choice", "choices", "header", "keys", "limits", "methods", "name", "networks", "pointer", "store",
+    "template", "templates", "text", "texts",
+}  # fmt: skip
+PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
+    "bytes": lambda value, about: size(value, about.metadata["low"], about.metadata["high"]),
+    "check": check,
+    "choice": lambda value, about: word(value, about.metadata["choices"]),
+    "choices": choices,
+    "count": lambda value, about: count(value, about.metadata["low"], about.metadata["high"]),
+    "duration": lambda value, about: duration(value, about.metadata["low"], about.metadata["high"]),
+    "flag": flag,
+    "header": lambda value, about: header(value).lower(),
+    "keys": lambda value, about: listing(value, limit_key, empty=False),
+    "limits": lambda value, about: limits(value),
+    "location": text,
+    "methods": lambda value, about: tuple(item.upper() for item in listing(value, method, empty=False)),
+    "name": name,
+    "networks": lambda value, about: listing(value, network),
+    "path": path,
+    "pointer": pointer,
+    "postgres": lambda value, about: secret(value, "postgres"),
+    "secret": lambda value, about: secret(value, "secret"),
+    "store": lambda value, about: secret(value, "store"),
+    "target": target,
+    "template": template,
+    "templates": lambda value, about: listing(value, template, empty=False),
+    "text": text,
+    "texts": lambda value, about: listing(value, text),
+}

@@ -1,0 +1,269 @@
+"""The settings as frozen values: one class per table of the file, one field per key.
+
+A field's metadata is all that the reader, the JSON Schema and the README table need: `doc` is one line for people,
+`kind` names the parser of `parse.py` that turns what was written into the field's value. Nothing here reads a file or
+the environment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from types import MappingProxyType
+from typing import Any
+
+from .secret import Secret
+
+Network = IPv4Network | IPv6Network
+
+MONTH = 31 * 86400.0  # seconds; the longest any time here may be, as the longest window of a rule
+GIBIBYTE = 1024**3  # the most any size here may be: what it bounds is held in memory
+BILLION = 10**9  # the most any count here may be
+THREATS = ("sqli", "xss", "cmdi", "traversal", "ldap")
+
+
+def option(
+    default: Any,
+    kind: str,
+    doc: str,
+    *,
+    choices: tuple[str, ...] = (),
+    low: float = 0,
+    high: float | None = None,
+    required: bool = False,
+) -> Any:
+    """A dataclass field that describes itself.
+
+    `choices` are all words that a `choice` or `choices` key may hold, `low` and `high` bound a number, time or size.
+    """
+    if high is None:
+        high = {"duration": MONTH, "bytes": GIBIBYTE}.get(kind, BILLION)
+    described = {"kind": kind, "doc": doc, "choices": choices, "low": low, "high": high, "required": required}
+    return field(default=default, metadata=described)
+
+
+def table(section: type) -> Any:
+    """A field that is a table of its own."""
+    return field(default_factory=section, metadata={"kind": "table", "section": section})
+
+
+def named(section: type) -> Any:
+    """A field that is a table of tables, each under a name of the user's choice."""
+    return field(default_factory=lambda: MappingProxyType({}), metadata={"kind": "named", "section": section})
+
+
+def listed(section: type) -> Any:
+    """A field that is an array of tables."""
+    return field(default=(), metadata={"kind": "listed", "section": section})
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """`quantity` requests in any `window` seconds."""
+
+    quantity: int
+    window: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSection:
+    """[guard]: the whole."""
+
+    defaults: str = option(
+        "shadow", "choice", "what the guard guesses itself (built-in rules, threats)", choices=("shadow", "enforce")
+    )
+    trusted_proxies: tuple[Network | str, ...] | None = option(
+        None, "networks", 'networks whose forwarding header is believed, or "unix"; absent = unknown, [] = none'
+    )
+    forwarded_header: str = option(
+        "x-forwarded-for", "header", "the one forwarding header to read: x-forwarded-for, forwarded or any name"
+    )
+    identity: str | None = option(
+        None, "target", "module:function that takes the environ and returns who calls, or None; absent = REMOTE_USER"
+    )
+    drain: float = option(
+        0.0, "duration", "how long /readyz says 503 under gunicorn before it stops; 0 stops at once", high=3600
+    )
+    drain_file: str | None = option(
+        None, "location", "while this file exists /readyz says 503; `wsgi-guard drain` makes it"
+    )
+    layers: tuple[str, ...] | None = option(
+        None, "choices", "the layers to have beside capture; absent = all",
+        choices=("rate_limit", "validation", "health"),
+    )
+    on_layer_error: str = option(
+        "deny", "choice", "when a layer itself fails: deny answers 500, allow goes on", choices=("deny", "allow")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSection:
+    """[[rate_limit.rules]]: one rule."""
+
+    name: str = option("", "name", "name in answers and logs, unique", required=True)
+    path: tuple[str, ...] | None = option(
+        None, "templates", "path template or list of them; absent = every path, [] = none: for @rate_limit alone"
+    )
+    methods: tuple[str, ...] = option((), "methods", "methods; absent = every method; GET includes HEAD")
+    limit: tuple[Limit, ...] = option((), "limits", '"10 per 5 minutes", "10/5m", or a list; needed unless exempt')
+    key: tuple[str, ...] = option(("ip",), "keys", "ip, user, endpoint, header:<name>, module:function, or a list")
+    exempt: bool = option(False, "flag", "true: what matches here is not limited at all")
+    mode: str = option(
+        "enforce", "choice", "shadow counts and reports, never denies", choices=("enforce", "shadow")
+    )
+    on_store_failure: str | None = option(
+        None, "choice", "as rate_limit.on_store_failure, for this rule", choices=("local", "allow", "deny")
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimitSection:
+    """[rate_limit]: who may call how often."""
+
+    store: Secret = option(
+        Secret("auto"), "store", "auto, memory, or a redis URL; auto = redis if a URL is known, else memory"
+    )
+    store_timeout: float = option(
+        0.1, "duration", "longest wait for the store, to connect and to answer", low=0.001, high=60
+    )
+    on_store_failure: str = option(
+        "local", "choice", "while the store is away: limit in each process, allow, or deny",
+        choices=("local", "allow", "deny"),
+    )
+    headers: str = option(
+        "ietf", "choice", "RateLimit fields of the IETF draft, X-RateLimit-*, both or none",
+        choices=("ietf", "legacy", "both", "none"),
+    )
+    builtin_rules: str | None = option(
+        None, "choice", "the five built-in rules; absent = guard.defaults", choices=("shadow", "enforce", "off")
+    )
+    ipv6_prefix: int = option(64, "count", "IPv6 clients are counted by networks of this many bits", low=32, high=128)
+    max_keys: int = option(100_000, "count", "most keys held in process memory, at about 300 bytes each", low=1)
+    rules: tuple[RuleSection, ...] = listed(RuleSection)
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludeSection:
+    """[[validation.threats.exclude]]: where not to look for what."""
+
+    path: str = option("", "template", "path template", required=True)
+    part: str | None = option(
+        None, "choice", "part of the request; absent = all", choices=("path", "query", "body", "form", "headers")
+    )
+    pointer: str | None = option(None, "pointer", "JSON pointer or field name as /name; absent = all")
+    classes: tuple[str, ...] = option((), "choices", "threat classes; absent = all", choices=THREATS)
+
+
+@dataclass(frozen=True, slots=True)
+class ThreatsSection:
+    """[validation.threats]: what looks like an attack."""
+
+    mode: str | None = option(
+        None, "choice", "block answers 403; absent = guard.defaults", choices=("block", "shadow", "off")
+    )
+    scan: int = option(128 * 1024, "bytes", "bodies up to this size are inspected")
+    beyond: str = option("pass", "choice", "larger bodies pass (counted) or are refused", choices=("pass", "refuse"))
+    classes: tuple[str, ...] = option(THREATS, "choices", "threat classes to look for", choices=THREATS)
+    exclude: tuple[ExcludeSection, ...] = listed(ExcludeSection)
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationSection:
+    """[validation]: what a request may look like."""
+
+    schemas: str | None = option(None, "location", "folder of schema files; relative to the settings file")
+    max_body: int = option(1024 * 1024, "bytes", "largest body that a schema describes; more is 413")
+    max_depth: int = option(64, "count", "deepest nesting of a JSON body", low=1)
+    max_members: int = option(
+        10_000, "count", "most values in a JSON body, most fields in a query or form", low=1
+    )
+    threats: ThreatsSection = table(ThreatsSection)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSection:
+    """[health.checks.<name>]: one check."""
+
+    type: str = option("", "check", "system, disk, postgres, redis, http, or module:function", required=True)
+    url: Secret | None = option(
+        None, "secret", "http: what to get, a 2xx or 3xx passes; redis: which server, absent = rate_limit.store"
+    )
+    pool: str = option("main", "text", "postgres: which pool")
+    path: str = option("/", "text", "disk: a path on the file system to measure")
+    needs: tuple[str, ...] = option((), "texts", "checks this one depends on; it is blocked while one of them fails")
+    tier: str = option("info", "choice", "ready: /readyz turns 503 when it fails", choices=("ready", "info"))
+    timeout: float = option(5.0, "duration", "a check that takes longer fails", low=0.001)
+    interval: float | None = option(
+        None, "duration", "time between two runs; absent = health.interval", low=0.1
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HealthSection:
+    """[health]: is it alive, ready, well."""
+
+    interval: float = option(30.0, "duration", "time between two runs of a check", low=0.1)
+    livez: str | None = option("/livez", "path", 'where the answer lives; "" hands the path back to the app')
+    readyz: str | None = option("/readyz", "path", 'where the answer lives; "" hands the path back to the app')
+    health: str | None = option("/health", "path", 'where the answer lives; "" hands it, and what is below, back')
+    checks: Mapping[str, CheckSection] = named(CheckSection)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSection:
+    """[pools.<name>]: a Postgres pool in each process."""
+
+    url: Secret | None = option(None, "postgres", "postgresql:// URL", required=True)
+    min_size: int = option(1, "count", "connections kept open once the pool is in use")
+    max_size: int = option(10, "count", "most connections of one process", low=1)
+    timeout: float = option(5.0, "duration", "longest wait for a connection, then 503", low=0.001)
+    max_waiting: int = option(0, "count", "most requests waiting for a connection, 0 = no bound")
+    max_idle: float = option(600.0, "duration", "an unused connection above min_size is closed after this", low=1)
+    max_lifetime: float = option(3600.0, "duration", "a connection is replaced after this", low=1)
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureSection:
+    """[capture]: errors."""
+
+    on_error: str = option(
+        "answer", "choice", "answer 500, or raise to the server (debuggers, test clients)", choices=("answer", "raise")
+    )
+    sentry_dsn: Secret | None = option(None, "secret", "where events are sent too")
+    redact: tuple[str, ...] = option(
+        (), "texts", "more names of headers and fields whose values never leave the process"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class AdminSection:
+    """[admin]: who may see details."""
+
+    token: Secret | None = option(None, "secret", "bearer token, at least 16 characters")
+    allow: tuple[Network | str, ...] = option(
+        (), "networks", "clients that may read without it; needs trusted_proxies"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything, and where it came from.
+
+    `sources` names what was read, weakest first, and `origins` the source of each key that is not a default (by its
+    dotted name); `notes` are lines for the log. `folder` is the settings file's, absolute, or the current one.
+    `environment` is what WSGI_GUARD_ENV says.
+    """
+
+    guard: GuardSection = table(GuardSection)
+    rate_limit: RateLimitSection = table(RateLimitSection)
+    validation: ValidationSection = table(ValidationSection)
+    health: HealthSection = table(HealthSection)
+    pools: Mapping[str, PoolSection] = named(PoolSection)
+    capture: CaptureSection = table(CaptureSection)
+    admin: AdminSection = table(AdminSection)
+    folder: str = "."
+    sources: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    environment: str | None = None
+    origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))

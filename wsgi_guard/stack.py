@@ -1,0 +1,152 @@
+"""The one file that names, orders and switches the layers.
+
+Builds what one guard needs from its settings: the chain of layers, the parts they share, and what `guard.py` asks of
+them. A layer that is off is absent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .chain import Chain
+from .client import Addresses
+from .errors import ConfigurationError, Refused
+from .facts import Facts, Origin
+from .host import HOST
+from .layer import Layer, Reply
+from .problem import problem
+from .routes import Routes
+from .settings import Settings, load, resolve_target
+
+if TYPE_CHECKING:
+    from .capture.layer import Capture
+    from .db.layer import Data
+    from .health.layer import Health
+    from .ratelimit.layer import RateLimit
+    from .stores import Store
+    from .validation.layer import Validation
+
+# Outermost first: an error anywhere inside is captured, a flood is stopped before it is parsed, the app comes last.
+ORDER = ("capture", "rate_limit", "validation", "health", "data")
+# A guard inside another leaves these to the outer one.
+OUTER_ONLY = ("capture", "health")
+
+FAILURE = "the request could not be checked"
+
+T = TypeVar("T")
+
+
+class Stack:
+    """The layers of one guard: `full`, and `nested` for when it runs inside another guard."""
+
+    def __init__(self, settings: Settings, origin: Origin, layers: Mapping[str, Any], capture: Capture) -> None:
+        present: list[tuple[str, Layer]] = [(name, layers[name]) for name in ORDER if layers.get(name) is not None]
+        self.settings = settings
+        self.origin = origin
+        self.capture = capture
+        self.full = Chain([layer for _, layer in present])
+        self.nested = Chain([layer for name, layer in present if name not in OUTER_ONLY])
+        self.raises = settings.capture.on_error == "raise"
+        self.denies_on_error = settings.guard.on_layer_error == "deny"
+
+    def problem(self, facts: Facts, refused: Refused) -> Reply:
+        return problem(facts.environ, refused, facts.request_id)
+
+    def failure(self, facts: Facts) -> Reply:
+        """The answer when a layer failed and the request must not go on unchecked."""
+        return self.problem(facts, Refused(500, FAILURE))
+
+
+class Build:
+    """Collects the parts of one stack, and every problem met on the way."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.routes = Routes()
+        self.problems: list[str] = []
+        chosen = settings.guard.layers
+        self.wanted = set(ORDER if chosen is None else ("capture", "data", *chosen))
+
+    def attempt(self, part: Callable[[], T]) -> T | None:
+        """What `part` returns; None when it has problems, which are kept."""
+        try:
+            return part()
+        except ConfigurationError as error:
+            self.problems.extend(error.problems)
+        except ValueError as error:
+            self.problems.append(str(error))
+        return None
+
+    def stack(self) -> Stack:
+        from .capture.layer import Capture
+
+        settings = self.settings
+        capture = self.attempt(lambda: Capture(settings.capture, environment=None, release=None))
+        store = self.attempt(self._store) if "rate_limit" in self.wanted else None
+        data = self.attempt(self._data) if settings.pools else None
+        health = self.attempt(lambda: self._health(store, data, capture)) if "health" in self.wanted else None
+        own_paths = health.own_paths if health else frozenset()
+        limit = self.attempt(lambda: self._rate_limit(store, own_paths)) if store else None
+        validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
+        origin = self.attempt(self._origin)
+        if self.problems or capture is None or origin is None:
+            raise ConfigurationError(self.problems)
+        if limit and health:
+            health.report("rate_limit", lambda: limit.degraded)
+        if validation is not None and validation.idle:
+            validation = None
+        layers = {
+            "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "data": data,
+        }  # fmt: skip
+        return Stack(settings, origin, layers, capture)
+
+    def _origin(self) -> Origin:
+        guard = self.settings.guard
+        identity = resolve_target(guard.identity) if guard.identity else None
+        return Origin(self.routes, Addresses(guard.trusted_proxies, guard.forwarded_header), identity)
+
+    def _store(self) -> Store:
+        from .stores import open_store
+
+        return open_store(self.settings.rate_limit)
+
+    def _rate_limit(self, store: Store, own_paths: frozenset[str]) -> RateLimit:
+        from .ratelimit.layer import RateLimit
+
+        settings = self.settings
+        return RateLimit(
+            settings.rate_limit, settings.guard, self.routes, store, own_paths=own_paths, workers=HOST.workers
+        )
+
+    def _validation(self, own_paths: frozenset[str]) -> Validation:
+        from .validation.layer import Validation
+
+        settings = self.settings
+        return Validation(settings.validation, settings.guard, self.routes, settings.folder, own_paths=own_paths)
+
+    def _data(self) -> Data:
+        from .db.layer import Data
+
+        return Data(self.settings.pools)
+
+    def _health(self, store: Store | None, data: Data | None, capture: Capture | None) -> Health:
+        from .health.layer import Health
+
+        pings: dict[str, Callable[[float], None]] = dict(data.pings()) if data else {}
+        if store is not None and store.name == "redis":
+            pings["redis"] = store.ping
+        return Health(self.settings.health, self.settings.admin, pings=pings, draining=self._draining())
+
+    def _draining(self) -> Callable[[], bool]:
+        path = self.settings.guard.drain_file
+        if path is None:
+            return HOST.draining
+        from os.path import exists
+
+        return lambda: HOST.draining() or exists(path)
+
+
+def build(settings: Any = None, only: Any = None) -> Stack:
+    """The stack that `settings` describe. Raises ConfigurationError with every problem found."""
+    return Build(load(settings, only=only)).stack()

@@ -1,0 +1,1 @@
+"""Validation: schema files, limits before any parse, coercion, and the screen for what looks like an attack."""

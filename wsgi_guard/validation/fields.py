@@ -1,0 +1,80 @@
+"""Names and values of query strings, urlencoded forms and cookies, decoded once.
+
+A name may repeat; nothing is dropped, so nobody reads another value than the one that was judged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import unquote
+
+from .parse import Malformed
+
+Fields = list[tuple[str, str]]
+
+
+def parse_fields(text: str, limit: int, *, errors: str = "strict") -> Fields:
+    """Pairs of `a=1&b=2` in order; an escape that is none stays as it stands.
+
+    `text` is ASCII or already decoded. Raises Malformed for more than `limit` pairs, and under "strict" for bytes
+    that are not UTF-8.
+    """
+    if text.count("&") >= limit:
+        raise Malformed(f"there are more than {limit} fields")
+    found = []
+    for item in text.split("&"):
+        if item:
+            name, _, value = item.partition("=")
+            found.append((_unquote(name, errors), _unquote(value, errors)))
+    return found
+
+
+def _unquote(text: str, errors: str) -> str:
+    if "+" in text:
+        text = text.replace("+", " ")
+    if "%" not in text:
+        return text
+    try:
+        return unquote(text, errors=errors)
+    except UnicodeDecodeError:
+        raise Malformed("a field is not UTF-8") from None
+
+
+def native(text: str, *, errors: str = "strict") -> str:
+    """Text of the environ, where each character stands for a byte (PEP 3333), as the UTF-8 it was sent as."""
+    if text.isascii():
+        return text
+    try:
+        return text.encode("latin-1").decode("utf-8", errors)
+    except UnicodeError:
+        if errors == "strict":
+            raise Malformed("a field is not UTF-8") from None
+        return text
+
+
+def parse_cookies(header: str, limit: int) -> Fields:
+    """Pairs of a Cookie header as RFC 6265 5.4 sends them; quotes around a value are not part of it."""
+    if header.count(";") >= limit:
+        raise Malformed(f"there are more than {limit} cookies")
+    found = []
+    for item in header.split(";"):
+        name, sign, value = item.partition("=")
+        if sign and name.strip():
+            value = value.strip()
+            quoted = len(value) > 1 and value[0] == value[-1] == '"'
+            found.append((name.strip(), value[1:-1] if quoted else value))
+    return found
+
+
+def as_object(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
+    """Each name with its value, or with the list of its values where it repeats."""
+    found: dict[str, Any] = {}
+    for name, value in fields:
+        if name not in found:
+            found[name] = value
+        elif isinstance(found[name], list):
+            found[name].append(value)
+        else:
+            found[name] = [found[name], value]
+    return found

@@ -1,0 +1,130 @@
+"""JSON bytes to values, under limits that are checked before the parser sees a byte.
+
+What is refused is said in words that hold nothing of the document. Time is linear in its length.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from math import isinf
+from typing import Any, NoReturn
+
+_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.S)
+_NOT_STRUCTURE = {code: None for code in range(128) if chr(code) not in "[]{},"}
+_SPACE = {ord(char): None for char in " \t\r\n"}
+_DEPTH = {"[": 1, "{": 1, "]": -1, "}": -1, ",": 0}
+
+
+class Malformed(ValueError):
+    """The text is not what it claims to be, or is beyond a limit; the message may be shown to the client."""
+
+
+def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise Malformed("the body names a member twice in one object")
+    return found
+
+
+def _keep_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        return {name: [value for key, value in pairs if key == name] for name in found}
+    return found
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise Malformed("the body holds NaN or Infinity, which JSON does not have")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if isinf(value):
+        raise Malformed("the body holds a number that is too large")
+    return value
+
+
+def _decoder(hook: Callable[[list[tuple[str, Any]]], Any]) -> json.JSONDecoder:
+    return json.JSONDecoder(object_pairs_hook=hook, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+_STRICT = _decoder(_refuse_duplicates)
+_LOOSE = _decoder(_keep_duplicates)
+
+
+class JsonReader:
+    """Reads JSON documents of at most `max_depth` levels and `max_members` values."""
+
+    __slots__ = ("_max_depth", "_max_members")
+
+    def __init__(self, max_depth: int, max_members: int) -> None:
+        self._max_depth = max_depth
+        self._max_members = max_members
+
+    def read(self, data: bytes, *, duplicates: bool = False) -> Any:
+        """The value; a member named twice is refused, or with `duplicates` becomes a list of its values."""
+        text = decode(data)
+        self._measure(text)
+        try:
+            value = (_LOOSE if duplicates else _STRICT).decode(text)
+        except Malformed:
+            raise
+        except json.JSONDecodeError as error:
+            raise Malformed(f"the body is not JSON at line {error.lineno}, column {error.colno}") from None
+        except ValueError:  # int() refuses more than sys.get_int_max_str_digits() digits
+            raise Malformed("the body holds a number that is too long") from None
+        except RecursionError:  # nearly no stack was left when the request came; the depth itself was measured
+            raise Malformed("the body is nested too deep") from None
+        if "\\ud" in text or "\\uD" in text:
+            _refuse_surrogates(value)
+        return value
+
+    def _measure(self, text: str) -> None:
+        opened = text.count("[") + text.count("{")
+        # Both counts see brackets and commas inside strings too, so they can only overestimate.
+        if opened <= self._max_depth and opened + text.count(",") < self._max_members:
+            return
+        structure = _STRING.sub('"', text).translate(_SPACE)
+        empty = structure.count("[]") + structure.count("{}")
+        structure = structure.translate(_NOT_STRUCTURE)
+        if structure.count(",") + structure.count("[") + structure.count("{") - empty + 1 > self._max_members:
+            raise Malformed(f"the body holds more than {self._max_members} values")
+        self._measure_depth(structure)
+
+    def _measure_depth(self, structure: str) -> None:
+        depth, limit = 0, self._max_depth
+        for char in structure:
+            depth += _DEPTH.get(char, 0)
+            if depth > limit:
+                raise Malformed(f"the body is nested deeper than {limit} levels")
+
+
+def decode(data: bytes) -> str:
+    """The text of UTF-8 bytes without a byte order mark (RFC 8259, 8.1 lets a reader ignore it)."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise Malformed("the body is not UTF-8") from None
+    return text[1:] if text.startswith("\ufeff") else text
+
+
+def _refuse_surrogates(value: Any) -> None:
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str):
+            _refuse_surrogate(item)
+        elif isinstance(item, dict):
+            rest.extend(item)
+            rest.extend(item.values())
+        elif isinstance(item, list):
+            rest.extend(item)
+
+
+def _refuse_surrogate(text: str) -> None:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Malformed("the body holds half a surrogate pair") from None

@@ -1,0 +1,1 @@
+"""The schema folder: from files to checks that are built once."""

@@ -1,0 +1,47 @@
+"""One schema, ready to judge values: built once at start, used by every request."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from .keywords import Steps, TooComplex
+from .messages import Violation, violation
+from .walk import subschemas
+
+# Errors looked at before they are sorted and cut to what is shown, so the work on a bad document is bounded.
+_GATHERED = 100
+TOO_DEEP: Violation = {"pointer": "", "message": "is too deep or too complex to be checked", "keyword": "$ref"}
+
+
+class Check:
+    """Judges values by one schema."""
+
+    __slots__ = ("_names", "_steps", "_validator")
+
+    def __init__(self, validator: Any, steps: Steps, names: frozenset[str]) -> None:
+        self._validator = validator
+        self._steps = steps
+        self._names = names
+
+    def violations(self, value: Any, size: int) -> list[Violation]:
+        """All that is wrong with `value` (at most a hundred looked at), sorted by place; `size` bounds its members."""
+        self._steps.allow(size)
+        try:
+            errors = list(islice(self._validator.iter_errors(value), _GATHERED))
+        except (TooComplex, RecursionError):
+            return [TOO_DEEP]
+        if not errors:
+            return errors
+        found = {tuple(violation(error, self._names).items()) for error in errors}
+        return [dict(items) for items in sorted(found)]
+
+
+def property_names(schema: Any) -> frozenset[str]:
+    """Every property name that a document mentions; all others are the client's own."""
+    found: set[str] = set()
+    for _, part in subschemas(schema):
+        for keyword in ("properties", "dependentSchemas", "dependentRequired"):
+            found.update(part.get(keyword, ()))
+        found.update(part.get("required", ()))
+    return frozenset(found)

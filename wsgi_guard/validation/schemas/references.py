@@ -1,0 +1,108 @@
+"""Where `$ref` leads: to files of the folder, never to the network.
+
+Each file has the URI of its place in the folder ("/api/orders/POST.json"), and that of its `$id` if it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, urljoin
+
+from jsonschema_specifications import REGISTRY
+from referencing import Registry, Resource
+from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
+
+from .walk import IN_PLACE, children
+
+Resolver = Any
+_REFERENCES = ("$ref", "$dynamicRef")
+
+
+def identified(name: str, document: Any) -> dict[str, Any]:
+    """The document as an object that says its own absolute `$id`, so relative references start at its place."""
+    schema = document if isinstance(document, dict) else ({} if document else {"not": {}})
+    own = schema.get("$id")
+    return {**schema, "$id": urljoin("/" + name, own) if isinstance(own, str) else "/" + name}
+
+
+class Folder:
+    """All documents of a folder (made by `identified`), ready to look references up in."""
+
+    def __init__(self, documents: Mapping[str, dict[str, Any]]) -> None:
+        self.documents = documents
+        resources = [(uri, DRAFT202012.create_resource(schema)) for uri, schema in _by_uri(documents)]
+        self.registry: Registry[Any] = REGISTRY.with_resources(resources).crawl()
+
+    def resolver(self, name: str) -> Resolver:
+        """A resolver that stands at the root of the file `name`."""
+        return self.registry.resolver(self.documents[name]["$id"])
+
+    def problems(self, name: str) -> Iterator[str]:
+        """A sentence for each reference of a file that leads nowhere or round in a circle, pointer in front."""
+        for at, schema, inside in places(self.documents[name], self.resolver(name)):
+            missing = [said for word in _REFERENCES if word in schema for said in _missing(schema[word], inside)]
+            yield from (f"{at}: {said}" for said in missing)
+            if not missing and _is_circular(schema, inside):
+                yield f"{at}: refers to itself without going into a part of the value"
+
+
+def _by_uri(documents: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, schema in documents.items():
+        # a reference is a URI, where "{" is written %7B, but people write what they see
+        yield from ((uri, schema) for uri in {"/" + name, "/" + quote(name), schema["$id"]})
+
+
+def below(schema: Any, resolver: Resolver) -> Resolver:
+    """The resolver inside `schema`, whose `$id` may move the base."""
+    return resolver.in_subresource(DRAFT202012.create_resource(schema)) if "$id" in schema else resolver
+
+
+def followed(schema: dict[str, Any], resolver: Resolver) -> Iterator[tuple[dict[str, Any], Resolver]]:
+    """The schemas that `$ref` and `$dynamicRef` of `schema` lead to; those that are `true` or `false` are left out."""
+    for keyword in _REFERENCES:
+        if keyword in schema:
+            found = resolver.lookup(schema[keyword])
+            if isinstance(found.contents, dict):
+                yield found.contents, found.resolver
+
+
+def places(schema: Any, resolver: Resolver, at: str = "") -> Iterator[tuple[str, dict[str, Any], Resolver]]:
+    """(pointer, schema, resolver inside it) of every schema of a document that is an object."""
+    if isinstance(schema, dict):
+        inside = below(schema, resolver)
+        yield at, schema, inside
+        for _, step, subschema in children(schema):
+            yield from places(subschema, inside, at + step)
+
+
+def _missing(reference: str, resolver: Resolver) -> Iterator[str]:
+    try:
+        resolver.lookup(reference)
+    except Unresolvable:
+        yield f"{reference!r} names nothing in the schema folder, and files outside it are never fetched"
+
+
+def _is_circular(start: dict[str, Any], resolver: Resolver) -> bool:
+    """Whether checking one value against `start` would check it against `start` again, and so for ever."""
+    rest, seen = list(_same_value(start, resolver)), set()
+    while rest:
+        schema, inside = rest.pop()
+        if schema is start:
+            return True
+        if id(schema) not in seen:
+            seen.add(id(schema))
+            rest.extend(_same_value(schema, inside))
+    return False
+
+
+def _same_value(schema: dict[str, Any], resolver: Resolver) -> Iterator[tuple[dict[str, Any], Resolver]]:
+    inside = below(schema, resolver)
+    try:
+        yield from followed(schema, inside)
+    except Unresolvable:
+        return
+    for keyword, _, subschema in children(schema):
+        if keyword in IN_PLACE and isinstance(subschema, dict):
+            yield subschema, inside

@@ -1,0 +1,144 @@
+"""What a schema says of a value's shape, as far as conversion, defaults and threat detection need to know.
+
+Follows `properties`, `items`, `additionalProperties`, `$ref` and `allOf`; alternatives (`anyOf`, `oneOf`) only tell
+which types a value may have. Built once at start, also for schemas that refer to themselves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..shapes import Shape
+from ..threats.classes import CLASSES
+from .formats import PINNED
+from .references import Resolver, below, followed
+
+Layer = tuple[dict[str, Any], Resolver]
+_ALL = frozenset(CLASSES)
+_TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null", list: "array"}
+
+
+class ShapeBuilder:
+    """Builds the shape of a schema; one builder for a folder, so that what is shared is built once."""
+
+    def __init__(self) -> None:
+        self._built: dict[Any, Shape] = {}
+
+    def build(self, schema: Any, resolver: Resolver) -> Shape:
+        shape = self._shape([(schema, resolver)], frozenset(), True)
+        for _ in self._built:  # a default deep in a circle is seen from its far side after as many rounds
+            if not any([built.settle() for built in self._built.values()]):
+                break
+        return shape
+
+    def _shape(self, layers: list[Layer], skip: frozenset[str], coerce: bool) -> Shape:
+        layers = [each for layer in layers for each in _flat(layer, set())]
+        skip = skip.union(*(_skipped(schema) for schema, _ in layers))
+        coerce = coerce and all(schema.get("x-coerce", True) for schema, _ in layers)
+        key = (tuple(id(schema) for schema, _ in layers), skip, coerce)
+        if key not in self._built:
+            shape = self._built[key] = Shape()
+            self._fill(shape, layers, skip, coerce)
+        return self._built[key]
+
+    def _fill(self, shape: Shape, layers: list[Layer], skip: frozenset[str], coerce: bool) -> None:
+        shape.types = _types(layers)
+        shape.coerce = coerce
+        shape.skip = _ALL if _is_pinned(layers) else skip
+        named: dict[str, list[Layer]] = {}
+        for schema, inside in layers:
+            for name, part in schema.get("properties", {}).items():
+                named.setdefault(name, []).append((part, inside))
+                if isinstance(part, dict) and "default" in part:
+                    shape.defaults.setdefault(name, part["default"])
+        shape.properties = {name: self._shape(parts, skip, coerce) for name, parts in named.items()}
+        shape.patterns = [
+            (re.compile(pattern), self._shape([(part, inside)], skip, coerce))
+            for schema, inside in layers
+            for pattern, part in schema.get("patternProperties", {}).items()
+        ]
+        shape.additional = self._optional("additionalProperties", layers, skip, coerce)
+        shape.items = self._optional("items", layers, skip, coerce)
+        shape.prefix = [self._shape(parts, skip, coerce) for parts in _by_index(layers)]
+
+    def _optional(self, keyword: str, layers: list[Layer], skip: frozenset[str], coerce: bool) -> Shape:
+        found = [(schema[keyword], inside) for schema, inside in layers if keyword in schema]
+        return self._shape(found, skip, coerce)
+
+
+def _by_index(layers: list[Layer]) -> Iterator[list[Layer]]:
+    longest = max((len(schema.get("prefixItems", ())) for schema, _ in layers), default=0)
+    for index in range(longest):
+        yield [(schema["prefixItems"][index], inside) for schema, inside in layers
+               if index < len(schema.get("prefixItems", ()))]  # fmt: skip
+
+
+def _flat(layer: Layer, seen: set[int]) -> Iterator[Layer]:
+    """A schema and all that hold for the same value together with it."""
+    schema, resolver = layer
+    if not isinstance(schema, dict) or id(schema) in seen:
+        return
+    seen.add(id(schema))
+    inside = below(schema, resolver)
+    yield schema, inside
+    for target in followed(schema, inside):
+        yield from _flat(target, seen)
+    for part in schema.get("allOf", ()):
+        yield from _flat((part, inside), seen)
+
+
+def _skipped(schema: dict[str, Any]) -> frozenset[str]:
+    found = schema.get("x-threats", ())
+    return _ALL if found is False else frozenset(found)
+
+
+def _is_pinned(layers: list[Layer]) -> bool:
+    """Whether no text of the client's own choice can stand here."""
+    return any(_pins(schema, inside) for schema, inside in layers)
+
+
+def _pins(schema: dict[str, Any], inside: Resolver) -> bool:
+    if "enum" in schema or "const" in schema:
+        return True
+    types = _own_types(schema)
+    if types is not None and not types & {"string", "object", "array"}:
+        return True
+    if schema.get("format") in PINNED and types is not None and not types & {"object", "array"}:
+        return True
+    return any(keyword in schema and _all_pinned(schema[keyword], inside) for keyword in ("anyOf", "oneOf"))
+
+
+def _all_pinned(parts: list[Any], inside: Resolver) -> bool:
+    return all(isinstance(part, dict) and _is_pinned(list(_flat((part, inside), set()))) for part in parts)
+
+
+def _types(layers: list[Layer]) -> frozenset[str] | None:
+    """The types that every layer allows, None when none of them says."""
+    found: frozenset[str] | None = None
+    for schema, inside in layers:
+        types = _own_types(schema)
+        if types is None:
+            types = _types_of_alternatives(schema, inside)
+        if types is not None:
+            found = types if found is None else found & types
+    return found
+
+
+def _own_types(schema: dict[str, Any]) -> frozenset[str] | None:
+    types = schema.get("type")
+    if types is not None:
+        return frozenset([types] if isinstance(types, str) else types)
+    if "enum" not in schema and "const" not in schema:
+        return None
+    values = schema["enum"] if "enum" in schema else [schema["const"]]
+    return frozenset(_TYPES.get(type(value), "object") for value in values)
+
+
+def _types_of_alternatives(schema: dict[str, Any], inside: Resolver) -> frozenset[str] | None:
+    for keyword in ("anyOf", "oneOf"):
+        found = [_types(list(_flat((part, inside), set()))) for part in schema.get(keyword, ())]
+        if found and all(types is not None for types in found):
+            return frozenset().union(*(types for types in found if types is not None))
+    return None

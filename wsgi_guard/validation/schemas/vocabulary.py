@@ -1,0 +1,68 @@
+"""What a schema file may say beyond the standard, and what of the standard is not accepted.
+
+Pure: a document in, sentences out, each with the pointer of the place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from difflib import get_close_matches
+from typing import Any
+
+from ..threats.classes import CLASSES
+from .formats import FORMATS
+from .walk import subschemas
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def _boolean(value: Any) -> str | None:
+    return None if isinstance(value, bool) else "must be true or false"
+
+
+def _classes(value: Any) -> str | None:
+    if value is False or (isinstance(value, list) and value and all(item in CLASSES for item in value)):
+        return None
+    return "must be false or a list of classes to skip: " + ", ".join(CLASSES)
+
+
+def _not_yet(value: Any) -> str | None:
+    return "is not supported yet"
+
+
+def _format(value: Any) -> str | None:
+    if value in FORMATS:
+        return None
+    near = get_close_matches(str(value), FORMATS, 1)
+    return f"{value!r} is not known, " + (f"did you mean {near[0]!r}?" if near else "expected " + ", ".join(FORMATS))
+
+
+def _dialect(value: Any) -> str | None:
+    return None if value.rstrip("#") == DIALECT else f"must be {DIALECT!r}, files are read as that draft"
+
+
+_CHECKS: dict[str, Callable[[Any], str | None]] = {
+    "x-coerce": _boolean,
+    "x-threats": _classes,
+    "x-sanitize": _not_yet,
+    "x-validator": _not_yet,
+    "x-rewrite": _not_yet,
+    "format": _format,
+    "$schema": _dialect,
+}
+
+
+def annotation_problems(document: Any) -> Iterator[str]:
+    """A sentence, pointer in front, for each word of a document (valid 2020-12) that would not do what it says."""
+    for at, schema in subschemas(document):
+        for keyword, value in schema.items():
+            check = _CHECKS.get(keyword)
+            said = check(value) if check else _misspelt(keyword)
+            if said:
+                yield f"{at}: {keyword!r} {said}"
+
+
+def _misspelt(keyword: str) -> str | None:
+    """Other tools have `x-` words of their own; one that is nearly ours was meant for us."""
+    near = get_close_matches(keyword.lower(), _CHECKS, 1, 0.8) if keyword.lower().startswith("x-") else []
+    return f"is not known, did you mean {near[0]!r}?" if near else None

@@ -1,0 +1,79 @@
+"""Which places of a JSON Schema document are schemas themselves, and how to get to them.
+
+Values of `enum`, `const`, `default` and `examples` may look like schemas and are none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from .load import escape
+
+_ONE = frozenset({
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
+    "unevaluatedItems", "unevaluatedProperties",
+})  # fmt: skip
+_LIST = frozenset({"allOf", "anyOf", "oneOf", "prefixItems"})
+_NAMED = frozenset({"$defs", "definitions", "dependentSchemas", "patternProperties", "properties"})
+# Keywords whose schemas look at the same value, not at a part of it.
+IN_PLACE = frozenset({"allOf", "anyOf", "dependentSchemas", "else", "if", "not", "oneOf", "then"})
+
+Step = tuple[str, str, Any]
+
+
+def children(schema: dict[str, Any]) -> Iterator[Step]:
+    """(keyword, pointer from here, subschema) of each schema directly below `schema`."""
+    for keyword, value in schema.items():
+        if keyword in _ONE:
+            yield keyword, f"/{keyword}", value
+        elif keyword in _LIST and isinstance(value, list):
+            for index, below in enumerate(value):
+                yield keyword, f"/{keyword}/{index}", below
+        elif keyword in _NAMED and isinstance(value, dict):
+            for name, below in value.items():
+                yield keyword, f"/{keyword}/{escape(name)}", below
+
+
+def subschemas(schema: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every schema of a document that is an object, the root first, each with its JSON pointer."""
+    if isinstance(schema, dict):
+        yield at, schema
+        for _, step, below in children(schema):
+            yield from subschemas(below, at + step)
+
+
+def rewritten(schema: Any) -> Any:
+    """A copy of a document in which patterns mean what ECMA-262 says.
+
+    JSON Schema patterns are ECMA-262, where `$` is the very end of the text; Python's `$` also matches ahead of a last
+    line break, so `^[a-z]+$` would let "abc\\n" through. `$schema` goes too: every file is 2020-12 by contract.
+    """
+    if not isinstance(schema, dict):
+        return schema
+    return {keyword: _rewritten_value(keyword, value) for keyword, value in schema.items() if keyword != "$schema"}
+
+
+def _rewritten_value(keyword: str, value: Any) -> Any:
+    if keyword == "pattern" and isinstance(value, str):
+        return ecma(value)
+    if keyword == "patternProperties" and isinstance(value, dict):
+        return {ecma(name): rewritten(below) for name, below in value.items()}
+    if keyword in _ONE:
+        return rewritten(value)
+    if keyword in _LIST and isinstance(value, list):
+        return [rewritten(below) for below in value]
+    if keyword in _NAMED and isinstance(value, dict):
+        return {name: rewritten(below) for name, below in value.items()}
+    return value
+
+
+def ecma(pattern: str) -> str:
+    """`pattern` with each `$` that is an anchor written as Python's `\\Z`."""
+    found, in_class, escaped = [], False, False
+    for char in pattern:
+        found.append("\\Z" if char == "$" and not in_class and not escaped else char)
+        if not escaped and char in "[]":
+            in_class = char == "["
+        escaped = char == "\\" and not escaped
+    return "".join(found)

@@ -1,0 +1,50 @@
+"""What a value should look like, as conversion, defaults and the threat screen see it; a plain tree (or graph)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+
+class Shape:
+    """One place of a schema. A shape nobody filled in says nothing: any type, nothing to convert or to skip."""
+
+    __slots__ = (
+        "additional", "coerce", "defaults", "fills", "items", "patterns", "prefix", "properties", "skip", "types",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.types: frozenset[str] | None = None
+        self.coerce = True
+        self.skip: frozenset[str] = frozenset()
+        self.properties: dict[str, Shape] = {}
+        self.patterns: list[tuple[re.Pattern[str], Shape]] = []
+        self.additional: Shape | None = None
+        self.items: Shape | None = None
+        self.prefix: list[Shape] = []
+        self.defaults: dict[str, Any] = {}
+        self.fills = False
+
+    def settle(self) -> bool:
+        """Notes whether a default stands here or anywhere below; True when that changed what was known."""
+        fills = bool(self.defaults) or any(part.fills for part in self.parts())
+        changed, self.fills = fills != self.fills, fills
+        return changed
+
+    def parts(self) -> list[Shape]:
+        found = [*self.properties.values(), *(shape for _, shape in self.patterns), *self.prefix]
+        return found + [shape for shape in (self.additional, self.items) if shape is not None]
+
+    def of(self, name: str) -> Shape:
+        """The shape of the property `name`."""
+        found = self.properties.get(name)
+        if found is None:
+            found = next((shape for pattern, shape in self.patterns if pattern.search(name)), None)
+        return found or self.additional or ANY
+
+    def at(self, index: int) -> Shape:
+        """The shape of the item at `index`."""
+        return self.prefix[index] if index < len(self.prefix) else self.items or ANY
+
+
+ANY = Shape()

@@ -1,0 +1,1 @@
+"""What looks like an attack, one file a class."""
