@@ -5,37 +5,50 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .facts import Facts
 from .layer import After, Before, Finish, Layer
 
 Afters = tuple[tuple[After, Layer], ...]
 
 
+class Publish:
+    """The guard's own step between the layers and the app: the environ keys that every app finds."""
+
+    name = "guard"
+
+    def prepare(self, facts: Facts) -> None:
+        facts.publish()
+
+
 class Chain:
     """Bound methods of `layers` (outermost first).
 
-    `befores` runs outside-in; each comes with the afters of its own layer and those around it, which is what an answer
-    of that layer leaves through. `afters` and `finishes` run inside-out.
+    `inward` is every `before`, outside-in, then every `prepare`; each step comes with the afters of its own layer and
+    those around it, which is what an answer of that step leaves through. `afters` and `finishes` run inside-out.
     """
 
-    __slots__ = ("afters", "befores", "finishes", "layers", "prepares", "starts")
+    __slots__ = ("afters", "finishes", "inward", "layers", "starts")
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = tuple(layers)
-        self.befores: tuple[tuple[Before, Layer, Afters], ...] = tuple(
+        self.afters = _afters(self.layers)
+        befores: list[tuple[Before, Layer, Afters]] = [
             (method, layer, _afters(self.layers[: at + 1]))
             for at, layer in enumerate(self.layers)
-            if (method := _method(layer, "before")) is not None
+            if (method := _method(layer, "before"))
+        ]
+        prepares: list[tuple[Before, Layer, Afters]] = [
+            (method, layer, self.afters) for layer in (Publish(), *layers) if (method := _method(layer, "prepare"))
+        ]
+        self.inward = (*befores, *prepares)
+        self.finishes: tuple[tuple[Finish, Layer], ...] = tuple(
+            (method, layer) for layer in reversed(self.layers) if (method := _method(layer, "finish"))
         )
-        self.prepares = tuple(m for layer in self.layers if (m := _method(layer, "prepare")))
-        self.afters = _afters(self.layers)
-        self.finishes: tuple[Finish, ...] = tuple(
-            m for layer in reversed(self.layers) if (m := _method(layer, "finish"))
-        )
-        self.starts = tuple(m for layer in self.layers if (m := _method(layer, "start")))
+        self.starts = tuple(method for layer in self.layers if (method := _method(layer, "start")))
 
 
 def _afters(layers: Sequence[Layer]) -> Afters:
-    return tuple((m, layer) for layer in reversed(layers) if (m := _method(layer, "after")))
+    return tuple((method, layer) for layer in reversed(layers) if (method := _method(layer, "after")))
 
 
 def _method(layer: Layer, name: str) -> Callable[..., Any] | None:

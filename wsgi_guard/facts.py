@@ -38,10 +38,14 @@ class Origin(NamedTuple):
 
 
 class Facts:
-    """One request. Attributes documented in the README are the same values that the environ holds for the app."""
+    """One request. Attributes documented in the README are the same values that the environ holds for the app.
+
+    `replied` says that the answer is the guard's own, `open` that the request has not ended yet.
+    """
 
     # Defaults stand on the class: a request that needs none of them pays for none (24 slots took 1 µs to fill).
     open = True
+    replied = False
     decisions: list[Decision] | None = None
     errors: Any = None
     error: BaseException | None = None
@@ -109,14 +113,15 @@ class Facts:
     @property
     def identity(self) -> str | None:
         """Who calls, as text: what the setting `guard.identity` returns, else `REMOTE_USER`, else None."""
-        found = self._identity
-        if found is _UNASKED:
+        if self._identity is _UNASKED:
+            # Nobody, should the app's function raise: whoever asks first meets the error, and nobody meets it twice.
+            self._identity = None
             find = self._origin.identity
-            found = find(self.environ) if find else None
-            if found is None:
+            found = find(self.environ) if find is not None else None
+            if found is None or found == "":
                 found = self.environ.get("REMOTE_USER") or None
-            self._identity = found = None if found is None else str(found)
-        return found  # type: ignore[no-any-return]
+            self._identity = found if found is None else str(found)
+        return self._identity  # type: ignore[no-any-return]
 
     @property
     def body(self) -> Body:
@@ -129,6 +134,18 @@ class Facts:
     def pool(self) -> Any:
         """The pool `main`; None when there is none."""
         return self.pools.get("main") if self.pools else None
+
+    def publish(self) -> None:
+        """Puts what every app finds into the environ."""
+        environ = self.environ
+        environ["wsgi_guard.client_ip"] = self.client.ip
+        if self._validated:
+            environ["wsgi_guard.validated"] = self._validated
+        elif self._outer is None and "wsgi_guard.validated" in environ:
+            # Test clients send one environ twice; what was checked belongs to the first request.
+            del environ["wsgi_guard.validated"]
+        environ["wsgi_guard.identity"] = None
+        environ["wsgi_guard.identity"] = self.identity
 
     def note(self, refused: Refused, cause: BaseException | None = None) -> None:
         """Remembers what a refusal or outage inside the app meant, should a framework make a 5xx of it."""

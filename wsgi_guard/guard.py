@@ -1,7 +1,7 @@
 """Guard: the one WSGI callable, and the way of one request through it.
 
-The only file that touches `start_response` and the response iterable, so PEP 3333 is got right here or nowhere. It
-knows no slice: the chain of layers, and the capture that every exception goes to, come from `stack.py`.
+The only file that touches `start_response`, and with `ending.py` the response iterable, so PEP 3333 is got right here
+or nowhere. It knows no slice: the chain of layers and the capture that exceptions go to come from `stack.py`.
 """
 
 from __future__ import annotations
@@ -10,15 +10,15 @@ import os
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from sys import getrefcount
 from time import perf_counter
-from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from .chain import Afters
-from .ending import Closing, Stream, kept_whole
+from .ending import ALONE, WHOLE, is_iterable, watched
 from .errors import ConfigurationError, Refused
-from .facts import CURRENT, Environ, Facts, current
-from .layer import After, ExcInfo, Head, Outcome, Reply, status_code
+from .facts import CURRENT, Environ, Facts
+from .layer import ExcInfo, Head, Outcome, Reply
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from .stack import Stack
 
 NO_BODY = (204, 304)
+
+# Guards that have started something in this process; a fork leaves nothing of it but memory.
+_BEGUN: weakref.WeakSet[Guard] = weakref.WeakSet()
+_told_fork = False
 
 
 class Guard:
@@ -60,8 +64,7 @@ class Guard:
         self.stack: Stack = build(settings, only)
         self._begun = False
         self._lock = threading.Lock()
-        ref = weakref.ref(self)
-        os.register_at_fork(after_in_child=lambda: _forget(ref))
+        self._starts = list(self.stack.full.starts)
 
     def __repr__(self) -> str:
         names = " > ".join(layer.name for layer in self.stack.full.layers)
@@ -70,25 +73,38 @@ class Guard:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         if not self._begun:
             self.begin()
-        outer = current()
-        if outer is not None and environ.get("wsgi_guard.request_id") != outer.request_id:
-            outer = None
-        return Exchange(self, environ, start_response, outer).run()
+        return Exchange(self, environ, start_response).run()
 
     def begin(self) -> None:
-        """Starts what each process needs of its own: once, at its first request."""
+        """Starts what each process needs of its own: once, at its first request.
+
+        What fails to start raises, now and at each further call until it has started.
+        """
+        _tell_fork(self)
+        # Guards the list of what has not started yet.
         with self._lock:
-            if not self._begun:
-                for start in self.stack.full.starts:
-                    start()
-                self._begun = True
+            while self._starts:
+                self._starts[0]()
+                del self._starts[0]
+            self._begun = True
+
+    def _begin_again(self) -> None:
+        self._begun = False
+        self._lock = threading.Lock()
+        self._starts = list(self.stack.full.starts)
 
 
-def _forget(ref: weakref.ref[Guard]) -> None:
-    guard = ref()
-    if guard is not None:
-        guard._begun = False
-        guard._lock = threading.Lock()
+def _tell_fork(guard: Guard) -> None:
+    global _told_fork
+    _BEGUN.add(guard)
+    if not _told_fork:
+        _told_fork = True
+        os.register_at_fork(after_in_child=_forked)
+
+
+def _forked() -> None:
+    for guard in list(_BEGUN):
+        guard._begin_again()
 
 
 class Exchange:
@@ -97,114 +113,103 @@ class Exchange:
     # Defaults on the class, as in Facts.
     _status: str | None = None
     _headers: list[tuple[str, str]]
+    _headers_type: type | None = None
     _exc_info: ExcInfo | None = None
-    _reply: Reply | None = None
-    _server_write: Callable[[bytes], object] | None = None
+    _server_write: Any = None
     _late = False
     _done = False
     flushed = False
+    sent = False
     code = 0
+    reply: Reply | None = None
+    """What the guard answers in place of the app."""
 
-    def __init__(self, guard: Guard, environ: Environ, start_response: StartResponse, outer: Facts | None) -> None:
+    def __init__(self, guard: Guard, environ: Environ, start_response: StartResponse) -> None:
         self._stack = stack = guard.stack
-        self.chain = stack.full if outer is None else stack.nested
-        self._nested = outer is not None
         self.app = guard.app
         self.environ = environ
+        self._server_start = start_response
+        outer = CURRENT.get()
+        if outer is not None and not (outer.open and environ.get("wsgi_guard.request_id") == outer.request_id):
+            # The rest of a request that has ended, or an app that calls another with a request of its own.
+            outer = None
+        self._nested = outer is not None
+        self.chain = stack.full if outer is None else stack.nested
         self.facts = facts = Facts(environ, stack.origin, outer)
         environ["wsgi_guard.request_id"] = facts.request_id
-        self._server_start = start_response
 
     def run(self) -> Iterable[bytes]:
         token = CURRENT.set(self.facts)
-        kept = False
         try:
-            reply = self._before()
-            if reply is not None:
-                return self._answer(*reply)
-            self._prepare()
-            result = self.app(self.environ, self.start_response)
-            answer = self._hand_over(result)
-            kept = answer is result and not self._done and token.old_value in (token.MISSING, None)
-            return answer
+            refused = self._inward()
+            if refused is not None:
+                return self._answer(*refused)
+            return self._hand_over(self.app(self.environ, self.start_response))
         except StopIteration:
             # How an app that took the socket over (a WebSocket under gunicorn) tells the server to leave it alone.
             self.finish("return")
             raise
         except Exception as error:
-            return self._failed(error)
+            body = self._failed(error)
+            if body is None:
+                raise
+            return body
         except BaseException as error:
             self.finish("error", error)
             raise
         finally:
-            # A result kept as it is may run app code while the server iterates it, out of our sight but in this
-            # context; the value left behind counts for nothing once the request is closed (`facts.open`).
-            if not kept:
-                CURRENT.reset(token)
+            CURRENT.reset(token)
 
     # the way in
 
-    def _before(self) -> tuple[Reply, Afters] | None:
-        for before, layer, afters in self.chain.befores:
+    def _inward(self) -> tuple[Reply, Afters] | None:
+        """Walks to the app; a reply that stops the walk comes with the afters it leaves through."""
+        for step, layer, afters in self.chain.inward:
             try:
-                reply = before(self.facts)
+                reply = step(self.facts)
             except Refused as refused:
-                return self._stack.problem(self.facts, refused), afters
+                reply = self._stack.problem(self.facts, refused)
             except Exception as error:
                 reply = self._layer_failed(layer, error)
             if reply is not None:
                 return reply, afters
         return None
 
-    def _prepare(self) -> None:
-        environ, facts = self.environ, self.facts
-        environ["wsgi_guard.client_ip"] = facts.client_ip
-        environ["wsgi_guard.identity"] = facts.identity
-        if facts._validated:
-            environ["wsgi_guard.validated"] = facts._validated
-        for prepare in self.chain.prepares:
-            prepare(facts)
-
     # what the app calls
 
     def start_response(
         self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
     ) -> Callable[[bytes], object]:
-        if exc_info is not None:
+        if exc_info:
             self._seen(exc_info)
-        if self.flushed:
-            return self._start_again(status, headers, exc_info)
-        if self._status is not None and exc_info is None:
+        elif self._status is not None:
             # Twice without exc_info is the app's mistake; the server says so in its own words.
-            self._flush(self.chain.afters)
+            if not self.flushed:
+                self._flush(self.chain.afters)
             return self._server_start(status, headers)
-        if type(status) is not str or not isinstance(headers, list):
+        if not isinstance(status, str) or not isinstance(headers, list | tuple) or self.sent:
+            # Nothing here that a layer could read, or too late for one: the server's to refuse.
             self.flushed = True
             self._server_write = self._call_server(status, headers, exc_info)
-            return self._server_write
-        self._status, self._headers, self._exc_info = status, headers, exc_info
-        if self._late:
+            return self.write
+        # The app may use its list again.
+        self._status, self._headers, self._exc_info = status, list(headers), exc_info
+        if type(headers) is not list:
+            self._headers_type = type(headers)
+        if self.flushed:
+            forget_head(self._server_start)
+        if self.flushed or self._late:
             self._flush(self.chain.afters)
         return self.write
 
     def write(self, data: bytes) -> object:
-        if not self.flushed:
-            self._flush(self.chain.afters)
-            if self._reply is not None and self._server_write is not None:
-                self._server_write(self._reply.body)
-        if self._reply is not None or self._server_write is None:
+        if not self.flushed and self._flush(self.chain.afters) is not None:
+            self._server_write(self.reply_body())
+        if self.reply is not None:
             return None
+        if data:
+            self.sent = True
         return self._server_write(data)
-
-    def _start_again(self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None) -> Any:
-        """A second head after the first was handed over: only the server knows whether bytes have left."""
-        if exc_info is None:
-            return self._server_start(status, headers)
-        forget_head(self._server_start)
-        self.code = status_code(status)
-        write = self._server_start(status, [*headers, *self._own_headers(headers)], exc_info)
-        self._server_write = write
-        return self.write
 
     def _seen(self, exc_info: ExcInfo) -> None:
         error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None
@@ -216,25 +221,29 @@ class Exchange:
 
     def _flush(self, afters: Afters) -> Reply | None:
         """Hands the head to the server; a Reply when a layer put its own answer in place of the app's."""
-        assert self._status is not None  # noqa: S101  (callers made sure; for the type checker)
-        head = Head(self._status, list(self._headers), self._exc_info)
+        facts, exc_info = self.facts, self._exc_info
+        self.flushed, self._exc_info = True, None
+        head = Head(self._status or "", self._headers, exc_info)
+        put: Reply | None = None
         for after, layer in afters:
-            reply = self._after(after, layer, head)
+            try:
+                reply = after(facts, head)
+            except Refused as refused:
+                reply = self._stack.problem(facts, refused)
+            except Exception as error:
+                reply = self._layer_failed(layer, error)
             if reply is not None:
-                self._reply, head = reply, Head(reply.status, list(reply.headers), self._exc_info)
-        head.headers.extend(self._own_headers(head.headers))
-        self.flushed = True
+                put = self.reply = reply
+                facts.replied = True
+                head = Head(reply.status, list(reply.headers), exc_info)
+        headers = head.headers
+        if not self._nested and not _names_request(headers):
+            headers.append(("X-Request-ID", facts.request_id))
+        if self._headers_type is not None and put is None:
+            headers = _as(self._headers_type, headers)
         self.code = head.code
-        self._server_write = self._call_server(head.status, head.headers, self._exc_info)
-        return self._reply
-
-    def _after(self, after: After, layer: Any, head: Head) -> Reply | None:
-        try:
-            return after(self.facts, head)
-        except Refused as refused:
-            return self._stack.problem(self.facts, refused)
-        except Exception as error:
-            return self._layer_failed(layer, error)
+        self._server_write = self._call_server(head.status, headers, exc_info)
+        return put
 
     def _call_server(self, status: str, headers: Any, exc_info: ExcInfo | None) -> Callable[[bytes], object]:
         # Servers and tests exist whose start_response takes two arguments; the third is passed only when there is one.
@@ -242,102 +251,110 @@ class Exchange:
             return self._server_start(status, headers)
         return self._server_start(status, headers, exc_info)
 
-    def _own_headers(self, headers: list[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-        """The request id, unless the app names one of its own or an outer guard will."""
-        if self._nested:
-            return ()
-        try:
-            for header in headers:
-                if len(header[0]) == 12 and header[0].lower() == "x-request-id":
-                    return ()
-        except (AttributeError, IndexError, TypeError):
-            # Headers no server accepts; what is wrong with them is the server's to say.
-            return ()
-        return (("X-Request-ID", self.facts.request_id),)
-
     def _answer(self, reply: Reply, afters: Afters) -> list[bytes]:
-        """An answer of the guard's own, instead of the app's."""
+        """An answer of the guard's own, before the app was called."""
         self.facts.body.drain()
-        self._status, self._headers, self._exc_info = reply.status, list(reply.headers), None
-        replaced = self._flush(afters)
-        self.finish("return", replied=True)
-        return self._body_of(replaced or reply)
+        self._put(reply, afters, None)
+        self.finish("return")
+        return self._whole_reply()
 
-    def _body_of(self, reply: Reply) -> list[bytes]:
-        bare = self.facts.method == "HEAD" or self.code in NO_BODY or not reply.body
-        return [] if bare else [reply.body]
+    def _put(self, reply: Reply, afters: Afters, exc_info: ExcInfo | None) -> None:
+        """Hands over the head of an answer of the guard's own; a layer on its way out may put another in its place."""
+        self.reply, self.facts.replied = reply, True
+        self._status, self._headers, self._exc_info = reply.status, list(reply.headers), exc_info
+        self._headers_type = None
+        self._flush(afters)
+
+    def reply_body(self) -> bytes:
+        """What follows the head of the guard's own answer."""
+        bare = self.reply is None or self.facts.method == "HEAD" or self.code in NO_BODY
+        return b"" if bare or self.reply is None else self.reply.body
+
+    def _whole_reply(self) -> list[bytes]:
+        body = self.reply_body()
+        return [body] if body else []
 
     # the way out
 
     def _hand_over(self, result: Any) -> Any:
-        if self._status is not None and not self.flushed:
-            reply = self._flush(self.chain.afters)
-            if reply is not None:
-                self._close_unused(result)
-                self.finish("return", replied=True)
-                return self._body_of(reply)
-        self._late = self._status is None
-        if type(result) is list or type(result) is tuple:
+        """The body for the server: of the app's iterable what `ending.py` makes, or the guard's answer."""
+        kind = type(result)
+        if kind is not list and self._status is not None and self._answers and not is_iterable(kind):
+            raise TypeError(f"the app returned {kind.__name__!r}, which is no iterable of bytes")
+        if self._status is None:
+            self._late = not self.flushed
+        elif not self.flushed:
+            put = self._flush_with(result)
+            if put is not None:
+                self.finish("return")
+                return self._whole_reply()
+        if self.reply is not None:
+            # It went out at the app's first write().
+            self._close_unused(result)
+            self.finish("return")
+            return []
+        if kind in WHOLE:
             self.finish("return")
             return result
-        if kept_whole(result, self.environ.get("wsgi.file_wrapper")):
-            if Closing.attach(self, result):
-                return result
-            if not hasattr(type(result), "__iter__"):
-                self.finish("return")
-                return result
-        return Stream.around(self, result)
+        # Asked here and on a line of its own, where `result` has no other name.
+        held = getrefcount(result) > ALONE
+        return watched(self, result, held=held)
+
+    def _flush_with(self, result: Any) -> Reply | None:
+        try:
+            put = self._flush(self.chain.afters)
+        except BaseException:
+            self._close_unused(result)
+            raise
+        if put is not None:
+            self._close_unused(result)
+        return put
 
     def _close_unused(self, result: Any) -> None:
-        close = getattr(result, "close", None)
-        if close is None:
-            return
+        """The app's iterable is closed although nobody iterates it (PEP 3333, "close")."""
         try:
-            close()
+            close = getattr(result, "close", None)
+            if close is not None:
+                close()
         except Exception as error:
-            self._stack.capture.record(self.facts.root, error)
+            self.close_failed(error)
 
     # what goes wrong
 
-    def _failed(self, error: Exception) -> Iterable[bytes]:
-        """An exception reached the guard before the app's iterable did."""
-        self.facts.error = error
-        if self._nested or self._stack.raises:
-            if not self._nested and not isinstance(error, Refused):
-                self._stack.capture.record(self.facts, error)
-            self.finish("error", error)
-            raise error
-        if self.flushed:
-            return [self._fail_after_head(error)]
-        return self._answer(self._stack.capture.answer(self.facts, error), self.chain.afters)
+    @property
+    def _answers(self) -> bool:
+        """Whether exceptions of the app become an answer here."""
+        return not self._nested and not self._stack.raises
 
-    def _fail_after_head(self, error: Exception) -> bytes:
-        """The body of a 500 if no byte has left yet, which only the server knows: it raises `error` otherwise."""
-        reply = self._stack.capture.answer(self.facts, error)
-        forget_head(self._server_start)
-        info: tuple[type[BaseException], BaseException, TracebackType | None] = (type(error), error, error.__traceback__)
+    def _failed(self, error: Exception) -> list[bytes] | None:
+        """As `failed`, for an exception that reached the guard before the app's iterable did; the request has ended."""
+        body = None
         try:
-            self._server_start(reply.status, [*reply.headers, *self._own_headers([])], info)
-        except BaseException:
-            self.finish("error", error)
-            raise
-        self.code = status_code(reply.status)
-        self.finish("error", error)
-        return reply.body if self.facts.method != "HEAD" else b""
+            body = self.failed(error)
+        finally:
+            self.finish("error" if body is None else "return", error)
+        return body if body is None else [body] if body else []
 
-    def fail_midway(self, error: Exception) -> bytes:
-        """As `_fail_after_head`, for an exception out of the app's iterable."""
-        self.facts.error = error
-        if self._nested or self._stack.raises:
-            if not self._nested and not isinstance(error, Refused):
-                self._stack.capture.record(self.facts, error)
-            raise error
+    def failed(self, error: Exception) -> bytes | None:
+        """The body of the answer to an exception out of the app; None where it is not ours to answer."""
+        facts, capture = self.facts, self._stack.capture
+        facts.error = error
+        if self._nested:
+            return None
+        if self.sent or (self._stack.raises and not isinstance(error, Refused)):
+            capture.record(facts, error)
+            return None
+        exc_info: ExcInfo | None = None
         if self.flushed:
-            return self._fail_after_head(error)
-        return b"".join(self._answer(self._stack.capture.answer(self.facts, error), self.chain.afters))
+            # Only the server knows whether a byte has left: it raises `error` if so (PEP 3333, "exc_info").
+            exc_info = (type(error), error, error.__traceback__)
+            forget_head(self._server_start)
+        self._put(capture.answer(facts, error), self.chain.afters, exc_info)
+        return self.reply_body()
 
-    def close_failed(self, error: Exception) -> None:
-        if not self._nested:
+    def close_failed(self, error: BaseException) -> None:
+        """An exception out of the app's `close`, which passes to the server: the answer has left."""
+        if isinstance(error, Exception) and not self._nested:
             self._stack.capture.record(self.facts, error)
 
     def _layer_failed(self, layer: Any, error: Exception) -> Reply | None:
@@ -351,19 +368,38 @@ class Exchange:
 
     # the end
 
-    def finish(self, end: str, error: BaseException | None = None, *, replied: bool = False) -> None:
+    def finish(self, end: str, error: BaseException | None = None) -> None:
         """Tells every layer once how the request ended; what fails there is captured and fails nothing."""
         if self._done:
             return
         self._done = True
         facts = self.facts
-        outcome = Outcome(self.code, perf_counter() - facts.started, end, replied or self._reply is not None, error)
-        for layer_finish in self.chain.finishes:
+        outcome = Outcome(self.code, perf_counter() - facts.started, end, self.reply is not None, error)
+        for layer_finish, layer in self.chain.finishes:
             try:
                 layer_finish(facts, outcome)
             except Exception as failure:
-                self._stack.capture.record(facts.root, failure, service="wsgi_guard")
+                self._stack.capture.record(facts.root, failure, service=f"wsgi_guard.{layer.name}")
         facts.open = False
+        # Tracebacks hold frames, and those hold the request.
+        facts.error = facts.cause = None
+
+
+def _names_request(headers: list[tuple[str, str]]) -> bool:
+    """Whether the app sends a request id of its own."""
+    try:
+        return any(len(header[0]) == 12 and header[0].lower() == "x-request-id" for header in headers)
+    except (AttributeError, IndexError, TypeError):
+        # Headers no server accepts; what is wrong with them is the server's to say.
+        return True
+
+
+def _as(kind: type, headers: list[tuple[str, str]]) -> Any:
+    """Headers in the type the app gave them in, which some servers take and others refuse."""
+    try:
+        return kind(headers)
+    except TypeError:
+        return headers
 
 
 def forget_head(server_start: Any) -> None:

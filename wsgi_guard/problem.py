@@ -127,6 +127,8 @@ def _errors(errors: object) -> str:
     if not isinstance(errors, list | tuple):
         return ""
     rows = [error for error in errors[:ERRORS_SHOWN] if isinstance(error, Mapping)]
-    lines = [f"<li><code>{escape(str(row.get('pointer', '')))}</code> {escape(str(row.get('message', '')))}</li>"
-             for row in rows]
+    lines = [
+        f"<li><code>{escape(str(row.get('pointer', '')))}</code> {escape(str(row.get('message', '')))}</li>"
+        for row in rows
+    ]
     return "<ul>\n" + "\n".join(lines) + "\n</ul>\n" if lines else ""

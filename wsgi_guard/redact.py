@@ -13,7 +13,8 @@ from math import isfinite
 from typing import Any
 from urllib.parse import unquote
 
-from .shapes import MARK, cards, pairs, tokens, urls
+from .shapes import MARK as MARK
+from .shapes import cards, pairs, tokens, urls
 
 TEXT_LIMIT = 8_000
 """Characters of a text that are kept unless the caller says otherwise; a traceback of 40 frames has about 5,000."""
@@ -35,11 +36,14 @@ PARTS = (
     "xsrf", "cardnumber", "creditcard", "connectionstring", "signature",
 )  # fmt: skip
 # Too short to be looked for inside other words (pin is in "shipping"): secret only as a whole word of a name.
-WORDS = frozenset("pwd pass pw pin otp totp cvv cvc ssn sid dsn jwt auth sig bearer".split())
+WORDS = frozenset({
+    "pwd", "pass", "pw", "pin", "otp", "totp", "cvv", "cvc", "ssn", "sid", "dsn", "jwt", "auth", "sig", "bearer",
+})  # fmt: skip
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _PIECES = re.compile(r"([\s\"'<>]+)")
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)
+_STRING = re.compile(r"([\"'])((?:(?!\1)[^\\]|\\.)*+)\1")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 
 
@@ -77,14 +81,20 @@ class Redactor:
 
     def code(self, line: str) -> str:
         """As `text`, for a line of source: under a secret name only literals go, expressions stay."""
-        return self._clean(line[:500], literals=True)
+        line = _STRING.sub(lambda found: f"{found[1]}{self._clean(found[2])}{found[1]}", line[:500])
+        return self._clean(line, literals=True)
 
     def _clean(self, text: str, *, literals: bool = False) -> str:
         text = self._shapes(text, literals)
         return self._encoded(text, literals) if "%" in text else text
 
     def _shapes(self, text: str, literals: bool) -> str:
-        return cards(tokens(urls(pairs(text, self.secret_name, literals=literals))))
+        # What is taken out can bare the start of the next secret; a text without any is gone through once.
+        for _ in range(4):
+            before, text = text, cards(tokens(pairs(urls(text), self.secret_name, literals=literals)))
+            if text == before:
+                break
+        return text
 
     def _encoded(self, text: str, literals: bool) -> str:
         """`text` with every percent-encoded piece replaced by its decoded, redacted form if that holds a secret."""

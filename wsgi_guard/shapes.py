@@ -20,8 +20,8 @@ _TOKEN = re.compile(
     r"|[sr]k_(?:live|test)_\w{10,}+|sk-[\w-]{20,}+|AIza[\w-]{30,}+|SG\.[\w.-]{20,}+|whsec_[\w+/=]{16,}+"
 )
 _SCHEME = re.compile(
-    r"(?i:\b(bearer)(?:[ \t+]{1,4}|%20|:[ \t]{0,4}))([^\s\"',;<>]{6,}+)"
-    r"|(?i:\b(basic)(?:[ \t+]{1,4}|%20|:[ \t]{0,4}))(?=[a-z]{0,64}[A-Z0-9=/+])([\w+/=%-]{6,}+)"
+    r"(?i:(?<![a-z_])(bearer)(?:[ \t+]{1,4}|%20|:[ \t]{0,4}))([^\s\"',;<>]{6,}+)"
+    r"|(?i:(?<![a-z_])(basic)(?:[ \t+]{1,4}|%20|:[ \t]{0,4}))(?=[a-z]{0,64}[A-Z0-9=/+])([\w+/=%-]{6,}+)"
 )
 _DIGITS = re.compile(r"(?<!\d)\d{3,}+(?:[ -]\d{3,}+)*+")
 _RUN = re.compile(r"[^\s\"'<>]*+")
@@ -34,13 +34,13 @@ _PAIR = re.compile(
 _HEADERS = ("cookie", "authorization")
 _LINE = re.compile(r"[^\r\n]*+")
 _ESCAPED = re.compile(r"(?P<slashes>\\{1,7})[\"'](?:(?!(?<!\\)(?P=slashes)[\"'])[\s\S])*+")
-_QUOTED = re.compile(r"[bBrRuUfF]{0,2}(?:\"(?:[^\"\\]|\\[\s\S])*+|'(?:[^'\\]|\\[\s\S])*+)")
+_QUOTED = re.compile(r"(?P<prefix>[bBrRuUfF]{0,2})(?:\"(?:[^\"\\]|\\[\s\S])*+|'(?:[^'\\]|\\[\s\S])*+)")
 _BRACKETS = re.compile(r"\"(?:[^\"\\]|\\[\s\S])*+\"?|'(?:[^'\\]|\\[\s\S])*+'?|[\[\](){}]")
 _BARE = re.compile(
     r"(?i:(?:bearer|basic|digest|token|apikey|negotiate|ntlm|oauth)(?:[ \t+]{1,4}|%20))?"
     r"[^\s&]*[^\s&\"'\])}>,;.:`]"
 )
-_MORE = re.compile(r"[^\s&,;)}\]\"'>.:`][^\s&]*+")
+_MORE = re.compile(r"[^\s&,;)}\]\"'>.:`=][^\s&\"'=:]*+")
 _HARMLESS = frozenset({"None", "null", MARK})
 
 
@@ -145,26 +145,30 @@ def _value(text: str, at: int, name: str, literals: bool) -> tuple[int, int]:
         return escaped.end("slashes") + 1, escaped.end()
     quoted = _QUOTED.match(text, at)
     if quoted:
-        return _rest(text, at + len(quoted[0]) - len(quoted[0].lstrip("bBrRuUfF")) + 1, quoted.end())
+        more = _MORE.match(text, quoted.end() + 1)
+        if more is None:
+            return quoted.end("prefix") + 1, quoted.end()
+        return at, max(more.end(), _bare(text, at, name))
     if literals:
-        return at, at if not text[at : at + 1].isdigit() else _end(_BARE, text, at)
-    if name.lower().endswith(_HEADERS) and text[at - 1 : at] in (" ", ":", "\t"):
-        return at, _end(_LINE, text, at)
+        return at, _bare(text, at, "") if text[at : at + 1].isdigit() else at
     if text[at : at + 1] in ("[", "(", "{"):
-        return _rest(text, at, _closed(text, at))
-    return at, _end(_BARE, text, at)
+        closed = _closed(text, at)
+        more = _MORE.match(text, closed)
+        return at, max(closed, more.end() if more else closed, _line(text, at, name))
+    return at, _bare(text, at, name)
 
 
-def _end(pattern: re.Pattern[str], text: str, at: int) -> int:
-    found = pattern.match(text, at)
+def _bare(text: str, at: int, name: str) -> int:
+    """Where a value without quotes ends."""
+    found = _BARE.match(text, at)
+    return max(found.end() if found else at, _line(text, at, name))
+
+
+def _line(text: str, at: int, name: str) -> int:
+    """The end of the line for a header that may hold spaces, else `at`."""
+    header = name.lower().endswith(_HEADERS) and text[at - 1 : at] in (" ", ":", "\t")
+    found = _LINE.match(text, at) if header else None
     return found.end() if found else at
-
-
-def _rest(text: str, start: int, end: int) -> tuple[int, int]:
-    """`start` to `end`, or further where the value goes on behind its closing quote or bracket."""
-    closed = end if text[start : start + 1] in ("[", "(", "{") else end + 1
-    more = _MORE.match(text, closed)
-    return start, more.end() if more else end
 
 
 def _closed(text: str, at: int) -> int:

@@ -82,18 +82,20 @@ class Build:
         from .capture.layer import Capture
 
         settings = self.settings
-        capture = self.attempt(lambda: Capture(settings.capture, environment=None, release=None))
+        capture = self.attempt(lambda: Capture(settings.capture, environment=settings.environment, release=None))
         store = self.attempt(self._store) if "rate_limit" in self.wanted else None
         data = self.attempt(self._data) if settings.pools else None
         health = self.attempt(lambda: self._health(store, data, capture)) if "health" in self.wanted else None
-        own_paths = health.own_paths if health else frozenset()
-        limit = self.attempt(lambda: self._rate_limit(store, own_paths)) if store else None
+        own_paths = health.own_paths if health is not None else frozenset()
+        limit = self.attempt(lambda: self._rate_limit(store, own_paths)) if store is not None else None
         validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
         origin = self.attempt(self._origin)
         if self.problems or capture is None or origin is None:
             raise ConfigurationError(self.problems)
-        if limit and health:
+        if limit is not None and health is not None:
             health.report("rate_limit", lambda: limit.degraded)
+        if capture is not None and health is not None:
+            health.report("sentry", capture.report)
         if validation is not None and validation.idle:
             validation = None
         layers = {

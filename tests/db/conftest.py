@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from tests.support.postgres import Postgres
 from wsgi_guard.client import Addresses
@@ -48,6 +49,7 @@ def run() -> Run:
 def request(data: Data, code: int = 200, stream: Callable[[], None] | None = None) -> Iterator[Facts]:
     facts = Facts({}, Origin(Routes(), Addresses(None, "x-forwarded-for"), None))
     token = CURRENT.set(facts)
+    data.start()
     end = Outcome(500, 0.0, "error")
     try:
         data.prepare(facts)
@@ -68,25 +70,29 @@ def request(data: Data, code: int = 200, stream: Callable[[], None] | None = Non
 
 
 @pytest.fixture
-def table(postgres_server: Postgres) -> Iterator[str]:
-    """The name of a table of one unique number, checked when the transaction commits."""
-    name = f"t_{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server.url, autocommit=True) as conn:
-        conn.execute(f"CREATE TABLE {name} (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)".encode())
-        yield name
-        conn.execute(f"DROP TABLE {name}".encode())
+def place(postgres_server: Postgres) -> Iterator[str]:
+    """The URL of a schema of this test's own, with a table `t` of one unique number, checked at commit."""
+    name = f"s_{uuid.uuid4().hex[:12]}"
+    url = f"{postgres_server.url}?options=-csearch_path%3D{name}"
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(sql.SQL("CREATE SCHEMA {}").format(sql.Identifier(name)))
+        conn.execute("CREATE TABLE t (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+        yield url
+        conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
 
 
-def numbers(url: str, table: str) -> list[int]:
-    """What another connection sees committed."""
+def numbers(url: str) -> list[int]:
+    """What another connection sees committed in `t`."""
     with psycopg.connect(url) as conn:
-        return [row[0] for row in conn.execute(f"SELECT n FROM {table} ORDER BY n".encode())]
+        return [row[0] for row in conn.execute("SELECT n FROM t ORDER BY n")]
 
 
 def backends(server: Postgres, *, state: str | None = None) -> int:
     """Sessions of the ordinary user that the server knows of."""
-    query = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app'"
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE usename = 'app' AND (%(state)s::text IS NULL OR state = %(state)s)"
+    )
     with psycopg.connect(server.admin_url) as conn:
-        row = conn.execute(query + (" AND state = %s" if state else ""), [state] if state else None).fetchone()
+        row = conn.execute(query, {"state": state}).fetchone()
     assert row is not None
     return int(row[0])

@@ -66,9 +66,7 @@ def test_commit_needs_status_below_500(code: int, raised: bool, expected: bool) 
 
 
 @pytest.mark.parametrize(("lived", "failed", "timeout", "now", "expected"), AWAY)
-def test_silence_after_failure_is_away(
-    lived: float, failed: float, timeout: float, now: float, expected: bool
-) -> None:
+def test_silence_after_failure_is_away(lived: float, failed: float, timeout: float, now: float, expected: bool) -> None:
     assert decide.away(lived=lived, failed=failed, timeout=timeout, now=now) is expected
 
 

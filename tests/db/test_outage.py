@@ -17,7 +17,7 @@ from wsgi_guard.db import decide, wire
 from wsgi_guard.db.pool import Pool
 from wsgi_guard.errors import Outage
 
-TIMEOUT = 1.0
+TIMEOUT = 0.7
 SLACK = 0.5
 HEALED = 2.5
 QUICK = {"timeout": TIMEOUT, "max_size": 4}
@@ -71,9 +71,7 @@ def test_restart_within_trust_costs_no_request(make_data: MakeData, private_post
         assert ask(pool) == (1,)
 
 
-def test_stopped_server_fails_in_time_then_fast(
-    make_data: MakeData, private_postgres: Postgres, run: Run
-) -> None:
+def test_stopped_server_fails_in_time_then_fast(make_data: MakeData, private_postgres: Postgres, run: Run) -> None:
     data = make_data(QUICK, main=private_postgres.url)
     pool = data.pools["main"]
     fill(pool, 3)

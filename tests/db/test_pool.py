@@ -61,7 +61,8 @@ def test_unusable_settings_are_all_named() -> None:
     }
     with pytest.raises(ConfigurationError) as caught:
         Data(sections)
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["pools.main", "pools.none", "pools.sizes"]
+    named = [problem.partition(":")[0] for problem in caught.value.problems]
+    assert named == ["pools.main", "pools.none", "pools.sizes"]
     assert "hush" not in str(caught.value)
 
 
@@ -108,20 +109,20 @@ def test_next_holder_finds_connection_as_new(make_data: MakeData, postgres_serve
         assert (again.autocommit, again.read_only, again.isolation_level) == (False, None, None)
 
 
-def test_uncommitted_work_is_undone_on_return(make_data: MakeData, postgres_server: Postgres, table: str) -> None:
-    pool = make_data({"max_size": 1}, main=postgres_server.url).pools["main"]
+def test_uncommitted_work_is_undone_on_return(make_data: MakeData, place: str) -> None:
+    pool = make_data({"max_size": 1}, main=place).pools["main"]
     conn = pool.getconn()
-    conn.execute(f"INSERT INTO {table} VALUES (1)".encode())
+    conn.execute("INSERT INTO t VALUES (1)")
     conn.close()
     with pool.connection() as conn:
-        conn.execute(f"INSERT INTO {table} VALUES (2)".encode())
-    assert numbers(postgres_server.url, table) == [2]
+        conn.execute("INSERT INTO t VALUES (2)")
+    assert numbers(place) == [2]
 
 
 def test_connection_in_use_is_not_passed_on(make_data: MakeData, postgres_server: Postgres) -> None:
     pool = make_data({"max_size": 1, "timeout": 3.0}, main=postgres_server.url).pools["main"]
     conn = pool.getconn()
-    rows = conn.cursor().stream("SELECT generate_series(1, 100000)")
+    rows: Any = conn.cursor().stream("SELECT generate_series(1, 100000)")
     assert next(rows) == (1,)
     conn.close()
     with pool.connection() as other:

@@ -63,7 +63,7 @@ class Running:
     """A server that serves. `log()` is all it has printed so far."""
 
     def __init__(self, command: Sequence[str], folder: Path, env: dict[str, str]) -> None:
-        self._log = folder / "server.log"
+        self.log_path = folder / "server.log"
         variables = [f"{name}={value}" for name, value in {"PYTHONPATH": str(ROOT), **env}.items()]
         self._child = Child(["/usr/bin/env", *variables, *command], folder, lambda: self._find() is not None)
         self._child.start()
@@ -79,7 +79,7 @@ class Running:
         return ("127.0.0.1", int(found[1])) if found else None
 
     def log(self) -> str:
-        return self._log.read_text(errors="replace") if self._log.exists() else ""
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     @property
     def pid(self) -> int:

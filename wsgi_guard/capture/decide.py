@@ -9,26 +9,30 @@ from collections.abc import Sequence
 # (module, name) of a class and its bases, the class itself first.
 Lineage = Sequence[tuple[str, str]]
 
-_DATABASE = frozenset(
-    "psycopg psycopg_pool psycopg2 asyncpg pg8000 sqlite3 sqlalchemy MySQLdb pymysql mysql oracledb pyodbc pymongo "
-    "peewee".split()
-)
-_EXTERNAL = frozenset("requests httpx urllib3 urllib aiohttp botocore boto3 grpc stripe openai googleapiclient".split())
-_NETWORK = frozenset(
-    "ConnectionError gaierror herror SSLError HTTPException URLError NetworkError RemoteDisconnected NewConnectionError "
-    "MaxRetryError ConnectError".split()
-)
-_AUTHENTICATION = frozenset(
-    "Unauthorized AuthenticationError AuthenticationFailed NotAuthenticated PermissionDenied Forbidden AccessDenied "
-    "InvalidToken PyJWTError HTTPUnauthorized HTTPForbidden CSRFError".split()
-)
-_VALIDATION = frozenset(
-    "ValidationError JSONDecodeError BadRequest HTTPBadRequest MultiPartParserError SuspiciousOperation Invalid".split()
-)
-_PROGRAMMING = frozenset(
-    "TypeError AttributeError NameError LookupError ValueError ArithmeticError AssertionError NotImplementedError "
-    "ImportError SyntaxError RecursionError StopIteration BufferError".split()
-)
+_DATABASE = frozenset({
+    "psycopg", "psycopg_pool", "psycopg2", "asyncpg", "pg8000", "sqlite3", "sqlalchemy", "MySQLdb", "pymysql",
+    "mysql", "oracledb", "pyodbc", "pymongo", "peewee",
+})  # fmt: skip
+_EXTERNAL = frozenset({
+    "requests", "httpx", "urllib3", "urllib", "aiohttp", "botocore", "boto3", "grpc", "stripe", "openai",
+    "googleapiclient",
+})  # fmt: skip
+_NETWORK = frozenset({
+    "ConnectionError", "gaierror", "herror", "SSLError", "URLError", "NetworkError",
+    "RemoteDisconnected", "IncompleteRead", "NewConnectionError", "MaxRetryError", "ConnectError",
+})  # fmt: skip
+_AUTHENTICATION = frozenset({
+    "Unauthorized", "AuthenticationError", "AuthenticationFailed", "NotAuthenticated", "PermissionDenied",
+    "Forbidden", "AccessDenied", "InvalidToken", "PyJWTError", "HTTPUnauthorized", "HTTPForbidden", "CSRFError",
+})  # fmt: skip
+_VALIDATION = frozenset({
+    "ValidationError", "JSONDecodeError", "BadRequest", "HTTPBadRequest", "MultiPartParserError",
+    "SuspiciousOperation", "Invalid",
+})  # fmt: skip
+_PROGRAMMING = frozenset({
+    "TypeError", "AttributeError", "NameError", "LookupError", "ValueError", "ArithmeticError", "AssertionError",
+    "NotImplementedError", "ImportError", "SyntaxError", "RecursionError", "StopIteration", "BufferError",
+})  # fmt: skip
 LEVELS = {
     "DEBUG": logging.DEBUG,
     "INFO": logging.INFO,

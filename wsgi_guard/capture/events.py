@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any, NamedTuple
 
-from ..facts import Facts
-from ..redact import Redactor, one_line
+from wsgi_guard.facts import Facts
+from wsgi_guard.redact import Redactor, one_line
+
 from . import decide
 from .family import family
 from .trace import message, own_way, traceback_text, type_name

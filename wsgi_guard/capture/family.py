@@ -41,6 +41,25 @@ def _next(error: BaseException, suppressed: bool) -> list[Relative]:
     return near
 
 
+def wraps(error: BaseException, other: BaseException) -> bool:
+    """True when `error` was raised on purpose from `other` (`raise ... from`) or is a group that holds it.
+
+    What was merely raised while `other` was handled does not wrap it: that is a second mistake.
+    """
+    found = [error]
+    for link in found:
+        cause = link.__cause__
+        near = ([] if cause is None else [cause]) + list(getattr(link, "exceptions", ()))[:LIMIT]
+        if any(relative is other for relative in near):
+            return True
+        found += [relative for relative in near if len(found) < LIMIT and not _holds(found, relative)]
+    return False
+
+
+def _holds(found: list[BaseException], error: object) -> bool:
+    return not isinstance(error, BaseException) or any(known is error for known in found)
+
+
 def descends(error: BaseException, other: BaseException) -> bool:
     """True when `error` is `other` or came out of it."""
     return error is other or any(relative.error is other for relative in family(error, suppressed=True))

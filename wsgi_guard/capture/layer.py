@@ -11,18 +11,20 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import Outage, Refused
-from ..facts import Facts
-from ..layer import Head, Outcome, Reply
-from ..observe.logs import ensure_output
-from ..problem import problem
-from ..redact import Redactor
-from ..settings.sections import CaptureSection
+from wsgi_guard.errors import Refused
+from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Head, Outcome, Reply
+from wsgi_guard.observe.logs import ensure_output
+from wsgi_guard.problem import problem
+from wsgi_guard.redact import Redactor
+from wsgi_guard.settings.sections import CaptureSection
+
 from . import seen, sources
 from .events import Event, Origin, of_exception, of_status
-from .family import descends, related
+from .family import wraps
 from .lines import log_decisions, log_event, log_failure
-from .seen import Entry, seen_of
+from .refusal import explained, is_meant, outage_cause, told_elsewhere
+from .seen import Entry, Seen, seen_of
 from .sentry import Sentry
 
 FAILURE = "the application failed to answer this request"
@@ -63,7 +65,7 @@ class Capture:
 
     def note(self, facts: Facts, error: BaseException) -> None:
         """An exception was seen; it becomes an event when the request ends at the latest."""
-        seen.note(facts, error)
+        seen.note(facts, error, raised=True)
 
     def record(
         self,
@@ -77,27 +79,22 @@ class Capture:
         """The error id of `error`, which is an event now, once; "" for a refusal, which is none."""
         if isinstance(error, Refused):
             return ""
-        entry = seen.enter(facts.root, error) if facts else None
-        if entry is None:
-            entry = Entry(error, None, False)
+        entry = (seen.enter(facts.root, error) if facts else None) or Entry(error)
         if not entry.done:
             entry.done = True
-            entry.id = entry.id or _new_id()
+            entry.id = entry.id or os.urandom(16).hex()
             try:
-                self._emit(
-                    of_exception(
-                        error, facts, self._origin, id=entry.id, service=service, severity=severity, context=context
-                    ),
-                    None if entry.sent else error,
-                    send=not entry.sent,
+                event = of_exception(
+                    error, facts, self._origin, id=entry.id, service=service, severity=severity, context=context
                 )
+                self._emit(event, error, sent=entry.sent)
             except Exception as failure:
                 log_failure(f"recording error {entry.id}", failure)
         return entry.id
 
-    def _emit(self, event: Event, error: BaseException | None, *, send: bool = True) -> None:
+    def _emit(self, event: Event, error: BaseException | None, *, sent: bool = False) -> None:
         log_event(event)
-        if send and self._sentry is not None:
+        if self._sentry is not None and not sent:
             self._sentry.send(event, error)
 
     # the answer
@@ -105,16 +102,15 @@ class Capture:
     def answer(self, facts: Facts, error: BaseException) -> Reply:
         """The answer for an exception that reached the guard: the refusal it was or came from, else a 500."""
         try:
-            if isinstance(error, Refused):
-                seen.note(facts, error)
+            seen.note(facts, error, raised=True)
             noted = facts.noted
-            if noted is not None and (noted is error or related(error, facts.cause or noted)):
-                return self._refuse(facts, noted, error)
+            if noted is not None and explained(error, noted, facts.cause):
+                return self._refuse(facts, noted)
         except Exception as failure:
             log_failure("looking for a refusal", failure)
         error_id = self.record(facts, error)
         reply = problem(facts.environ, Refused(500, FAILURE), facts.request_id, error_id=error_id)
-        return with_error_id(reply, error_id)
+        return _with_error_id(reply, error_id)
 
     def after(self, facts: Facts, head: Head) -> Reply | None:
         if head.code < 500:
@@ -127,32 +123,87 @@ class Capture:
 
     def _after_5xx(self, facts: Facts, head: Head) -> Reply | None:
         sources.connect()
-        replied = getattr(facts, "replied", False)
-        if not replied:
-            sources.note_webob(facts.environ)
-            if self._is_meant(facts):
-                return self._refuse(facts, facts.noted, None)
+        noted, replied = facts.noted, facts.replied
+        if noted is not None and not replied and is_meant(_entries(facts), noted, facts.cause):
+            return self._refuse(facts, noted)
         self._settle(facts, server_error=not replied)
-        error_id = _last_id(facts) if facts.errors else ""
+        found: Seen | None = facts.errors
+        error_id = found.shown_id() if found else ""
         if not error_id and not replied:
             error_id = self._unseen(facts, head.code)
-        if error_id and not any(name.lower() == "x-error-id" for name, _ in head.headers):
+        if error_id and not _has_error_id(head):
             head.headers.append((ERROR_HEADER, error_id))
         return None
 
-    def _is_meant(self, facts: Facts) -> bool:
-        """True when a refusal was noted and nothing that showed itself since is unrelated to it."""
-        noted = facts.noted
-        if noted is None:
-            return False
-        root = facts.cause or noted
-        entries = facts.errors.entries if facts.errors else ()
-        since = [entry for entry in entries if entry.noted is noted and not entry.told]
-        return all(related(entry.error, root) or related(entry.error, noted) for entry in since)
+    def _refuse(self, facts: Facts, noted: Refused) -> Reply:
+        """The answer of a noted refusal, which is on record then; an outage's cause is an event."""
+        self._settle(facts, server_error=True)
+        if not any(decision.verdict == "deny" for decision in facts.decisions or ()):
+            facts.decide("app", "deny", "", str(noted))
+        error_id = seen_of(facts).shown_id()
+        return _with_error_id(problem(facts.environ, noted, facts.request_id, error_id=error_id), error_id)
 
-    def _refuse(self, facts: Facts, noted: Refused | None, error: BaseException | None) -> Reply:
-        """The answer of a noted refusal; behind an outage stands an error, which is an event."""
-        assert noted is not None  # noqa: S101  (for the type checker; callers looked)
-        error_id = self._outage(facts, noted, error)
-        reply = problem(facts.environ, noted, facts.request_id, error_id=error_id)
-        return with_error_id(reply, error_id)
+    # the events
+
+    def _settle(self, facts: Facts, *, server_error: bool) -> None:
+        """Makes events of what was seen; soft entries are errors only behind a 5xx."""
+        cause = outage_cause(facts.noted, facts.cause)
+        if cause is not None:
+            error_id = self.record(facts, cause)
+            for entry in _entries(facts):
+                if not entry.done and wraps(entry.error, cause):
+                    entry.done, entry.id = True, error_id
+        entries = list(_entries(facts))
+        for at, entry in enumerate(entries):
+            if entry.done or (entry.soft and not server_error):
+                continue
+            if told_elsewhere(entry, entries[at + 1 :], facts.noted):
+                entry.done = True
+            else:
+                self.record(facts, entry.error)
+
+    def _unseen(self, facts: Facts, code: int) -> str:
+        found = seen_of(facts)
+        if not found.unseen:
+            found.unseen = os.urandom(16).hex()
+            self._emit(of_status(code, facts, self._origin, id=found.unseen), None)
+        return found.unseen
+
+    # the end
+
+    def finish(self, facts: Facts, outcome: Outcome) -> None:
+        if self._early:
+            self._early -= 1
+            sources.connect()
+        if facts.errors is None and facts.decisions is None and facts.noted is None:
+            return
+        try:
+            self._end(facts, outcome)
+        except Exception as failure:
+            log_failure("ending a request", failure)
+
+    def _end(self, facts: Facts, outcome: Outcome) -> None:
+        self._settle(facts, server_error=outcome.code >= 500 and not outcome.replied)
+        dropped = facts.errors.dropped if facts.errors else 0
+        if dropped:
+            facts.decide(self.name, "error", "", f"{dropped} more exceptions were logged by the app than are kept")
+        if facts.decisions:
+            log_decisions(facts, facts.decisions, outcome, self._redactor)
+        # Tracebacks hold frames, which hold the environ: let go of what would live until the next garbage collection.
+        facts.errors = None
+
+
+def _entries(facts: Facts) -> list[Entry]:
+    return facts.errors.entries if facts.errors else []
+
+
+def _has_error_id(head: Head) -> bool:
+    try:
+        return any(name.lower() == "x-error-id" for name, _ in head.headers)
+    except (AttributeError, TypeError, ValueError):
+        # Headers that no server takes; one more or less is no matter.
+        return True
+
+
+def _with_error_id(reply: Reply, error_id: str) -> Reply:
+    return replace(reply, headers=(*reply.headers, (ERROR_HEADER, error_id))) if error_id else reply

@@ -9,9 +9,10 @@ import logging
 import sys
 from typing import Any
 
-from ..facts import Decision, Facts
-from ..layer import Outcome
-from ..redact import Redactor, one_line
+from wsgi_guard.facts import Decision, Facts
+from wsgi_guard.layer import Outcome
+from wsgi_guard.redact import Redactor, one_line
+
 from .decide import LEVELS
 from .events import Event, shown_path
 
@@ -26,15 +27,16 @@ def log_event(event: Event) -> None:
 def log_decisions(facts: Facts, decisions: list[Decision], outcome: Outcome, redactor: Redactor) -> None:
     """One line for all that was decided about a request: WARNING when something was denied, else INFO."""
     denied = any(decision.verdict == "deny" for decision in decisions)
+    told = [_told(decision, redactor) for decision in decisions[:DECISIONS]]
     audit = {
         "request_id": facts.request_id,
         "method": one_line(facts.method[:20]),
         "path": shown_path(facts, redactor),
         "client": facts.client_ip,
         "status": outcome.code,
-        "decisions": [_told(decision, redactor) for decision in decisions[:DECISIONS]],
+        "decisions": told,
     }
-    said = "; ".join(_said(told) for told in audit["decisions"][:5])
+    said = "; ".join(_said(decision) for decision in told[:5])
     text = one_line(f"{audit['method']} {audit['path']} from {audit['client']}: {said}")
     write("wsgi_guard.audit", logging.WARNING if denied else logging.INFO, text, "audit", audit)
 

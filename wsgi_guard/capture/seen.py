@@ -6,8 +6,8 @@ entry becomes an event is decided in `layer.py`.
 
 from __future__ import annotations
 
-from ..errors import Refused
-from ..facts import Facts, current
+from wsgi_guard.errors import Refused
+from wsgi_guard.facts import Facts, current
 
 ENTRIES = 50
 """Exceptions kept of one request; further ones are counted. They came by the app's own log, so they are not lost."""
@@ -18,16 +18,17 @@ _LEAVING = (SystemExit, KeyboardInterrupt, GeneratorExit)
 class Entry:
     """One exception: `id` once it has one, `done` once it is an event, `sent` once Sentry has it.
 
-    `soft` means that it is an error only if the answer is a 5xx; `told` that the app reported it by itself;
-    `noted` is the refusal that was already noted when it showed itself.
+    `soft` means that it is an error only if the answer is a 5xx, `raised` that the app did not handle it as far as one
+    can know, `told` that the app reported it by itself; `noted` is the refusal that was noted when it showed itself.
     """
 
-    __slots__ = ("done", "error", "id", "noted", "sent", "soft", "told")
+    __slots__ = ("done", "error", "id", "noted", "raised", "sent", "soft", "told")
 
-    def __init__(self, error: BaseException, noted: Refused | None, soft: bool) -> None:
+    def __init__(self, error: BaseException, noted: Refused | None = None) -> None:
         self.error = error
         self.noted = noted
-        self.soft = soft
+        self.soft = True
+        self.raised = False
         self.id = ""
         self.done = False
         self.sent = False
@@ -47,6 +48,12 @@ class Seen:
     def find(self, error: BaseException) -> Entry | None:
         return next((entry for entry in self.entries if entry.error is error), None)
 
+    def shown_id(self) -> str:
+        """The id to tell the client: of the last error that nobody handled, else of the last one known, else ""."""
+        known = [entry for entry in self.entries if entry.id]
+        raised = [entry for entry in known if entry.raised]
+        return (raised or known)[-1].id if known else self.unseen
+
 
 def seen_of(facts: Facts) -> Seen:
     """What was seen in the request of `facts` so far."""
@@ -56,7 +63,7 @@ def seen_of(facts: Facts) -> Seen:
     return seen  # type: ignore[no-any-return]
 
 
-def note(facts: Facts, error: BaseException, *, soft: bool = False) -> Entry | None:
+def note(facts: Facts, error: BaseException, *, soft: bool = False, raised: bool = False) -> Entry | None:
     """Remembers an exception; None where it is no error (a refusal, a worker that leaves) or too many were seen."""
     if isinstance(error, Refused):
         if facts.noted is not error:
@@ -64,27 +71,28 @@ def note(facts: Facts, error: BaseException, *, soft: bool = False) -> Entry | N
         return None
     if isinstance(error, _LEAVING) or type(error).__name__ == "GreenletExit":
         return None
-    return enter(facts, error, soft=soft)
-
-
-def enter(facts: Facts, error: BaseException, *, soft: bool = False) -> Entry | None:
-    """The entry of an exception, a new one if it was not seen before; None when ENTRIES are there already."""
-    seen = seen_of(facts)
-    entry = seen.find(error)
+    entry = enter(facts, error)
     if entry is not None:
         entry.soft = entry.soft and soft
-        return entry
-    if len(seen.entries) >= ENTRIES:
-        seen.dropped += 1
-        return None
-    entry = Entry(error, facts.noted, soft)
-    seen.entries.append(entry)
+        entry.raised = entry.raised or raised
     return entry
 
 
-def note_here(error: object, *, soft: bool = False) -> Entry | None:
+def enter(facts: Facts, error: BaseException) -> Entry | None:
+    """The entry of an exception, a new one if it was not seen before; None when ENTRIES are there already."""
+    seen = seen_of(facts)
+    entry = seen.find(error)
+    if entry is None and len(seen.entries) < ENTRIES:
+        entry = Entry(error, facts.noted)
+        seen.entries.append(entry)
+    elif entry is None:
+        seen.dropped += 1
+    return entry
+
+
+def note_here(error: object, *, soft: bool = False, raised: bool = False) -> Entry | None:
     """As `note`, for the request that runs here; nothing happens when none does."""
     facts = current()
     if facts is None or not isinstance(error, BaseException):
         return None
-    return note(facts.root, error, soft=soft)
+    return note(facts.root, error, soft=soft, raised=raised)

@@ -12,9 +12,10 @@ from collections import Counter
 from typing import Any
 from urllib.parse import urlsplit
 
-from ..errors import ConfigurationError
-from ..redact import MARK, Redactor
-from ..settings.secret import Secret
+from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.redact import MARK, Redactor
+from wsgi_guard.settings.secret import Secret
+
 from .events import Event
 from .lines import log_failure
 
@@ -100,7 +101,9 @@ class Sentry:
             def record_lost_event(
                 self, reason: str, data_category: Any = None, item: Any = None, *, quantity: int = 1
             ) -> None:
-                lost[reason] += quantity
+                # The SDK also counts its own reports about losses.
+                if (data_category if item is None else item.data_category) == "error":
+                    lost[reason] += quantity
                 super().record_lost_event(reason, data_category, item, quantity=quantity)
 
         return sentry_sdk.Client(
@@ -110,7 +113,6 @@ class Sentry:
             default_integrations=False,
             auto_enabling_integrations=False,
             include_local_variables=False,
-            send_default_pii=False,
             auto_session_tracking=False,
             spotlight=False,
             environment=self._origin.environment,

@@ -62,7 +62,7 @@ def _flask(module: Any) -> None:
 
 
 def _flask_raised(sender: object, exception: object = None, **_: object) -> None:
-    note_here(exception)
+    note_here(exception, raised=True)
 
 
 def _django(module: Any) -> None:
@@ -70,7 +70,7 @@ def _django(module: Any) -> None:
 
 
 def _django_raised(**_: object) -> None:
-    note_here(sys.exc_info()[1])
+    note_here(sys.exc_info()[1], raised=True)
 
 
 def _falcon(module: Any) -> None:
@@ -82,7 +82,7 @@ def _falcon(module: Any) -> None:
     @wraps(handle)
     def noting(app: Any, req: Any, resp: Any, ex: Any, params: Any) -> Any:
         if not _meant_by_app(ex):
-            note_here(ex, soft=True)
+            note_here(ex, soft=True, raised=True)
         return handle(app, req, resp, ex, params)
 
     setattr(noting, _MARK, True)
@@ -106,10 +106,27 @@ def _bottle(module: Any) -> None:
     @wraps(make)
     def noting(error: Any, *args: Any, **options: Any) -> None:
         make(error, *args, **options)
-        note_here(getattr(error, "exception", None), soft=True)
+        note_here(getattr(error, "exception", None), soft=True, raised=True)
 
     setattr(noting, _MARK, True)
     module.HTTPError.__init__ = noting
+
+
+def _pyramid(module: Any) -> None:
+    """Pyramid asks for an exception view with every exception that leaves a view, redirects and 404s included."""
+    invoke = module.ViewMethodsMixin.invoke_exception_view
+    if hasattr(invoke, _MARK):
+        return
+
+    @wraps(invoke)
+    def noting(request: Any, exc_info: Any = None, *args: Any, **options: Any) -> Any:
+        error = (exc_info or sys.exc_info())[1]
+        if getattr(error, "status_int", 500) >= 500:
+            note_here(error, soft=True, raised=True)
+        return invoke(request, exc_info, *args, **options)
+
+    setattr(noting, _MARK, True)
+    module.ViewMethodsMixin.invoke_exception_view = noting
 
 
 def _sentry(module: Any) -> None:
@@ -130,17 +147,11 @@ def _sentry_reported(event: Any, hint: Any) -> Any:
     return event
 
 
-def note_webob(environ: dict[str, Any]) -> None:
-    """Pyramid keeps an exception that an exception view answered as an attribute of the request, in the environ."""
-    attributes = environ.get("webob.adhoc_attrs")
-    if isinstance(attributes, dict):
-        note_here(attributes.get("exception"), soft=True)
-
-
 _ADAPTERS: dict[str, Callable[[Any], None]] = {
     "flask": _flask,
     "django.core.signals": _django,
     "falcon.app": _falcon,
     "bottle": _bottle,
+    "pyramid.view": _pyramid,
     "sentry_sdk": _sentry,
 }

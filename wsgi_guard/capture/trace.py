@@ -12,10 +12,12 @@ from functools import cache, lru_cache
 from os.path import dirname
 from types import TracebackType
 
-from ..redact import Redactor, one_line, plain_text
+from wsgi_guard.redact import Redactor, one_line, plain_text
+
 from .family import Relative
 
 MESSAGE_LIMIT = 2_000
+NAME_LIMIT = 200
 FIRST_FRAMES, LAST_FRAMES = 10, 40
 """Frames that are shown of one exception; what lies between is counted."""
 TRACE_LIMIT = 32_000
@@ -33,7 +35,8 @@ Frame = tuple[str, int, str, str]
 def type_name(error: BaseException) -> str:
     kind = type(error)
     module = str(kind.__module__)
-    return kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    name = kind.__qualname__ if module in ("builtins", "__main__") else f"{module}.{kind.__qualname__}"
+    return name[:NAME_LIMIT]
 
 
 def message(error: BaseException, redactor: Redactor) -> str:

@@ -7,7 +7,8 @@ connection was taken.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from time import monotonic
 from types import TracebackType
@@ -17,7 +18,8 @@ from psycopg import Connection, Cursor, Error, InterfaceError, OperationalError
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
-from ..facts import current
+from wsgi_guard.facts import current
+
 from . import decide, wire
 from .pulse import Pulse
 
@@ -45,8 +47,8 @@ class PooledConnection(Connection[TupleRow]):
     owner: Pool | None = None
     pulse: Pulse
     idle_since = 0.0
-    quiet = False
     home = 0
+    _quiet = False
     _node: tuple[int, int]
 
     @classmethod
@@ -66,16 +68,19 @@ class PooledConnection(Connection[TupleRow]):
 
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
         """As the driver's own, through which all queries, commits and copies pass."""
+        if self.home != os.getpid():
+            self.abandon()
+            raise OperationalError("the connection belongs to the process that this one was forked from")
         try:
             return super().wait(gen, *args, **kwargs)
         except (OperationalError, InterfaceError) as error:
-            if not self.quiet and decide.lost(error.sqlstate, self.closed):
+            if decide.lost(error.sqlstate, self.closed):
                 self._tell(error)
             raise
 
     def _tell(self, error: Error) -> None:
         self.pulse.failed()
-        facts = current()
+        facts = None if self._quiet else current()
         if facts is not None:
             facts.note(self.pulse.outage(), error)
 
@@ -96,6 +101,8 @@ class PooledConnection(Connection[TupleRow]):
         """Gives the connection back to its pool; a request keeps its own to the end."""
         if self.lease is Lease.REQUEST:
             return
+        if self.lease is Lease.CALLER and not self.at_work:
+            self.undo()
         owner = self.owner
         if owner is not None:
             # The driver's close() does nothing for a connection that broke, and the pool would miss it for ever.
@@ -122,25 +129,35 @@ class PooledConnection(Connection[TupleRow]):
         """Somebody is in the middle of an operation, perhaps a generator that was not run to its end."""
         return self.lock.locked() or self.pgconn.transaction_status == TransactionStatus.ACTIVE
 
+    @property
+    def aborted(self) -> bool:
+        """A statement failed since the transaction began, so the server will not commit any of it."""
+        return self.pgconn.transaction_status == TransactionStatus.INERROR
+
     def keep(self) -> None:
-        """Commits. What was lost here is not the 503 "try again" of a lost query: it may have been written."""
-        self.quiet = True
-        try:
+        """Commits. What is lost here is not the "try again later" of a lost query: it may have been written."""
+        with self._silence():
             self.commit()
-        finally:
-            self.quiet = False
 
     def undo(self) -> None:
         """Rolls back what is open; a connection that cannot is broken, and its pool will see that."""
         if self.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-            with suppress(Error):
+            with self._silence(), suppress(Error):
                 self.rollback()
+
+    @contextmanager
+    def _silence(self) -> Iterator[None]:
+        """What is lost within is not noted on the request, whose answer stands already."""
+        self._quiet = True
+        try:
+            yield
+        finally:
+            self._quiet = False
 
     def restore(self) -> None:
         """Takes back what the last holder set on this object, so that the next one finds a connection as new."""
         self.row_factory = tuple_row
         self.cursor_factory = Cursor
-        self.quiet = False
         changed = (self.isolation_level, self.read_only, self.deferrable) != (None, None, None)
         if changed or self.autocommit:
             self.undo()

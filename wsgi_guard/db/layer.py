@@ -5,19 +5,24 @@ A request without the database costs two keys of the environ. Connecting and wai
 
 from __future__ import annotations
 
+import logging
+import os
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError
-from ..facts import Facts
-from ..layer import Head, Outcome
-from ..settings.sections import PoolSection
+from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Head, Outcome
+from wsgi_guard.settings.sections import PoolSection
+
 from . import decide
 from .leases import Pools, announce
 
 if TYPE_CHECKING:
     from .pool import Pool
+
+log = logging.getLogger("wsgi_guard.db")
 
 
 class Data:
@@ -35,15 +40,21 @@ class Data:
             self._environ["wsgi_guard.pool"] = self.pools["main"]
         announce(self.pools)
 
+    def start(self) -> None:
+        self.pools.home = os.getpid()
+
     def prepare(self, facts: Facts) -> None:
         facts.environ.update(self._environ)
         facts.pools = self.pools
 
     def after(self, facts: Facts, head: Head) -> None:
         """Commits or rolls back before a byte of the head leaves; a commit that fails raises, which makes it a 500."""
-        if self.pools.holds(facts):
-            raised = facts.error is not None or head.exc_info is not None
-            self.pools.settle(facts, keep=decide.keeps(head.code, raised=raised))
+        if not self.pools.holds(facts):
+            return
+        if head.code < 400 and self.pools.aborted(facts):
+            log.warning("request %s: a statement failed, the app went on: nothing is committed", facts.request_id)
+        raised = facts.error is not None or head.exc_info is not None
+        self.pools.settle(facts, keep=decide.keeps(head.code, raised=raised))
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
         """Ends the second transaction, that of a streaming body, and gives the connections back."""

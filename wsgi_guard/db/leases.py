@@ -6,15 +6,19 @@ head of the response is known, given back at the end.
 
 from __future__ import annotations
 
+import logging
+import os
 import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from ..facts import Facts, current
+from wsgi_guard.facts import Facts, current
 
 if TYPE_CHECKING:
     from .connection import PooledConnection
     from .pool import Pool
+
+log = logging.getLogger("wsgi_guard.db")
 
 
 class Pools(Mapping[str, "Pool"]):
@@ -22,6 +26,9 @@ class Pools(Mapping[str, "Pool"]):
 
     def __init__(self, pools: Mapping[str, Pool]) -> None:
         self._pools = dict(pools)
+        # The process that serves requests. A child that the app forks inherits the running request, but nobody ends
+        # that request there, so its connections and transactions are no business of the child's.
+        self.home = 0
         # Only requests that use the database are in here, each until its end.
         self._held: dict[Facts, dict[str, PooledConnection]] = {}
 
@@ -71,11 +78,20 @@ class Pools(Mapping[str, "Pool"]):
         try:
             self.settle(facts, keep=keep)
         finally:
-            for conn in self._held.pop(facts, {}).values():
+            for name, conn in self._held.pop(facts, {}).items():
+                if conn.at_work:
+                    log.warning(
+                        "request %s: ended at work in pool %r, its transaction is undone", facts.request_id, name
+                    )
                 conn.let_go()
 
+    def aborted(self, facts: Facts) -> bool:
+        """Whether a statement of the request failed and left its transaction with nothing to commit."""
+        return any(conn.aborted for conn in self._held.get(facts, {}).values())
+
     def holds(self, facts: Facts) -> bool:
-        return facts in self._held
+        """Whether there is something to end; never in a child that was forked in the middle of the request."""
+        return facts in self._held and self.home == os.getpid()
 
     def close(self, timeout: float = 5.0) -> None:
         for pool in self._pools.values():
@@ -99,7 +115,7 @@ def of_this_request(name: str) -> tuple[Pools, Facts] | None:
         return None
     for holder in (facts, facts.root):
         pools = holder.pools
-        if isinstance(pools, Pools) and name in pools:
+        if isinstance(pools, Pools) and name in pools and pools.home == os.getpid():
             return pools, holder
     return None
 

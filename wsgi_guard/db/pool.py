@@ -11,6 +11,7 @@ import math
 import os
 import threading
 import weakref
+from contextlib import suppress
 from time import monotonic
 from typing import Any
 
@@ -18,8 +19,9 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
-from ..facts import current
-from ..settings.sections import PoolSection
+from wsgi_guard.facts import current
+from wsgi_guard.settings.sections import PoolSection
+
 from . import decide
 from .connection import Lease, PooledConnection
 from .pulse import Pulse
@@ -68,7 +70,9 @@ class Pool(ConnectionPool[PooledConnection]):
     def __del__(self) -> None:
         # In a forked child the threads to stop are the parent's, and its locks may be held by nobody who is here.
         if getattr(self, "_home", 0) == os.getpid():
-            super().__del__()
+            # The last reference may be that of one of the pool's own threads, which cannot wait for itself.
+            with suppress(RuntimeError):
+                super().__del__()
 
     def _settle_in(self) -> None:
         """Makes this process the pool's own and opens it: once for each process."""
@@ -126,9 +130,10 @@ class Pool(ConnectionPool[PooledConnection]):
         seconds = decide.patience(wanted, away=self._pulse.away(wanted))
         try:
             conn = self._working(monotonic() + seconds)
-        except PoolTimeout as error:
+        except PoolTimeout:
+            error = PoolTimeout(f"couldn't get a connection from pool {self.name!r} after {seconds:.2f} sec")
             self._note(error)
-            raise PoolTimeout(f"couldn't get a connection from pool {self.name!r} after {seconds:.2f} sec") from None
+            raise error from None
         except TooManyRequests as error:
             self._note(error)
             raise

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from time import monotonic
 
-from ..errors import Outage
+from wsgi_guard.errors import Outage
+
 from . import decide
 
 

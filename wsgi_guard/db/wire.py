@@ -35,10 +35,13 @@ def connect(conninfo: str, deadline: float) -> pq.abc.PGconn:
     pgconn = pq.PGconn.connect_start(conninfo.encode())
     try:
         while (state := pgconn.connect_poll()) != pq.PollingStatus.OK:
-            if state == pq.PollingStatus.FAILED or pgconn.status == pq.ConnStatus.BAD:
+            if state == pq.PollingStatus.FAILED:
                 raise ConnectionError("the connection was refused or broke while it was made")
             _wait(pgconn, _READ if state == pq.PollingStatus.READING else _WRITE, deadline)
         pgconn.nonblocking = 1
+    except Error:
+        pgconn.finish()
+        raise ConnectionError("the connection broke while it was made") from None
     except BaseException:
         pgconn.finish()
         raise

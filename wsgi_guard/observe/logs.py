@@ -11,8 +11,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from ..facts import current
-from ..redact import Redactor, plain_text
+from wsgi_guard.facts import current
+from wsgi_guard.redact import Redactor, plain_text
 
 LOGGER = "wsgi_guard"
 _SPARE = Redactor()
@@ -56,10 +56,13 @@ def _message(record: logging.LogRecord) -> str:
 
 
 def _request_id(record: logging.LogRecord) -> str | None:
-    for name in ("audit", "event"):
-        told = getattr(record, name, None)
-        if isinstance(told, dict) and "request_id" in told:
-            return plain_text(told["request_id"])
+    """From the record, which may be formatted by another thread and later; else of the request that runs here."""
+    audit, event = getattr(record, "audit", None), getattr(record, "event", None)
+    if isinstance(audit, dict) and "request_id" in audit:
+        return plain_text(audit["request_id"])
+    request = event.get("request") if isinstance(event, dict) else None
+    if isinstance(request, dict) and "id" in request:
+        return plain_text(request["id"])
     facts = current()
     return facts.request_id if facts else None
 

@@ -34,6 +34,8 @@ def parse(about: Field[Any], value: object) -> Any:
     optional = about.default is None
     if optional and (value is None or (value == "" and about.metadata["kind"] in EMPTY_IS_ABSENT)):
         return None
+    if value == "" and about.metadata["kind"] == "path":
+        return None
     return PARSERS[about.metadata["kind"]](value, about)
 
 
@@ -166,7 +168,7 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "store": lambda value, about: secret(value, "store"),
     "target": target,
     "template": template,
-    "templates": lambda value, about: listing(value, template, empty=False),
+    "templates": lambda value, about: listing(value, template),
     "text": text,
     "texts": lambda value, about: listing(value, text),
 }

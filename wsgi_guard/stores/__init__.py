@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..errors import ConfigurationError
-from ..settings.sections import RateLimitSection
+from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.settings.sections import RateLimitSection
+
 from .contract import Policy, State, Store, Tally
 from .memory import MemoryStore
 

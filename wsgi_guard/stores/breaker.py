@@ -1,4 +1,4 @@
-"""When to leave a server alone that failed, and when to look whether it is back. Pure: `now` is an argument, seconds."""
+"""When to leave a server alone that failed, and when to look whether it is back. Pure: `now`, in seconds, is given."""
 
 from __future__ import annotations
 

@@ -13,7 +13,8 @@ from threading import Condition, Thread
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
-from ..errors import StoreError
+from wsgi_guard.errors import StoreError
+
 from .breaker import Breaker
 
 MOST = 64
@@ -83,8 +84,9 @@ class Lines(Generic[L]):
             self._count -= 1
 
     def fail(self, why: str) -> StoreError:
-        """Remembers that the server is away and why; the error to raise."""
+        """Remembers that the server is away and why; the error to raise. Idle lines lead to the same nowhere."""
         self._why = why
+        self.close()
         with self._news:
             self._breaker.fail(monotonic())
             self._news.notify_all()
@@ -95,8 +97,13 @@ class Lines(Generic[L]):
         self._breaker.close()
 
     def close(self) -> None:
-        while self._free:
-            self.drop(self._free.pop())
+        """Hangs up what is idle."""
+        while True:
+            try:
+                line = self._free.pop()
+            except IndexError:
+                return
+            self.drop(line)
 
     def _away(self) -> StoreError:
         return StoreError(f"redis at {self._where}: {self._why}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import select
 from binascii import b2a_base64
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from hashlib import blake2b, sha1
 from importlib.resources import files
 from time import monotonic
@@ -21,14 +21,16 @@ from redis.connection import Connection, parse_url
 from redis.exceptions import NoScriptError
 from redis.retry import Retry
 
-from ..errors import ConfigurationError, StoreError
-from ..recent import Recent
+from wsgi_guard.errors import ConfigurationError, StoreError
+from wsgi_guard.recent import Recent
+
 from .contract import Policy, State, Tally
 from .lines import Lines, describe
 
 SCRIPT = files(__package__).joinpath("sliding_window.lua").read_bytes()
 DIAL_SECONDS = 1.0
 """Longest wait for each step of dialling, which happens beside the requests: connect, TLS, AUTH, SELECT, PING."""
+
 PLACE = ("host", "port", "path", "db", "username", "password", "connection_class")
 
 
@@ -63,9 +65,10 @@ class RedisStore:
     name = "redis"
 
     def __init__(self, url: str, timeout: float, *, pauses: tuple[float, float] = (1.0, 5.0)) -> None:
-        self._connect = _connector(url)
+        self._place = _place(url)
+        self._make = self._place.pop("connection_class", Connection)
         self._timeout = timeout
-        self._lines: Lines[RedisLine] = Lines(_where(url), self._dial, pauses)
+        self._lines: Lines[RedisLine] = Lines(_where(self._place), self._dial, pauses)
         self._load = pack(b"SCRIPT", b"LOAD", SCRIPT)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
 
@@ -86,7 +89,6 @@ class RedisStore:
         return tally
 
     def ping(self, timeout: float) -> None:
-        line = None
         try:
             line = self._dial(timeout)
         except Exception as error:
@@ -105,7 +107,15 @@ class RedisStore:
             return line.ask(command, left(deadline))
 
     def _dial(self, timeout: float = DIAL_SECONDS) -> RedisLine:
-        connection = self._connect(timeout)
+        connection = self._make(
+            **self._place,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            # The driver's default retries for seconds; in protocol 3 the server may push what nobody asked for.
+            retry=Retry(NoBackoff(), 0),
+            health_check_interval=0,
+            protocol=2,
+        )
         try:
             connection.connect()
             line = RedisLine(connection)
@@ -185,40 +195,22 @@ def bulk(*words: bytes) -> bytes:
     return b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
 
 
-def _connector(url: str) -> Callable[[float], Any]:
-    """What makes an unconnected driver connection of a timeout. Raises ConfigurationError, which shows no part of `url`."""
-    place = _place(url)
-    make = place.pop("connection_class", Connection)
-    unknown = sorted(name for name in place if name not in PLACE and not name.startswith("ssl_"))
-    if unknown:
-        raise ConfigurationError([f"rate_limit.store: the redis URL has options that are not known: {unknown}"])
-
-    def connect(timeout: float) -> Any:
-        return make(
-            **place,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            # The driver's default retries for seconds; protocol 3 lets the server push what nobody asked for.
-            retry=Retry(NoBackoff(), 0),
-            health_check_interval=0,
-            protocol=2,
-        )
-
-    return connect
-
-
 def _place(url: str) -> dict[str, Any]:
+    """Where `url` leads, as arguments of the driver. Raises ConfigurationError, which shows nothing of a password."""
     try:
-        return dict(parse_url(url))
+        place: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
     except ValueError:
         # Its text may quote a piece of the password.
-        problem = "rate_limit.store: not a redis URL, expected redis://[user:password@]host[:port][/db], rediss:// or unix://"
-        raise ConfigurationError([problem]) from None
+        expected = "redis://[user:password@]host[:port][/db], rediss:// or unix://"
+        raise ConfigurationError([f"rate_limit.store: not a redis URL, expected {expected}"]) from None
+    unknown = sorted(name for name in place if name not in PLACE and not name.startswith("ssl_"))
+    if unknown:
+        raise ConfigurationError([f"rate_limit.store: the redis URL has unknown options {', '.join(unknown)}"])
+    return place
 
 
-def _where(url: str) -> str:
+def _where(place: dict[str, Any]) -> str:
     """The server as messages name it."""
-    place = _place(url)
     if "path" in place:
         return str(place["path"])
     return f"{place.get('host', 'localhost')}:{place.get('port', 6379)}"

@@ -1,0 +1,212 @@
+"""Frameworks that answer their own exceptions, as in production: one event with its cause, the app's own page kept."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import bottle
+import falcon
+import pytest
+from django.conf import settings
+from django.core.wsgi import get_wsgi_application
+from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.urls import path
+from flask import Flask
+
+from wsgi_guard.errors import Outage, Refused
+from wsgi_guard.facts import current
+
+from .conftest import Lines
+from .support import Answer, App, call, guarded
+
+with warnings.catch_warnings():
+    # webob and pyramid import what Python 3.11 calls deprecated: cgi, pkg_resources.
+    warnings.simplefilter("ignore")
+    from pyramid.config import Configurator
+    from pyramid.response import Response
+
+PAGE = "our own page"
+
+
+class Broken(Exception):
+    """What the views raise."""
+
+
+class Gone(Exception):
+    """What a driver raises when its server is away."""
+
+
+def view() -> str:
+    """Each framework's view for the path it was asked for."""
+    facts = current()
+    assert facts is not None
+    what = facts.environ["PATH_INFO"].strip("/")
+    if what == "boom":
+        raise Broken("token=abc123")
+    if what == "chained":
+        try:
+            raise Broken("first")
+        except Broken as error:
+            raise LookupError("second") from error
+    if what == "refused":
+        raise Refused(403, "not yours")
+    if what == "limited":
+        facts.note(Refused(429, "too often", headers=(("Retry-After", "3"),)))
+        raise Refused(429, "too often", headers=(("Retry-After", "3"),))
+    if what == "outage":
+        gone = Gone("server closed the connection")
+        facts.note(Outage("pool 'main'"), gone)
+        raise gone
+    if what == "caught":
+        facts.note(Outage("pool 'main'"), Gone("away"))
+    if what == "unrelated":
+        facts.note(Refused(429, "too often"))
+        raise Broken("something else")
+    return "fine"
+
+
+WHATS = ["fine", "boom", "chained", "refused", "limited", "outage", "caught", "unrelated"]
+
+
+def flask_app() -> App:
+    app = Flask("shop")
+    for what in WHATS:
+        app.add_url_rule(f"/{what}", what, view)
+    app.register_error_handler(500, lambda error: (PAGE, 500))
+    return app
+
+
+def django_view(request: HttpRequest) -> HttpResponse:
+    return HttpResponse(view())
+
+
+def django_500(request: HttpRequest) -> HttpResponse:
+    return HttpResponseServerError(PAGE)
+
+
+urlpatterns = [path(what, django_view) for what in WHATS]
+handler500 = django_500
+
+
+def django_app() -> App:
+    if not settings.configured:
+        settings.configure(
+            DEBUG=False, ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x" * 40, LOGGING_CONFIG=None
+        )
+        sys.modules.setdefault(__name__, sys.modules[view.__module__])
+    return get_wsgi_application()  # type: ignore[no-any-return]
+
+
+def bottle_app() -> App:
+    app = bottle.Bottle()
+    for what in WHATS:
+        app.route(f"/{what}", callback=view)
+
+    def page(error: Any) -> str:
+        return PAGE
+
+    app.error(500)(page)
+    return app  # type: ignore[no-any-return]
+
+
+def falcon_app() -> App:
+    class Shop:
+        def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+            resp.text = view()
+
+    def page(req: falcon.Request, resp: falcon.Response, ex: Exception, params: Any) -> None:
+        resp.status, resp.text = falcon.HTTP_500, PAGE
+
+    app = falcon.App()
+    app.add_error_handler(Exception, page)
+    for what in WHATS:
+        app.add_route(f"/{what}", Shop())
+    return app
+
+
+def pyramid_app() -> App:
+    with Configurator() as config:
+        for what in WHATS:
+            config.add_route(what, f"/{what}")
+            config.add_view(lambda request: Response(view()), route_name=what)
+        config.add_exception_view(lambda error, request: Response(PAGE, status=500), context=Exception)
+        return config.make_wsgi_app()  # type: ignore[no-any-return]
+
+
+MAKERS: dict[str, Callable[[], App]] = {
+    "flask": flask_app, "django": django_app, "bottle": bottle_app, "falcon": falcon_app, "pyramid": pyramid_app,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=MAKERS, autouse=True)
+def app(request: pytest.FixtureRequest) -> App:
+    return guarded(MAKERS[request.param]())
+
+
+def get(app: App, what: str) -> Answer:
+    return call(app, f"/{what}", **{"wsgi.errors": sys.stderr})
+
+
+def test_good_answer_is_left_alone(app: App, lines: Lines) -> None:
+    answer = get(app, "fine")
+    assert (answer.code, answer.body, answer.error_id) == (200, b"fine", None)
+    assert lines.records == []
+
+
+def test_hidden_exception_is_one_event(app: App, lines: Lines) -> None:
+    answer = get(app, "boom")
+    [event] = lines.events
+    assert (answer.code, answer.body) == (500, PAGE.encode())
+    assert event["type"].endswith(".Broken")
+    assert event["id"] == answer.error_id
+    assert event["request"]["path"] == "/boom"
+    assert "in view" in event["traceback"]
+    assert "abc123" not in str(lines.records[0].__dict__)
+
+
+def test_chain_is_one_event_with_its_cause(app: App, lines: Lines) -> None:
+    answer = get(app, "chained")
+    [event] = lines.events
+    assert (answer.code, event["type"]) == (500, "LookupError")
+    assert [cause["message"] for cause in event["causes"]] == ["first"]
+    assert event["traceback"].index("first") < event["traceback"].index("second")
+
+
+def test_refusal_is_answered_as_meant(app: App, lines: Lines) -> None:
+    assert get(app, "refused").status == "403 Forbidden"
+    answer = get(app, "limited")
+    assert (answer.code, answer.header("Retry-After"), answer.error_id) == (429, "3", None)
+    assert lines.events == []
+    assert [audit["status"] for audit in lines.audits] == [403, 429]
+
+
+def test_outage_is_503_and_one_event(app: App, lines: Lines) -> None:
+    answer = get(app, "outage")
+    [event] = lines.events
+    assert (answer.code, answer.header("Retry-After")) == (503, "5")
+    assert (event["type"].rpartition(".")[2], event["id"]) == ("Gone", answer.error_id)
+
+
+def test_answer_of_an_app_that_coped_stands(app: App, lines: Lines) -> None:
+    answer = get(app, "caught")
+    assert (answer.code, answer.body, answer.error_id) == (200, b"fine", None)
+    assert [event["message"] for event in lines.events] == ["away"]
+
+
+def test_unrelated_error_keeps_its_500(app: App, lines: Lines) -> None:
+    answer = get(app, "unrelated")
+    [event] = lines.events
+    assert (answer.code, answer.body) == (500, PAGE.encode())
+    assert event["message"] == "something else"
+
+
+def test_adapters_attach_only_once(app: App, lines: Lines) -> None:
+    before = (logging.getLogRecordFactory(), falcon.App._handle_exception, bottle.HTTPError.__init__)
+    again = guarded(app)
+    get(again, "boom")
+    assert (logging.getLogRecordFactory(), falcon.App._handle_exception, bottle.HTTPError.__init__) == before
+    assert len(lines.events) == 1

@@ -1,0 +1,230 @@
+"""Sentry: what a real HTTP receiver gets, once per error and under its id, and that its absence harms nobody."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import logging
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
+
+import pytest
+import sentry_sdk
+from sentry_sdk.integrations.logging import LoggingIntegration
+
+from wsgi_guard import capture_error
+from wsgi_guard.capture import sources
+from wsgi_guard.capture.sentry import check_dsn
+from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.guard import Guard
+from wsgi_guard.settings.secret import Secret
+
+from .conftest import Lines
+from .support import answering, call, raising
+
+
+class Receiver(HTTPServer):
+    """Stands in for Sentry's ingest; keeps the events of every envelope."""
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Ingest)
+        self.events: list[dict[str, Any]] = []
+        self.status = 200
+        self.raw = b""
+        self.arrived = threading.Event()
+        self.dsn = f"http://publickey@127.0.0.1:{self.server_port}/42"
+        self.thread = threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self.thread.start()
+
+    def take(self, envelope: bytes) -> None:
+        self.raw += envelope
+        _, *rest = envelope.split(b"\n")
+        for header, payload in zip(rest[::2], rest[1::2], strict=False):
+            if json.loads(header).get("type") == "event":
+                self.events.append(json.loads(payload))
+        self.arrived.set()
+
+    def close(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+class Ingest(BaseHTTPRequestHandler):
+    server: Receiver
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.take(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+        self.send_response(self.server.status)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def ingest() -> Iterator[Receiver]:
+    receiver = Receiver()
+    yield receiver
+    receiver.close()
+
+
+@pytest.fixture
+def dsn(ingest: Receiver) -> str:
+    return ingest.dsn
+
+
+def flush(guard: Guard) -> None:
+    client = guard.stack.capture._sentry._client  # type: ignore[union-attr]
+    client.flush(timeout=5)
+
+
+def made(app: Any, dsn: str) -> Guard:
+    return Guard(app, {"capture": {"sentry_dsn": dsn}}, only=())
+
+
+@pytest.fixture
+def theirs(ingest: Receiver) -> Iterator[sentry_sdk.client.BaseClient]:
+    """An app's own client, as `sentry_sdk.init` leaves it; the scopes are put back afterwards."""
+    before = sentry_sdk.get_global_scope().client
+    sentry_sdk.init(
+        dsn=ingest.dsn, default_integrations=False, integrations=[LoggingIntegration()], server_name="theirs"
+    )
+    sources._connected.pop("sentry_sdk", None)
+    yield sentry_sdk.get_client()
+    sentry_sdk.get_client().close(timeout=1)
+    sentry_sdk.get_global_scope().set_client(before)
+
+
+def test_error_arrives_under_its_id(ingest: Receiver, dsn: str, lines: Lines) -> None:
+    guard = made(raising(ValueError("boom")), dsn)
+    answer = call(guard, "/orders/7", QUERY_STRING="q=1")
+    flush(guard)
+    [event] = ingest.events
+    assert event["event_id"] == answer.error_id
+    assert event["exception"]["values"][0]["type"] == "ValueError"
+    assert event["exception"]["values"][0]["stacktrace"]["frames"][-1]["function"] == "fail"
+    assert event["request"] == {"method": "GET", "url": "/orders/7"}
+    assert event["tags"]["category"] == "programming"
+    assert event["tags"]["request_id"] == lines.events[0]["request"]["id"]
+    assert guard.stack.capture.report() is None
+
+
+def test_no_secret_and_no_local_is_sent(ingest: Receiver, dsn: str) -> None:
+    def fail() -> None:
+        hidden = "xyzzy-local"
+        capture_error(ValueError("x"), "s", context={"api_key": "xyzzy-context"})
+        try:
+            raise KeyError("postgres://app:xyzzy-url@db/shop")
+        except KeyError as error:
+            raise ValueError("password=xyzzy-field", len(hidden)) from error
+
+    guard = made(answering(before=fail), dsn)
+    call(
+        guard,
+        "/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.xyzzy",
+        QUERY_STRING="token=xyzzy-query",
+        HTTP_COOKIE="a=xyzzy-cookie",
+    )
+    flush(guard)
+    assert len(ingest.events) == 2
+    assert b"xyzzy" not in ingest.raw.replace(b'hidden = \\"xyzzy-local\\"', b"")
+
+
+def test_answer_without_cause_is_a_message(ingest: Receiver, dsn: str) -> None:
+    guard = made(answering("503 Service Unavailable"), dsn)
+    answer = call(guard)
+    flush(guard)
+    [event] = ingest.events
+    assert (event["message"], event["level"]) == ("response 503, cause unseen", "warning")
+    assert event["event_id"] == answer.error_id
+
+
+def test_refusing_receiver_is_reported(ingest: Receiver, dsn: str) -> None:
+    ingest.status = 500
+    guard = made(raising(ValueError("x")), dsn)
+    assert call(guard).code == 500
+    flush(guard)
+    assert str(guard.stack.capture.report()).startswith("sentry: 1 events lost")
+
+
+def test_absent_receiver_is_reported_and_harmless(ingest: Receiver, lines: Lines) -> None:
+    port = ingest.server_port
+    ingest.close()
+    guard = made(raising(ValueError("x")), f"http://key@127.0.0.1:{port}/42")
+    answer = call(guard)
+    flush(guard)
+    assert (answer.code, len(lines.events)) == (500, 1)
+    assert "network_error" in str(guard.stack.capture.report())
+
+
+def test_broken_sdk_is_reported_and_harmless(ingest: Receiver, monkeypatch: pytest.MonkeyPatch, lines: Lines) -> None:
+    guard = made(raising(ValueError("x")), ingest.dsn)
+    monkeypatch.setattr(sentry_sdk, "get_client", None)
+    assert call(guard).code == 500
+    assert "internal_error" in str(guard.stack.capture.report())
+    assert len(lines.failures) == 1
+
+
+def test_client_of_the_app_is_used(ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str) -> None:
+    guard = made(raising(ValueError("x")), dsn)
+    answer = call(guard)
+    theirs.flush(timeout=5)
+    [event] = ingest.events
+    assert event["server_name"] == "theirs"
+    assert event["event_id"] == answer.error_id
+    assert guard.stack.capture._sentry._client is None  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("own_dsn", [True, False])
+def test_error_that_the_app_sent_is_sent_once(
+    own_dsn: bool, ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str, lines: Lines
+) -> None:
+    error = ValueError("x")
+
+    def fail() -> None:
+        logging.getLogger("shop").error("failed", exc_info=error)
+        raise error
+
+    guard = made(answering(before=fail), dsn) if own_dsn else Guard(answering(before=fail), {}, only=())
+    answer = call(guard)
+    theirs.flush(timeout=5)
+    [event] = ingest.events
+    assert (event["logger"], len(lines.events)) == ("shop", 1)
+    assert event["event_id"] == answer.error_id == lines.events[0]["id"]
+
+
+BAD = [
+    "",
+    "x",
+    "https://sentry.example/1",
+    "ftp://key@host/1",
+    "https://key@host/",
+    "https://key@host/name",
+    "https://key@h:x/1",
+]
+
+
+@pytest.mark.parametrize("text", BAD)
+def test_wrong_dsn_stops_the_start(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="sentry_dsn must look like") as caught:
+        check_dsn(Secret(text))
+    assert text == "" or f" {text}" not in str(caught.value)
+
+
+def test_sdk_is_not_loaded_before_the_first_error() -> None:
+    code = (
+        "import sys; from wsgi_guard.guard import Guard\n"
+        "settings = {'capture': {'sentry_dsn': 'http://k@h/1'}}\n"
+        "guard = Guard(lambda environ, start: start('200 OK', []) and [], settings, only=())\n"
+        "guard({}, lambda s, h, e=None: print)\n"
+        "print('sentry_sdk' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.strip() == "False"

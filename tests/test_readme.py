@@ -1,0 +1,67 @@
+"""The README is the manual: its code runs, its tables are what the code says."""
+
+from __future__ import annotations
+
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"```(\w+)\n(.*?)```", README, re.DOTALL)
+
+
+def blocks(language: str) -> list[str]:
+    return [text for kind, text in BLOCKS if kind == language]
+
+
+def between(mark: str) -> str:
+    found = re.search(rf"<!-- {mark}:.*?-->\n(.*?)<!-- /{mark} -->", README, re.DOTALL)
+    assert found is not None
+    return found[1].strip()
+
+
+def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, object] = {"__name__": "readme"}
+    for text in blocks("python"):
+        exec(compile(text, "README.md", "exec"), names)  # noqa: S102  (our own manual)
+    assert len(blocks("python")) == 5
+    assert callable(names["application"])
+    assert getattr(names["post_worker_init"], "wsgi_guard", False)
+
+
+def test_toml_blocks_are_settings() -> None:
+    from wsgi_guard.settings import load
+
+    assert len(blocks("toml")) == 2
+    for text in blocks("toml"):
+        load(tomllib.loads(text), environ={})
+
+
+def test_schema_block_is_a_schema() -> None:
+    from jsonschema import Draft202012Validator
+
+    (text,) = blocks("json")
+    Draft202012Validator.check_schema(json.loads(text))
+
+
+def test_settings_table_is_generated() -> None:
+    from wsgi_guard.settings.describe import markdown_table
+
+    assert between("settings") == markdown_table().strip()
+
+
+def test_builtin_rules_table_is_generated() -> None:
+    from wsgi_guard.ratelimit.builtin import markdown_table
+
+    assert between("builtin") == markdown_table().strip()
+
+
+def test_commands_of_the_manual_exist() -> None:
+    for command in ("examples/run", "tests/run"):
+        assert f"./{command}" in README
+        assert (ROOT / command).stat().st_mode & 0o111

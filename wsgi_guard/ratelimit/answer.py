@@ -1,0 +1,52 @@
+"""What a client is told: the 429, and the fields that say how much is left. Pure.
+
+Fields are those of draft-ietf-httpapi-ratelimit-headers-10, and the X-RateLimit-* that many clients know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsgi_guard.errors import Refused
+from wsgi_guard.layer import Header
+
+from .decide import Standing, Verdict
+from .rules import Quota
+
+QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
+
+
+def refusal(verdict: Verdict, headers: Sequence[Header]) -> Refused:
+    """429 for the limits that are over; `headers` are the RateLimit fields, which must not promise more."""
+    unit = "second" if verdict.wait == 1 else "seconds"
+    return Refused(
+        429,
+        f"too many requests, try again in {verdict.wait} {unit}",
+        type=QUOTA_EXCEEDED,
+        title=TITLE,
+        headers=(("Retry-After", str(verdict.wait)), *headers),
+        members={"violated-policies": [quota.label for quota in verdict.denied]},
+    )
+
+
+def policy(quotas: Sequence[Quota]) -> str:
+    """The value of RateLimit-Policy, the same in every answer of a route; "" when nothing is enforced."""
+    return ", ".join(f'"{quota.label}";q={quota.quantity};w={quota.window}' for quota in quotas if quota.enforced)
+
+
+def ietf(policies: str, found: Sequence[Standing]) -> list[Header]:
+    return [
+        ("RateLimit-Policy", policies),
+        ("RateLimit", ", ".join([f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found])),
+    ]
+
+
+def legacy(found: Sequence[Standing], now: float) -> list[Header]:
+    """Of the tightest limit alone; X-RateLimit-Reset is a Unix time, as most who send it mean it. `now` is one too."""
+    tightest = found[0]
+    return [
+        ("X-RateLimit-Limit", str(tightest.quota.quantity)),
+        ("X-RateLimit-Remaining", str(tightest.left)),
+        ("X-RateLimit-Reset", str(int(now) + tightest.reset)),
+    ]

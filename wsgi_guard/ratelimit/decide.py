@@ -1,0 +1,96 @@
+"""The policy, pure: which rules a request meets, and what a tally means.
+
+How rules combine: every rule that matches is charged, in the order of the file; a matching exempt rule ends the
+matching, so rules before it are charged and those after it are not. OPTIONS is never matched. Any enforced limit that
+is over denies the request, and a denied request has spent nothing; a shadow limit is counted beside and only reported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
+
+from wsgi_guard.routes import Template
+from wsgi_guard.stores import State
+from wsgi_guard.stores.window import PARTS, seconds, wait
+
+from .rules import Quota, Rule
+
+VERDICT = "rate_limit"
+
+
+class Match(NamedTuple):
+    """`rules` to charge; `exempt` when a rule said that nothing further applies, decorators included."""
+
+    rules: tuple[Rule, ...]
+    exempt: bool
+
+
+class Verdict(NamedTuple):
+    """`denied` limits stand in the way for `wait` whole seconds; `shadowed` ones would have."""
+
+    denied: list[Quota]
+    shadowed: list[Quota]
+    wait: int
+
+
+class Standing(NamedTuple):
+    """How a limit stands: `left` charges now; `reset` is seconds until the next one if none is left, else until the
+    running window ends. Ordered by tightness."""
+
+    left: int
+    sooner: int
+    label: str
+    quota: Quota
+
+    @property
+    def reset(self) -> int:
+        return -self.sooner
+
+
+def match(rules: Iterable[Rule], templates: Collection[Template], verb: str) -> Match:
+    """`verb` is the method, GET for HEAD; `templates` are those that any form of the path matches."""
+    found: list[Rule] = []
+    if verb == "OPTIONS":
+        return Match((), exempt=False)
+    for rule in rules:
+        if not applies(rule, templates, verb):
+            continue
+        if rule.exempt:
+            return Match(tuple(found), exempt=True)
+        found.append(rule)
+    return Match(tuple(found), exempt=False)
+
+
+def applies(rule: Rule, templates: Collection[Template], verb: str) -> bool:
+    if rule.methods and verb not in rule.methods:
+        return False
+    return rule.templates is None or not rule.templates.isdisjoint(templates)
+
+
+def judge(quotas: Sequence[Quota], states: Sequence[State]) -> Verdict:
+    denied: list[Quota] = []
+    shadowed: list[Quota] = []
+    longest = 1
+    for quota, (fits, part, previous, current) in zip(quotas, states, strict=True):
+        if fits:
+            continue
+        if quota.enforced:
+            denied.append(quota)
+            longest = max(longest, seconds(wait(quota.scaled, part, previous, current), quota.window))
+        else:
+            shadowed.append(quota)
+    return Verdict(denied, shadowed, longest)
+
+
+def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing]:
+    """Enforced limits, the tightest first: fewest charges left, then longest to wait."""
+    found: list[Standing] = []
+    for quota, (_, part, previous, current) in zip(quotas, states, strict=True):
+        if not quota.enforced:
+            continue
+        left = (quota.scaled - previous * (PARTS - part)) // PARTS - current
+        parts = PARTS - part if left > 0 else wait(quota.scaled, part, previous, current)
+        found.append(Standing(max(0, left), -seconds(parts, quota.window), quota.label, quota))
+    found.sort()
+    return found

@@ -1,0 +1,120 @@
+"""By whom a rule counts: from a request's facts to a short text, the same for the same client and never empty.
+
+A part that has no value (no identity, no such header) falls back to the client's address, so leaving something out
+frees nobody. Texts of one rule are told apart by kind: a user named like an address is not that address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import blake2b
+from ipaddress import IPv6Address, ip_address
+
+from wsgi_guard.facts import Facts
+from wsgi_guard.recent import Recent
+from wsgi_guard.routes import Template
+from wsgi_guard.settings import resolve_target
+
+Keyer = Callable[[Facts], str]
+Templates = frozenset[Template] | None
+
+LONGEST = 64
+"""Characters kept as they are; what is longer stands as its hash, so a key's size is no client's choice."""
+
+
+class Keys:
+    """Makes keyers; equal settings give the same one, so that a request's address is looked up once for all rules."""
+
+    def __init__(self, ipv6_prefix: int) -> None:
+        self._shift = 128 - ipv6_prefix
+        self._recent: Recent[str, str] = Recent(4096)
+        self._made: dict[str, Keyer] = {"ip": self.address, "user": self._user}
+
+    def keyer(self, parts: tuple[str, ...], templates: Templates) -> Keyer:
+        """Counts by all `parts` together. Raises ValueError for a function that cannot be had."""
+        keyers = [self._part(part, templates) for part in parts]
+        return keyers[0] if len(keyers) == 1 else _joined(keyers)
+
+    def address(self, facts: Facts) -> str:
+        """The client's IPv4 address, or its IPv6 network: one client owns a whole one."""
+        ip = facts.client.ip
+        return self._network(ip) if ":" in ip else ip
+
+    def _network(self, ip: str) -> str:
+        network = self._recent.get(ip)
+        if network is None:
+            network = self._masked(ip)
+            self._recent.put(ip, network)
+        return network
+
+    def _masked(self, ip: str) -> str:
+        address = ip_address(ip)
+        if not isinstance(address, IPv6Address):
+            return str(address)
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(IPv6Address(int(address) >> self._shift << self._shift))
+
+    def _part(self, part: str, templates: Templates) -> Keyer:
+        if part == "endpoint":
+            return _endpoint(templates)
+        if part not in self._made:
+            self._made[part] = self._header(part[7:]) if part.startswith("header:") else self._function(part)
+        return self._made[part]
+
+    def _user(self, facts: Facts) -> str:
+        identity = facts.identity
+        return short("user", identity) if identity else self.address(facts)
+
+    def _header(self, name: str) -> Keyer:
+        name = name.upper().replace("-", "_")
+        key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+
+        def keyer(facts: Facts) -> str:
+            value = facts.environ.get(key)
+            return short("header", value) if value and type(value) is str else self.address(facts)
+
+        return keyer
+
+    def _function(self, target: str) -> Keyer:
+        function = resolve_target(target)
+
+        def keyer(facts: Facts) -> str:
+            value = function(facts.environ)
+            return self.address(facts) if value is None or value == "" else short("function", str(value))
+
+        return keyer
+
+
+def chosen_by_client(parts: tuple[str, ...]) -> bool:
+    """Whether a client may have as many keys as it likes: headers, and nothing that is its own."""
+    headers = [part for part in parts if part.startswith("header:")]
+    return bool(headers) and all(part == "endpoint" or part in headers for part in parts)
+
+
+def short(kind: str, text: str) -> str:
+    if len(text) <= LONGEST:
+        return f"{kind}:{text}"
+    return f"{kind}#{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def _endpoint(templates: Templates) -> Keyer:
+    """Counts by the rule's own most specific template, or by canonical path for a rule without templates."""
+
+    def keyer(facts: Facts) -> str:
+        route = facts.route
+        for hit in route.hits:
+            if templates and hit.template in templates:
+                return short("endpoint", hit.template.text)
+        return short("endpoint", route.canonical)
+
+    return keyer
+
+
+def _joined(keyers: list[Keyer]) -> Keyer:
+    def keyer(facts: Facts) -> str:
+        # The lengths keep apart what would read alike once joined.
+        parts = [made(facts) for made in keyers]
+        return short("all", "".join(f"{len(part)}:{part}" for part in parts))
+
+    return keyer
