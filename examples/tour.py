@@ -26,7 +26,8 @@ class Answer:
 
     @property
     def document(self) -> dict[str, Any]:
-        return json.loads(self.body) if "json" in self.headers.get("content-type", "") else {}
+        found = json.loads(self.body) if "json" in self.headers.get("content-type", "") else {}
+        return found if isinstance(found, dict) else {}
 
 
 @dataclass

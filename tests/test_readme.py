@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,12 +33,14 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert getattr(names["post_worker_init"], "wsgi_guard", False)
 
 
-def test_toml_blocks_are_settings() -> None:
+def test_toml_blocks_are_settings_files(tmp_path: Path) -> None:
     from wsgi_guard.settings import load
 
     assert len(blocks("toml")) == 2
-    for text in blocks("toml"):
-        load(tomllib.loads(text), environ={})
+    for at, text in enumerate(blocks("toml")):
+        file = tmp_path / f"{at}.toml"
+        file.write_text(text, encoding="utf-8")
+        load(file, environ={})
 
 
 def test_schema_block_is_a_schema() -> None:

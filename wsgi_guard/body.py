@@ -6,6 +6,7 @@ A body that nobody asks for is not read: servers send `100 Continue` at the firs
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 
@@ -20,47 +21,59 @@ BODILESS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "CONNECT"})
 
 
 class Replay:
-    """`wsgi.input` when its start was read: first those bytes, then the rest of the server's stream."""
+    """`wsgi.input` when its start was read: first those bytes, then the rest of the server's stream.
+
+    Only made of streams that end by themselves, where a read without a size is safe; sizes are passed on as they come.
+    """
 
     def __init__(self, head: bytes, rest: Any) -> None:
         self._head = BytesIO(head)
         self._rest = rest
 
-    def read(self, size: int | None = -1) -> bytes:
-        if size is None or size < 0:
-            return self._head.read() + self._rest.read()  # type: ignore[no-any-return]
-        data = self._head.read(size)
+    def read(self, *size: int | None) -> bytes:
+        wanted = size[0] if size else None
+        if wanted is None or wanted < 0:
+            return self._head.read() + self._rest.read(*size)  # type: ignore[no-any-return]
+        data = self._head.read(wanted)
         # One short read is allowed by io, but apps written for servers that fill it would see a truncated body.
-        return data if len(data) == size else data + self._rest.read(size - len(data))
+        return data if len(data) == wanted else data + self._rest.read(wanted - len(data))
 
-    def readline(self, size: int = -1) -> bytes:
-        line = self._head.readline(size)
-        if line.endswith(b"\n") or (0 <= size == len(line)):
+    def readline(self, *size: int | None) -> bytes:
+        line = self._head.readline(*size)
+        wanted = -1 if not size or size[0] is None else size[0]
+        if line.endswith(b"\n") or len(line) == wanted:
             return line
-        more = self._rest.readline() if size < 0 else self._rest.readline(size - len(line))
+        more = self._rest.readline(*size) if wanted < 0 else self._rest.readline(wanted - len(line))
         return line + more  # type: ignore[no-any-return]
 
-    def readlines(self, hint: int = -1) -> list[bytes]:
+    def readlines(self, hint: int | None = -1) -> list[bytes]:
         lines, total = [], 0
         for line in self:
             lines.append(line)
             total += len(line)
-            if 0 < hint <= total:
+            if hint is not None and 0 < hint <= total:
                 break
         return lines
 
     def __iter__(self) -> Iterator[bytes]:
-        return iter(self.readline, b"")
+        return self
+
+    def __next__(self) -> bytes:
+        line = self.readline()
+        if not line:
+            raise StopIteration
+        return line
 
 
 class Body:
     """The body of one request."""
 
-    __slots__ = ("_data", "_environ", "_length")
+    __slots__ = ("_begun", "_data", "_environ", "_length")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
         self._data: bytes | None = None
+        self._begun = False
         self._length: int | None = -1
 
     @property
@@ -102,7 +115,7 @@ class Body:
         return data
 
     def read_within(self, limit: int) -> bytes | None:
-        """The whole body, or None when it is over `limit` bytes or its end cannot be known; the app misses nothing."""
+        """As `read`, but None when it is over `limit` bytes or its end cannot be known: the app misses nothing then."""
         return self._read(limit)
 
     @property
@@ -122,14 +135,17 @@ class Body:
         return self._keep(self._exactly(stream, length))
 
     def _to_end(self, stream: Any, limit: int) -> bytes | None:
-        data = _up_to(stream, limit + 1)
-        if len(data) <= limit:
-            return self._keep(data)
-        self._environ["wsgi.input"] = Replay(data, stream)
-        return None
+        data = self._up_to(stream, limit + 1)
+        if len(data) > limit:
+            self._environ["wsgi.input"] = Replay(data, stream)
+            return None
+        if self.length is not None and self.length != len(data):
+            # Who reads up to the length would read another body than the one that is checked (RFC 9112, 6.3).
+            raise Refused(400, "the body of the request is not as long as its Content-Length")
+        return self._keep(data)
 
     def _exactly(self, stream: Any, length: int) -> bytes:
-        data = _up_to(stream, length)
+        data = self._up_to(stream, length)
         if len(data) < length:
             raise Refused(400, "the body of the request is shorter than its Content-Length")
         return data
@@ -140,12 +156,15 @@ class Body:
         return data
 
     def drain(self) -> None:
-        """Throws a small unread body away; a large, unknowable or withheld (100-continue) one stays where it is."""
-        text = self._environ.get("CONTENT_LENGTH")
-        if self._data is not None or "HTTP_EXPECT" in self._environ or not (isinstance(text, str) and text.isdigit()):
-            return
-        if 0 < len(text) < 7 and 0 < int(text) <= DRAIN:
-            _up_to(self._environ.get("wsgi.input"), int(text))
+        """Throws a small body away that nobody has read; a large, unknowable or withheld (100-continue) one stays."""
+        # Whatever is wrong with it was no reason for the answer that is about to be given.
+        with suppress(Exception):
+            if not self._begun and "HTTP_EXPECT" not in self._environ and 0 < (self.length or 0) <= DRAIN:
+                self._up_to(self._environ.get("wsgi.input"), self.length or 0)
+
+    def _up_to(self, stream: Any, size: int) -> bytes:
+        self._begun = True
+        return _up_to(stream, size)
 
 
 def _up_to(stream: Any, size: int) -> bytes:

@@ -56,8 +56,16 @@ def _drain(options: argparse.Namespace) -> int:
     if path is None:
         print("guard.drain_file is not set, so no process would notice; set it to a path they all see", file=sys.stderr)
         return 1
-    if options.off:
-        Path(path).unlink(missing_ok=True)
-    else:
-        Path(path).touch()
+    try:
+        if options.off:
+            Path(path).unlink(missing_ok=True)
+        else:
+            Path(path).touch()
+    except OSError as error:
+        print(f"{path!r} cannot be changed: {error.strerror}", file=sys.stderr)
+        return 1
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import bottle
 import falcon
+import flask
 import pytest
 from django.conf import settings
 from django.core.wsgi import get_wsgi_application
@@ -27,6 +28,7 @@ with warnings.catch_warnings():
     # webob and pyramid import what Python 3.11 calls deprecated: cgi, pkg_resources.
     warnings.simplefilter("ignore")
     from pyramid.config import Configurator
+    from pyramid.httpexceptions import exception_response
     from pyramid.response import Response
 
 PAGE = "our own page"
@@ -142,7 +144,7 @@ MAKERS: dict[str, Callable[[], App]] = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=MAKERS, autouse=True)
+@pytest.fixture(scope="module", params=MAKERS)
 def app(request: pytest.FixtureRequest) -> App:
     return guarded(MAKERS[request.param]())
 
@@ -210,3 +212,72 @@ def test_adapters_attach_only_once(app: App, lines: Lines) -> None:
     get(again, "boom")
     assert (logging.getLogRecordFactory(), falcon.App._handle_exception, bottle.HTTPError.__init__) == before
     assert len(lines.events) == 1
+
+
+def flask_abort(code: int) -> App:
+    app = Flask("shop")
+    app.add_url_rule("/", "view", lambda: flask.abort(code))
+    return app
+
+
+def bottle_abort(code: int) -> App:
+    app = bottle.Bottle()
+    app.route("/", callback=lambda: bottle.abort(code, "so"))
+    return app  # type: ignore[no-any-return]
+
+
+def falcon_abort(code: int) -> App:
+    class Shop:
+        def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+            raise falcon.HTTPError(code)
+
+    app = falcon.App()
+    app.add_route("/", Shop())
+    return app
+
+
+def pyramid_abort(code: int) -> App:
+    def fail(request: Any) -> None:
+        raise exception_response(code)
+
+    with Configurator() as config:
+        config.add_route("view", "/")
+        config.add_view(fail, route_name="view")
+        return config.make_wsgi_app()  # type: ignore[no-any-return]
+
+
+ABORTING = [flask_abort, bottle_abort, falcon_abort, pyramid_abort]
+
+
+@pytest.mark.parametrize("make", ABORTING)
+def test_404_that_a_framework_raises_is_no_event(make: Callable[[int], App], lines: Lines) -> None:
+    answer = call(guarded(make(404)))
+    assert (answer.code, answer.error_id, lines.records) == (404, None, [])
+
+
+@pytest.mark.parametrize("make", ABORTING)
+def test_503_that_a_framework_raises_is_one_event(make: Callable[[int], App], lines: Lines) -> None:
+    answer = call(guarded(make(503)))
+    [event] = lines.events
+    assert (answer.code, answer.error_id) == (503, event["id"])
+
+
+def test_bottle_generator_that_fails_at_once_is_seen(lines: Lines) -> None:
+    def view() -> Iterator[bytes]:
+        for number in (0,):
+            yield bytes([1 // number])
+
+    app = bottle.Bottle()
+    app.route("/", callback=view)
+    answer = call(guarded(app), "/", **{"wsgi.errors": sys.stderr})
+    [event] = lines.events
+    assert (answer.code, event["type"], answer.error_id) == (500, "ZeroDivisionError", event["id"])
+
+
+def test_flask_in_debug_mode_is_one_event(lines: Lines) -> None:
+    app = Flask("shop")
+    app.debug = True
+    app.add_url_rule("/boom", "boom", view)
+    answer = call(guarded(app), "/boom")
+    [event] = lines.events
+    assert (answer.code, answer.error_id) == (500, event["id"])

@@ -8,6 +8,7 @@ import json
 import logging
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -60,6 +61,13 @@ def test_500_without_cause_is_an_event(lines: Lines) -> None:
     assert (answer.code, answer.body) == (503, b"closed for repairs")
     assert (event["message"], event["severity"]) == ("response 503, cause unseen", "WARNING")
     assert answer.error_id == event["id"]
+
+
+def test_503_of_the_guard_itself_is_no_event(tmp_path: Path, lines: Lines) -> None:
+    (tmp_path / "drain").touch()
+    guard = Guard(answering(), {"guard": {"drain_file": str(tmp_path / "drain")}}, only=("health",))
+    answer = call(guard, "/readyz")
+    assert (answer.code, answer.error_id, lines.events) == (503, None, [])
 
 
 def test_exc_info_of_start_response_is_the_cause(lines: Lines) -> None:

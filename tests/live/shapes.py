@@ -151,6 +151,12 @@ def iterator(environ: Environ, start_response: Any) -> Iterable[bytes]:
     return Chunks(environ, [b"first", b"second"])
 
 
+@route("/iterator-with-length")
+def iterator_with_length(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    start_response("200 OK", [PLAIN, ("Content-Length", "11")])
+    return Chunks(environ, [b"first", b"second"])
+
+
 @route("/iterator-of-one")
 def iterator_of_one(environ: Environ, start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [PLAIN])
@@ -183,7 +189,7 @@ def write(environ: Environ, start_response: Any) -> Iterable[bytes]:
     send(b"written ")
     pass_gate(query(environ, "gate"))
     send(b"twice ")
-    return Chunks(environ, [b"and returned"])
+    return [b"and returned"]
 
 
 @route("/write-only")

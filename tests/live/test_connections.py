@@ -11,6 +11,8 @@ from .events import VARIABLE, Events
 from .servers import Running, running
 from .wire import Answer, Ended
 
+pytestmark = pytest.mark.live
+
 # Servers that keep a connection open after a whole answer with a length.
 KEEPING = {"gunicorn-gthread", "gunicorn-gevent", "waitress", "cheroot"}
 PATHS = [

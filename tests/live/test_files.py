@@ -8,10 +8,12 @@ from .events import Events
 from .servers import Running
 from .shapes import FILE_SIZE
 
-# These copy a real file inside the kernel: nobody calls its `read`.
-SENDFILE = {"gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent", "gunicorn-preload", "uwsgi"}
-# cheroot has no file_wrapper, and wants no file without one.
-WITHOUT = {"cheroot"}
+pytestmark = pytest.mark.live
+
+# These copy a real file inside the kernel: nobody calls its `read`. gevent's sockets have no sendfile.
+SENDFILE = {"gunicorn-sync", "gunicorn-gthread", "gunicorn-preload", "uwsgi"}
+# These put no file_wrapper into the environ.
+WITHOUT = {"cheroot", "werkzeug"}
 
 
 @pytest.mark.parametrize("path", ["/file", "/file-with-length"])

@@ -8,6 +8,8 @@ import pytest
 
 from .servers import Running
 
+pytestmark = pytest.mark.live
+
 SIZE = 64 * 1024 * 1024
 # What a server's own buffers may take; the whole body in memory would be three times as much.
 ROOM = 20 * 1024 * 1024

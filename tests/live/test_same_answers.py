@@ -11,6 +11,8 @@ from .apps import ROUTES
 from .servers import Running
 from .wire import Answer, Ended
 
+pytestmark = pytest.mark.live
+
 ADDED = {"x-request-id", "x-error-id", "ratelimit", "ratelimit-policy"}
 CLOCK = {"date"}
 
@@ -38,7 +40,7 @@ def ask(site: Running, method: str, path: str) -> Answer | str:
 
 
 def test_table_of_routes_is_whole() -> None:
-    assert len(PATHS) == 36
+    assert len(PATHS) >= 36
     assert set(ROUTES) >= ELSEWHERE | ANSWERED
 
 

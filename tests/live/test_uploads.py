@@ -12,6 +12,8 @@ from .events import Events
 from .servers import Running
 from .wire import Answer, Ended
 
+pytestmark = pytest.mark.live
+
 # Servers that decode a chunked request and say so; of the others none reads it.
 DECODING = {"gunicorn-sync", "gunicorn-gthread", "gunicorn-gevent", "gunicorn-preload", "waitress", "werkzeug"}
 # The full guard reads the first two, looking for threats, and leaves the third alone.

@@ -89,7 +89,7 @@ class Capture:
                 )
                 self._emit(event, error, sent=entry.sent)
             except Exception as failure:
-                log_failure(f"recording error {entry.id}", failure)
+                log_failure(f"recording error {entry.id} ({type(error).__name__})", failure)
         return entry.id
 
     def _emit(self, event: Event, error: BaseException | None, *, sent: bool = False) -> None:

@@ -53,7 +53,7 @@ def watch_records() -> None:
 
 def _note_record(record: logging.LogRecord) -> None:
     info = record.exc_info
-    if isinstance(info, tuple) and not str(record.name).startswith("wsgi_guard"):
+    if isinstance(info, tuple) and not f"{record.name}.".startswith("wsgi_guard."):
         note_here(info[1])
 
 

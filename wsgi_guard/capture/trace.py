@@ -83,7 +83,9 @@ def _frames(trace: TracebackType | None) -> tuple[list[Frame], int]:
     count = 0
     while trace is not None:
         code = trace.tb_frame.f_code
-        frame = (code.co_filename, trace.tb_lineno, code.co_qualname, str(trace.tb_frame.f_globals.get("__name__")))
+        module = str(trace.tb_frame.f_globals.get("__name__"))
+        # A line the compiler made up has no number.
+        frame = (code.co_filename, trace.tb_lineno or 0, code.co_qualname, module)
         (first if count < FIRST_FRAMES else last).append(frame)
         count += 1
         trace = trace.tb_next

@@ -14,7 +14,6 @@ from ..settings.target import resolve_target
 from ..settings.wording import nearest
 from .answers import own
 from .decide import PASS, Check, Reading, cycles
-from .endpoint import endpoint
 from .system import System, disk
 
 Run = Callable[[float], Reading]
@@ -84,6 +83,9 @@ def _disk(given: CheckSection, pings: Mapping[str, Ping]) -> Run:
 def _http(given: CheckSection, pings: Mapping[str, Ping]) -> Run:
     if given.url is None:
         raise ValueError("a check of type 'http' needs a url")
+    # Imported here: http.client brings the e-mail package with it.
+    from .endpoint import endpoint
+
     return endpoint(given.url.reveal())
 
 

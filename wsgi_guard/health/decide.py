@@ -49,7 +49,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that is known of a check in this process; `since` is when the run in flight began, None when there is none."""
+    """All that is known of a check in this process; `since` is when the run in flight began, None without one."""
 
     result: Result | None = None
     since: float | None = None
@@ -57,7 +57,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """How a check stands now. `blocked_by` names the root failures it depends on, `affected` what it blocks as a root."""
+    """How a check stands now. `blocked_by` are the root failures it depends on, `affected` what it blocks as a root."""
 
     check: Check
     status: str

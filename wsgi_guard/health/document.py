@@ -36,8 +36,9 @@ def detailed(findings: Sequence[Finding], reports: Mapping[str, str | None], now
     own = {f"guard:{name}": report(text) for name, text in reports.items()}
     status = overall([*(finding.status for finding in findings), *(part["status"] for part in own.values())])
     causes = [finding.check.name for finding in findings if finding.root]
-    checks = {finding.check.name: [entry(finding, now)] for finding in findings}
-    return {"status": status, "causes": causes, "checks": {**checks, **{name: [part] for name, part in own.items()}}}
+    parts = [*((finding.check.name, entry(finding, now)) for finding in findings), *own.items()]
+    parts.sort(key=lambda part: bool(part[1]["status"] == PASS))
+    return {"status": status, "causes": causes, "checks": {name: [part] for name, part in parts}}
 
 
 def one(name: str, part: Mapping[str, Any]) -> dict[str, Any]:

@@ -21,7 +21,6 @@ from .checks import Checks, Ping
 from .monitor import Clock, Monitor
 
 Report = Callable[[], str | None]
-Answer = Callable[[Facts], Reply]
 
 METHODS = ("GET", "HEAD")
 
@@ -76,20 +75,24 @@ class Health:
         path = facts.environ.get("PATH_INFO", "")
         answer = self._answers.get(path)
         if answer is None:
-            if self._one is None or not path.startswith(self._one) or "/" in path[len(self._one) :]:
+            if self._one is None or not path.startswith(self._one) or not self._is_name(path[len(self._one) :]):
                 return None
-            answer = self._single
-        made = answer(facts)
+            answer = Health._single
+        made = answer(self, facts)
         return replace(made, body=b"") if facts.method == "HEAD" else made
+
+    def _is_name(self, rest: str) -> bool:
+        """Any single segment counts: whether a check of that name exists is told to admins only."""
+        return bool(rest) and "/" not in rest
 
     def _paths(self, section: HealthSection) -> tuple[dict[str, Answer], list[str]]:
         wanted: list[tuple[str, str | None, Answer]] = [
-            ("livez", section.livez, self._livez),
-            ("readyz", section.readyz, self._readyz),
-            ("health", section.health, self._health),
+            ("livez", section.livez, Health._livez),
+            ("readyz", section.readyz, Health._readyz),
+            ("health", section.health, Health._health),
         ]
         if section.health and self._admin.configured:
-            wanted.append(("health", section.health + "/detailed", self._detailed))
+            wanted.append(("health", section.health + "/detailed", Health._detailed))
         answers: dict[str, Answer] = {}
         problems = []
         for key, path, answer in wanted:

@@ -13,7 +13,7 @@ JITTER = 0.1
 """Each interval is drawn from 90 to 110 %, so that the workers of many hosts do not come to a database in step."""
 
 REST = 1.0
-"""Seconds between the end of a run and the next (at most one interval): a check slower than its interval never spins."""
+"""Seconds from the end of a run to the next, at most one interval: a check slower than its interval never spins."""
 
 
 class Schedule:

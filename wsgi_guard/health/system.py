@@ -1,13 +1,13 @@
 """How the machine stands: CPU, memory, swap, load, file descriptors of this process; and the room on a disk.
 
 Reads and grades. A CPU, swap or load at its end makes a machine slow, not broken, so these only ever warn; without
-memory, descriptors or disk nothing works for long, so those fail. psutil is imported by the first run.
+memory, descriptors or disk nothing works for long, so those fail. psutil and
+shutil (with its compressors) are imported by the first run.
 """
 
 from __future__ import annotations
 
 import math
-import shutil
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -80,6 +80,8 @@ def disk(path: str) -> Callable[[float], Reading]:
     """A check of the file system that holds `path`."""
 
     def run(timeout: float) -> Reading:
+        import shutil
+
         usage = shutil.disk_usage(path)
         free = 100 * usage.free / usage.total if usage.total else 0.0
         status = FAIL if free < DISK_FAIL else WARN if free < DISK_WARN else PASS

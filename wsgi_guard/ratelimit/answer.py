@@ -36,17 +36,15 @@ def policy(quotas: Sequence[Quota]) -> str:
 
 
 def ietf(policies: str, found: Sequence[Standing]) -> list[Header]:
-    return [
-        ("RateLimit-Policy", policies),
-        ("RateLimit", ", ".join([f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found])),
-    ]
+    items = [f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found]
+    return [("RateLimit-Policy", policies), ("RateLimit", ", ".join(items))]
 
 
 def legacy(found: Sequence[Standing], now: float) -> list[Header]:
     """Of the tightest limit alone; X-RateLimit-Reset is a Unix time, as most who send it mean it. `now` is one too."""
-    tightest = found[0]
+    left, sooner, _, quota = found[0]
     return [
-        ("X-RateLimit-Limit", str(tightest.quota.quantity)),
-        ("X-RateLimit-Remaining", str(tightest.left)),
-        ("X-RateLimit-Reset", str(int(now) + tightest.reset)),
+        ("X-RateLimit-Limit", str(quota.quantity)),
+        ("X-RateLimit-Remaining", str(left)),
+        ("X-RateLimit-Reset", str(int(now) - sooner)),
     ]

@@ -12,11 +12,9 @@ from typing import NamedTuple
 
 from wsgi_guard.routes import Template
 from wsgi_guard.stores import State
-from wsgi_guard.stores.window import PARTS, seconds, wait
+from wsgi_guard.stores.window import PARTS, remaining, seconds, wait
 
 from .rules import Quota, Rule
-
-VERDICT = "rate_limit"
 
 
 class Match(NamedTuple):
@@ -34,18 +32,10 @@ class Verdict(NamedTuple):
     wait: int
 
 
-class Standing(NamedTuple):
-    """How a limit stands: `left` charges now; `reset` is seconds until the next one if none is left, else until the
-    running window ends. Ordered by tightness."""
-
-    left: int
-    sooner: int
-    label: str
-    quota: Quota
-
-    @property
-    def reset(self) -> int:
-        return -self.sooner
+# How a limit stands: (left, -reset, label, quota), so that sorting puts the tightest first. `left` charges fit now;
+# `reset` is seconds until one more fits if none does, else until the running window ends. A plain tuple: each limit of
+# each answer makes one.
+Standing = tuple[int, int, str, Quota]
 
 
 def match(rules: Iterable[Rule], templates: Collection[Template], verb: str) -> Match:
@@ -89,8 +79,9 @@ def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing
     for quota, (_, part, previous, current) in zip(quotas, states, strict=True):
         if not quota.enforced:
             continue
-        left = (quota.scaled - previous * (PARTS - part)) // PARTS - current
+        left = remaining(quota.scaled, part, previous, current) if previous else quota.quantity - current
         parts = PARTS - part if left > 0 else wait(quota.scaled, part, previous, current)
-        found.append(Standing(max(0, left), -seconds(parts, quota.window), quota.label, quota))
-    found.sort()
+        found.append((left if left > 0 else 0, parts * quota.window // -PARTS, quota.label, quota))
+    if len(found) > 1:
+        found.sort()
     return found

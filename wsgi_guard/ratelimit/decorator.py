@@ -1,30 +1,44 @@
-"""`@rate_limit("rule")`: a rule of the settings, charged where code says so."""
+"""`@rate_limit("rule")`: a limit on a function of the app instead of a path, in any framework.
+
+Finds the layer through the request that runs; knows no rule and no store.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from functools import wraps
+from inspect import iscoroutinefunction
 from typing import Any, ParamSpec, TypeVar
 
-from ..errors import Refused
-from ..facts import Facts, current
-from .layer import Charged
+from wsgi_guard.errors import Refused
+from wsgi_guard.facts import current
+
+log = logging.getLogger("wsgi_guard")
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+_unlimited: set[str] = set()
+
 
 def rate_limit(rule: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """A decorator that charges `rule` before the function runs, once a request.
+    """Each call of the function charges `rule` of the settings, with that rule's key; over the limit it is not run.
 
-    The function raises Refused (429) over the limit, and RuntimeError when no request runs, its guard has no rate
-    limit layer, or the settings have no rule of that name.
+    A rule that already met this request by its path is not charged again; `path = []` in the settings makes a rule
+    for decorators alone. Over the limit `Refused` is raised, which becomes a 429 even if the framework makes a 500 of
+    it. The call raises RuntimeError outside a request and LookupError when the settings have no such rule.
     """
+    if not isinstance(rule, str):
+        raise TypeError('rate_limit needs the name of a rule: @rate_limit("name")')
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        if iscoroutinefunction(function):
+            return _asynchronous(rule, function)
+
         @wraps(function)
         def limited(*args: P.args, **kwargs: P.kwargs) -> R:
-            charge(rule)
+            spend(rule)
             return function(*args, **kwargs)
 
         return limited
@@ -32,25 +46,36 @@ def rate_limit(rule: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     return decorate
 
 
-def charge(rule: str) -> None:
+def _asynchronous(rule: str, function: Callable[P, Any]) -> Callable[P, Any]:
+    """Frameworks await what is a coroutine function itself, so the wrapper of one has to be one."""
+
+    @wraps(function)
+    async def limited(*args: P.args, **kwargs: P.kwargs) -> Any:
+        spend(rule)
+        return await function(*args, **kwargs)
+
+    return limited
+
+
+def spend(rule: str) -> None:
+    """Charges `rule` once to the request that runs."""
     facts = current()
     if facts is None:
-        raise RuntimeError(f"rate limit rule {rule!r} is charged outside a request; there is nobody to count")
-    charged = _charged(facts, rule)
+        raise RuntimeError(f"rate limit rule {rule!r} was charged outside a request")
+    # An app inside another guard may have its limits there.
+    holder = facts if facts.limits is not None else facts.root
+    if holder.limits is None:
+        _say_unlimited(rule)
+        return
     try:
-        charged.layer.charge_by_name(facts, charged, rule)
+        holder.limits.layer.spend(holder, rule)
     except Refused as refused:
-        facts.note(refused)
+        holder.note(refused)
         raise
 
 
-def _charged(facts: Facts, rule: str) -> Charged:
-    """The innermost guard's charges whose settings know `rule`."""
-    candidates: list[Any] = [facts.limits, facts.root.limits]
-    for charged in candidates:
-        if charged is not None and charged.layer.knows(rule):
-            return charged  # type: ignore[no-any-return]
-    if not any(candidates):
-        raise RuntimeError(f"rate limit rule {rule!r} cannot be charged: this guard has no rate limit layer")
-    known = sorted(name for charged in candidates if charged for name in charged.layer._by_name)
-    raise RuntimeError(f"no rate limit rule is named {rule!r}; the settings have {known}")
+def _say_unlimited(rule: str) -> None:
+    """A limit that is not kept is told, once; names of rules stand in code, so there are few."""
+    if rule not in _unlimited:
+        _unlimited.add(rule)
+        log.warning("rate limit rule %r is not kept: the layer rate_limit is off", rule)

@@ -1,43 +1,42 @@
-"""The rate limit layer: plans by route, charges in one step, and says so; keeps answering while its store is away."""
+"""Connects the policy to a request: plan, one charge to the store, verdict; what is left goes out with the answer."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
+from time import time
 
-from ..errors import Outage, StoreError
-from ..facts import Facts
-from ..layer import Head
-from ..routes import Routes
-from ..settings.sections import GuardSection, RateLimitSection
-from ..stores import MemoryStore, Policy, State, Store
-from .answer import fields, refusal
-from .decide import Plan, plan
-from .keys import Keys
-from .rules import Rule, called, compile_rules
+from wsgi_guard.errors import Outage, StoreError
+from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Head, Header
+from wsgi_guard.recent import Recent
+from wsgi_guard.routes import Route, Routes
+from wsgi_guard.settings.sections import GuardSection, RateLimitSection
+from wsgi_guard.stores import State, Store, Tally
 
-log = logging.getLogger("wsgi_guard.rate_limit")
+from . import answer
+from .decide import judge, match, standings
+from .fallback import Fallback
+from .plan import Plan, Spent
+from .rules import Quota, Rule, Rules
 
+log = logging.getLogger("wsgi_guard")
 
-class Charged:
-    """What one request has been charged so far; `RateLimit` fields come from here."""
-
-    __slots__ = ("denied", "layer", "names", "plan", "policies", "states")
-
-    def __init__(self, layer: RateLimit, names: frozenset[str], plan: Plan | None) -> None:
-        self.layer = layer
-        self.names = names
-        self.plan = plan
-        self.policies: Sequence[Policy] = ()
-        self.states: Sequence[State] = ()
-        self.denied = False
+NAME = "rate_limit"
+SHARED = (
+    "requests come through a proxy, but guard.trusted_proxies is not set: all clients may share the proxy's address, "
+    "so the built-in rules by ip only report; set guard.trusted_proxies to the proxy's network, or to [] for none"
+)
 
 
 class RateLimit:
-    """`own_paths` are never limited; `workers` processes share the limits while the store is away."""
+    """The layer. Raises ConfigurationError with every problem of the rules.
 
-    name = "rate_limit"
+    `own_paths` are the guard's, given exactly, and free. `workers` share a host, and so a limit when the store is away.
+    """
+
+    name = NAME
 
     def __init__(
         self,
@@ -49,134 +48,137 @@ class RateLimit:
         own_paths: frozenset[str] = frozenset(),
         workers: int = 1,
     ) -> None:
-        self._keys = Keys(section.ipv6_prefix)
-        self.rules = compile_rules(section, routes, self._keys)
-        self._by_name = {rule.name: rule for rule in self.rules}
-        self._section = section
-        self._header = guard.forwarded_header
+        self._rules = Rules(section, guard, routes)
         self._store = store
+        self._fallback = Fallback(section.max_keys, workers)
         self._own_paths = own_paths
-        self._workers = workers
-        self._nearby = MemoryStore(section.max_keys)
-        self._shared_told = False
-        self.degraded: str | None = None
+        self._form = section.headers
+        self._warned = False
+        verbs = {"OPTIONS"}.union(*(rule.methods for rule in self._rules.all))
+        # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
+        self._memos = {verb: (NAME, verb) for verb in verbs}
+        self._plans: Recent[tuple[object, ...], Plan] = Recent(1024)
+
+    @property
+    def degraded(self) -> str | None:
+        """Why the store is not used, None while it is."""
+        return self._fallback.degraded
 
     def start(self) -> None:
-        for rule in self.rules:
-            if any(key.chosen_by_client for key in rule.keys):
-                log.warning(
-                    "rate limit rule %r is keyed by what a client chooses; it has a ceiling by address besides", rule.name
-                )
+        for note in self._rules.notes:
+            log.warning("%s", note)
 
     def before(self, facts: Facts) -> None:
-        """Raises Refused (429), or Outage where the store is away and a rule says deny."""
+        """Raises Refused when a limit is over."""
         route = facts.route
-        shared = facts.shared_address
-        memo = (facts.verb, shared)
-        found = route.memo.get(memo)
-        if found is None:
-            found = self._plan(facts)
-            # A method is a client's word; only a few of them are worth a place.
-            if len(route.memo) < 32:
-                route.memo[memo] = found
-        facts.limits = charged = Charged(self, found.names, found)
-        if found.policies:
-            self._charge(facts, charged, found)
-        if shared and not self._shared_told:
-            self._tell_shared()
+        memo = self._memos.get(facts.verb, NAME)
+        plan = route.memo.get(memo)
+        if plan is None:
+            plan = route.memo[memo] = self._plan_for(route, facts.verb)
+        if plan.quotas:
+            self._charge(facts, plan)
+        else:
+            facts.limits = plan.idle
 
     def after(self, facts: Facts, head: Head) -> None:
-        charged: Charged | None = facts.limits
-        if charged is None or charged.layer is not self or charged.denied or not charged.states:
+        spent: Spent | None = facts.limits
+        if spent is None or not spent.states:
             return
-        policy_field = charged.plan.header if charged.plan else ""
-        head.headers.extend(fields(self._section.headers, charged.policies, charged.states, policy_field))
+        if not (spent.told and _tells(head)):
+            head.headers += self._fields(spent)
 
-    def charge_by_name(self, facts: Facts, charged: Charged, name: str) -> None:
-        """Charges a rule that code names, unless the request was charged for it already. Raises as `before`."""
-        if name in charged.names:
+    def spend(self, facts: Facts, name: str) -> None:
+        """One more charge, of the rule `name` alone, unless this request met it already or is exempt.
+
+        Raises Refused when it is over its limit, LookupError when there is no such rule.
+        """
+        rule = self._rules.named.get(name)
+        if rule is None:
+            known = ", ".join(sorted(self._rules.named)) or "none"
+            raise LookupError(f"there is no rate limit rule {name!r} in the settings; known are: {known}")
+        spent: Spent = facts.limits
+        if spent.plan.exempt or name in spent.plan.names or not rule.quotas:
             return
-        charged.names |= {name}
-        before = charged.policies, charged.states
-        self._charge(facts, charged, Plan([self._by_name[name]]))
-        charged.policies = (*before[0], *charged.policies)
-        charged.states = (*before[1], *charged.states)
-        charged.plan = Plan([*(charged.plan.rules if charged.plan else ()), self._by_name[name]])
+        self._charge(facts, self._plan((rule,), exempt=False), spent)
 
-    def knows(self, name: str) -> bool:
-        return name in self._by_name
-
-    def _plan(self, facts: Facts) -> Plan:
-        if facts.method == "OPTIONS" or facts.route.given in self._own_paths:
-            return NOTHING
-        return plan(self.rules, facts.route, facts.verb, shared_address=facts.shared_address)
-
-    def _charge(self, facts: Facts, charged: Charged, found: Plan) -> None:
-        keys = self._texts(facts, found)
+    def _charge(self, facts: Facts, plan: Plan, earlier: Spent | None = None) -> None:
+        if plan.guesses and facts.client.shared:
+            plan = self._wary(plan)
+        keys = plan.keys(facts)
+        quotas: Sequence[Quota] = plan.quotas
         try:
-            admitted, states = self._store.charge(found.policies, keys)
+            admitted, states = self._store.charge(quotas, keys)
         except StoreError as error:
-            self._lost(str(error))
-            self._charge_nearby(facts, charged, found)
-            return
-        if self.degraded is not None:
-            self._recovered()
-        self._judge(facts, charged, found.policies, admitted, states)
+            quotas, (admitted, states) = self._without_store(facts, plan, keys, error)
+        else:
+            if self._fallback.degraded is not None:
+                self._fallback.worked()
+        spent = Spent(self, plan, quotas, states)
+        facts.limits = spent if earlier is None else spent.after(earlier)
+        if not admitted or plan.shadows:
+            self._judge(facts, quotas, states)
 
-    def _texts(self, facts: Facts, found: Plan) -> list[str]:
-        texts = [self._keys.address(facts)] * len(found.policies)
-        for at, key in found.others:
-            texts[at] = key.of(facts)
-        return texts
+    def _judge(self, facts: Facts, quotas: Sequence[Quota], states: list[State]) -> None:
+        verdict = judge(quotas, states)
+        for quota in verdict.shadowed:
+            facts.decide(NAME, "shadow", quota.rule, _reason(quota))
+        for quota in verdict.denied:
+            facts.decide(NAME, "deny", quota.rule, _reason(quota))
+        if verdict.denied:
+            spent: Spent = facts.limits
+            spent.told = True
+            raise answer.refusal(verdict, self._fields(spent))
 
-    def _judge(
-        self, facts: Facts, charged: Charged, policies: Sequence[Policy], admitted: bool, states: Sequence[State]
-    ) -> None:
-        charged.policies, charged.states = policies, states
-        for position, state in enumerate(states):
-            if not state[0] and not policies[position].enforced:
-                facts.decide(self.name, "shadow", called(policies[position]), "over the limit")
-        if not admitted:
-            charged.denied = True
-            refused = refusal(self._section.headers, policies, states)
-            facts.decide(self.name, "deny", ", ".join(refused.members["violated-policies"]), "over the limit")
-            raise refused
+    def _without_store(
+        self, facts: Facts, plan: Plan, keys: Sequence[str], error: StoreError
+    ) -> tuple[Sequence[Quota], Tally]:
+        if self._fallback.failed(error):
+            facts.decide(NAME, "degraded", "", str(error))
+        try:
+            return self._fallback.charge(plan.quotas, keys)
+        except Outage as outage:
+            facts.limits = facts.limits or plan.idle
+            facts.decide(NAME, "deny", "", str(outage))
+            raise outage from error
 
-    def _charge_nearby(self, facts: Facts, charged: Charged, found: Plan) -> None:
-        """By each rule's policy for a lost store."""
-        if any(rule.on_store_failure == "deny" for rule in found.rules):
-            charged.denied = True
-            facts.decide(self.name, "deny", "", "the store is away")
-            raise Outage("the store of the rate limits")
-        if found.local is None:
-            found.local = Plan([divide(rule, self._workers) for rule in found.rules if rule.on_store_failure == "local"])
-        local = found.local
-        if local.policies:
-            admitted, states = self._nearby.charge(local.policies, self._texts(facts, local))
-            self._judge(facts, charged, local.policies, admitted, states)
+    def _fields(self, spent: Spent) -> list[Header]:
+        found = standings(spent.quotas, spent.states or ()) if self._form != "none" else None
+        if not found:
+            return []
+        headers = answer.ietf(spent.policy(), found) if self._form != "legacy" else []
+        if self._form != "ietf":
+            headers += answer.legacy(found, time())
+        return headers
 
-    def _lost(self, why: str) -> None:
-        if self.degraded is None:
-            log.warning("the store of the rate limits is away, rules follow on_store_failure: %s", why)
-        self.degraded = why
+    def _plan_for(self, route: Route, verb: str) -> Plan:
+        if route.given in self._own_paths:
+            return self._plan((), exempt=False)
+        found = match(self._rules.all, [hit.template for hit in route.hits], verb)
+        return self._plan(found.rules, exempt=found.exempt)
 
-    def _recovered(self) -> None:
-        self.degraded = None
-        log.info("the store of the rate limits is back")
+    def _plan(self, rules: tuple[Rule, ...], *, exempt: bool) -> Plan:
+        key = (exempt, *rules)
+        plan = self._plans.get(key)
+        if plan is None:
+            quotas = tuple(quota for rule in rules for quota in rule.quotas)
+            plan = Plan(self, frozenset(rule.name for rule in rules), quotas, exempt)
+            self._plans.put(key, plan)
+        return plan
 
-    def _tell_shared(self) -> None:
-        self._shared_told = True
-        log.warning(
-            "a private or local peer sends %r and guard.trusted_proxies is not set: all clients may share one address, "
-            "so the built-in rules only report; set trusted_proxies to your proxies' networks, or [] if there are none",
-            self._header,
-        )
-
-
-def divide(rule: Rule, workers: int) -> Rule:
-    """The share of one process, rounded up: all together may exceed the limit by workers - 1."""
-    policies = tuple(replace(policy, quantity=-(-policy.quantity // workers)) for policy in rule.policies)
-    return replace(rule, policies=policies)
+    def _wary(self, plan: Plan) -> Plan:
+        if not self._warned:
+            self._warned = True
+            log.warning(SHARED)
+        if plan.wary is None:
+            quotas = tuple(replace(quota, enforced=False) if quota.guess else quota for quota in plan.quotas)
+            plan.wary = Plan(self, plan.names, quotas, plan.exempt)
+        return plan.wary
 
 
-NOTHING = Plan([])
+def _reason(quota: Quota) -> str:
+    return f"over {quota.quantity} in {quota.window} s"
+
+
+def _tells(head: Head) -> bool:
+    """Whether the fields stand there: the answer was made from the refusal, which has them."""
+    return any(str(name).lower() in ("ratelimit", "x-ratelimit-limit") for name, _ in head.headers)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from wsgi_guard.errors import ConfigurationError
@@ -67,7 +67,7 @@ class Rules:
         if mode != "off":
             yield from self._compiled((replace(rule, mode=mode) for rule in BUILTIN), guess=True)
 
-    def _compiled(self, sections: Iterator[RuleSection] | tuple[RuleSection, ...], *, guess: bool) -> Iterator[Rule]:
+    def _compiled(self, sections: Iterable[RuleSection], *, guess: bool) -> Iterator[Rule]:
         for written in sections:
             try:
                 yield self._rule(written, guess)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field
 from types import MappingProxyType
 from typing import Any
@@ -15,70 +15,80 @@ from .tree import Given, Table
 
 
 class Builder:
-    """Makes sections; `problems` and `origins` fill up on the way."""
+    """Makes sections. By dotted path: `origins` says which source gave a key, `places` how a message names the spot.
+
+    What is wrong has its default in the section, a sentence in `problems` and its path in `broken`.
+    """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
         self.problems: list[str] = []
         self.origins: dict[str, str] = {}
+        self.places: dict[str, str] = {}
+        self.broken: set[str] = set()
 
-    def section(self, section: type, given: Table | None, path: str = "") -> Any:
-        """An instance of `section`; what is missing or wrong in it has its default and is told."""
+    def settings(self, given: Table) -> Settings:
+        made: Settings = self._section(Settings, given, "")
+        return made
+
+    def contradiction(self, paths: tuple[str, ...], sentence: str) -> None:
+        """A problem between the keys of `paths`, told at the first; none if one of them is wrong by itself."""
+        if self.broken.isdisjoint(paths):
+            place = next((self.places[path] for path in paths if path in self.places), paths[0])
+            self.problems.append(f"{place}: {sentence}")
+
+    def _section(self, section: type, given: Table | None, path: str) -> Any:
         found: dict[str, Any] = {}
+        if given is not None:
+            self.places[path] = given.place
         for name, about in keys_of(section).items():
             here = f"{path}.{name}" if path else name
+            within = given.tables.get(name) if given is not None else None
             kind = about.metadata["kind"]
             if kind == "table":
-                found[name] = self.section(about.metadata["section"], _within(given, name), here)
+                found[name] = self._section(about.metadata["section"], within, here)
             elif kind == "named":
-                found[name] = self._named(about.metadata["section"], _within(given, name), here)
+                found[name] = self._named(about.metadata["section"], within, here)
             elif given is not None and name in given.keys:
                 found[name] = self._value(about, given.keys[name], here)
-            elif about.metadata.get("required") and given is not None:
-                self.problems.append(f"{given.place}: {name} is missing, it is required")
+            if about.metadata.get("required") and found.get(name) is None and here not in self.broken:
+                self._wrong(here, path, [f"{name} is missing, and required"])
         return section(**found)
 
     def _named(self, section: type, given: Table | None, path: str) -> Mapping[str, Any]:
-        found: dict[str, Any] = {}
-        for name, table in given.tables.items() if given is not None else ():
-            if table.asked or _is_complete(section, table):
-                found[name] = self.section(section, table, f"{path}.{name}")
-        return MappingProxyType(found)
+        tables = given.tables if given is not None else {}
+        return MappingProxyType(
+            {name: self._section(section, table, f"{path}.{name}") for name, table in tables.items() if _whole(section, table)}
+        )
 
     def _value(self, about: Field[Any], given: Given, path: str) -> Any:
-        self.origins[path] = given.source
-        kind = about.metadata["kind"]
+        kind, value = about.metadata["kind"], given.value
+        self.origins[path], self.places[path] = given.source, given.place
         if given.wrong:
-            self.problems.extend(f"{given.place}: {sentence}" for sentence in given.wrong)
-            return about.default
+            return self._default(about, path, given.wrong)
         if kind == "listed":
-            tables = enumerate(given.value, 1)
-            return tuple(self.section(about.metadata["section"], table, f"{path}.{at}") for at, table in tables)
-        if isinstance(given.value, Reference):
-            return self._followed(given, kind, about.default)
-        if kind == "location" and given.value is not None:
-            return os.path.join(given.folder, given.value)
-        return given.value
-
-    def _followed(self, given: Given, kind: str, default: Any) -> Any:
+            section = about.metadata["section"]
+            return tuple(self._section(section, table, f"{path}.{at}") for at, table in enumerate(value, 1))
+        if kind == "location" and value is not None:
+            return os.path.join(given.folder, value)
+        if not isinstance(value, Reference):
+            return value
         try:
-            return follow(given.value, kind, self._environ, given.folder)
+            return follow(value, kind, self._environ, given.folder)
         except ValueError as error:
-            self.problems.append(f"{given.place}: {error}")
-            return default
+            return self._default(about, path, error.args)
+
+    def _default(self, about: Field[Any], path: str, sentences: Iterable[str]) -> Any:
+        self._wrong(path, path, sentences)
+        return about.default
+
+    def _wrong(self, path: str, place: str, sentences: Iterable[str]) -> None:
+        self.broken.add(path)
+        self.problems.extend(f"{self.places[place]}: {sentence}" for sentence in sentences)
 
 
-def _within(given: Table | None, name: str) -> Table | None:
-    return None if given is None else given.tables.get(name)
-
-
-def _is_complete(section: type, table: Table) -> bool:
-    """Whether variables that others share say enough: a lone DB_POOL_SIZE makes no pool."""
-    required = [name for name, about in keys_of(section).items() if about.metadata.get("required")]
-    return all(name in table.keys for name in required)
-
-
-def build_settings(given: Table, environ: Mapping[str, str]) -> tuple[Settings, Builder]:
-    builder = Builder(environ)
-    settings: Settings = builder.section(Settings, given)
-    return settings, builder
+def _whole(section: type, table: Table) -> bool:
+    """Whether a table is to be: variables that others share may say too little, a lone DB_POOL_SIZE makes no pool."""
+    return table.asked or all(
+        name in table.keys for name, about in keys_of(section).items() if about.metadata.get("required")
+    )

@@ -5,6 +5,7 @@ They are shared with the app, so they are the weakest source: what is wrong in t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -75,7 +76,7 @@ def _url(part: Mapping[str, str]) -> str:
 
 
 def _value(key: str, text: str) -> object:
-    counted = key.endswith("_size") and text.strip().isascii() and text.strip().isdigit()
+    counted = key.endswith("_size") and re.fullmatch(r"\s*[0-9]{1,9}\s*", text)
     return int(text) if counted else text
 
 

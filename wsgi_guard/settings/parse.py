@@ -14,7 +14,7 @@ from ipaddress import ip_network
 from typing import Any, TypeVar
 
 from .quantities import count, duration, limits, size
-from .references import secret
+from .references import CONTROL, secret
 from .sections import Network
 from .target import is_target
 from .wording import kind_of, nearest, one_of, shown
@@ -24,19 +24,18 @@ TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110 5.6.2, what
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # stands in headers, log lines and store keys as it is
 LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as NAME, and is one segment of a path
 PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")  # RFC 3986 3.3 without percent signs and parameters
-CONTROL = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
 CHECKS = ("system", "disk", "postgres", "redis", "http")
 KEYS = ("ip", "user", "endpoint")
 
 
 def parse(about: Field[Any], value: object) -> Any:
-    """The value of the key `about` describes. None and, for what is no choice, "" mean absent where absence is possible."""
-    optional = about.default is None
-    if optional and (value is None or (value == "" and about.metadata["kind"] in EMPTY_IS_ABSENT)):
+    """The value of the key `about` describes; None when absence is what was written."""
+    kind = about.metadata["kind"]
+    if about.default is None and value is None:
         return None
-    if value == "" and about.metadata["kind"] == "path":
+    if value == "" and (kind == "path" or (about.default is None and kind in EMPTY_IS_ABSENT)):
         return None
-    return PARSERS[about.metadata["kind"]](value, about)
+    return PARSERS[kind](value, about)
 
 
 def text(value: object, about: object = None) -> str:
@@ -140,6 +139,7 @@ def path(value: object, about: object = None) -> str:
     return written
 
 
+# An overlay or a variable cannot leave a key out, so "" takes back what a weaker source gave.
 EMPTY_IS_ABSENT = {"location", "path", "postgres", "secret", "target"}
 # Kinds of which every text is a candidate: a variable's value is then taken as it stands when TOML reads another type.
 TEXTUAL = EMPTY_IS_ABSENT | {

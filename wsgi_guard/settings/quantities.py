@@ -97,5 +97,5 @@ def _bounded(amount: float, low: float, high: float, unit: str) -> float:
     raise ValueError(f"expected {_plain(low)} to {_plain(high)}{unit}, not {_plain(amount)}")
 
 
-def _plain(amount: float) -> str:
+def _plain(amount: object) -> str:
     return shown(int(amount) if isinstance(amount, float) and amount.is_integer() else amount)

@@ -6,8 +6,8 @@ Knows the sections, not where trees come from; what a stronger source says of th
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import Field, fields, is_dataclass
-from functools import lru_cache
+from dataclasses import Field, fields
+from functools import cache
 from typing import Any
 
 from .parse import TEXTUAL, label, parse
@@ -16,82 +16,88 @@ from .sources import Path, Source, Written
 from .tree import Given, Table
 from .wording import kind_of, unknown
 
-# Fields of Settings that tell about the settings instead of being set.
-TOLD = frozenset({"folder", "sources", "notes", "environment", "origins"})
 
-
-@lru_cache(maxsize=32)
-def keys_of(section: type) -> Mapping[str, Field[Any]]:
-    """The keys a table may hold."""
-    assert is_dataclass(section)  # noqa: S101  (for the type checker)
-    return {about.name: about for about in fields(section) if about.name not in TOLD or section is not Settings}
+@cache
+def keys_of(section: Any) -> Mapping[str, Field[Any]]:
+    """The keys a table may hold; a field that does not describe itself tells about the settings and is not set."""
+    return {about.name: about for about in fields(section) if "kind" in about.metadata}
 
 
 def read(source: Source, problems: list[str]) -> Table:
     """All that `source` says."""
-    return _table(source, Settings, source.tree, (), problems)
+    return Reader(source, problems).table(Settings, source.tree, ())
 
 
-def _table(source: Source, section: type, tree: object, path: Path, problems: list[str]) -> Table:
-    found = Table(source.table(path), source.asked)
-    tree = tree.value if isinstance(tree, Written) else tree
-    if not isinstance(tree, Mapping):
-        problems.append(f"{source.table(path)}: expected a table, not {kind_of(tree)}")
+class Reader:
+    """Reads one source; `problems` fills up on the way."""
+
+    def __init__(self, source: Source, problems: list[str]) -> None:
+        self._source = source
+        self._problems = problems
+
+    def table(self, section: type, tree: object, path: Path) -> Table:
+        found, known = self._table(path), keys_of(section)
+        for name, value in self._entries(tree, path).items():
+            about = known.get(name) if isinstance(name, str) else None
+            if about is None:
+                self._wrong(self._source.key((*path, name)), unknown(name, known))
+            else:
+                self._entry(found, about, value, (*path, name))
         return found
-    known = keys_of(section)
-    for name, value in tree.items():
-        here = (*path, name)
-        about = known.get(name) if isinstance(name, str) else None
-        if about is None:
-            problems.append(f"{source.key(here)}: {unknown(name, known)}")
-        elif about.metadata["kind"] == "table":
-            found.tables[name] = _table(source, about.metadata["section"], value, here, problems)
-        elif about.metadata["kind"] == "named":
-            found.tables[name] = _named(source, about.metadata["section"], value, here, problems)
-        elif about.metadata["kind"] == "listed":
-            _listed(source, about.metadata["section"], value, here, found, problems)
+
+    def _entry(self, into: Table, about: Field[Any], value: object, path: Path) -> None:
+        kind, section = about.metadata["kind"], about.metadata.get("section", object)
+        if kind == "table":
+            into.tables[about.name] = self.table(section, value, path)
+        elif kind == "named":
+            into.tables[about.name] = self._named(section, value, path)
+        elif kind == "listed":
+            into.keys[about.name] = self._listed(section, value, path)
         else:
-            found.keys[name] = _given(source, about, value, here)
-    if source.asked:
-        problems.extend(f"{given.place}: {sentence}" for given in found.keys.values() for sentence in given.wrong)
-    return found
+            into.keys[about.name] = self._given(about, value, path)
 
-
-def _named(source: Source, section: type, tree: object, path: Path, problems: list[str]) -> Table:
-    found = Table(source.table(path), source.asked)
-    tree = tree.value if isinstance(tree, Written) else tree
-    if not isinstance(tree, Mapping):
-        problems.append(f"{source.table(path)}: expected a table of tables, not {kind_of(tree)}")
+    def _named(self, section: type, tree: object, path: Path) -> Table:
+        found = self._table(path)
+        for name, value in self._entries(tree, path).items():
+            try:
+                found.tables[label(name)] = self.table(section, value, (*path, name))
+            except ValueError as error:
+                self._wrong(self._source.table((*path, name)), f"as a name {error}")
         return found
-    for name, value in tree.items():
-        here = (*path, name)
+
+    def _listed(self, section: type, items: object, path: Path) -> Given:
+        """An array of tables becomes one value: the tables of its items."""
+        tables: list[Table] = []
+        items = items.value if isinstance(items, Written) else items
+        if isinstance(items, (list, tuple)):
+            tables += (self.table(section, item, (*path, at)) for at, item in enumerate(items, 1))
+        else:
+            self._wrong(self._source.key(path), f"expected an array of tables, not {kind_of(items)}")
+        return Given(tuple(tables), self._source.key(path), self._source.name, self._source.folder)
+
+    def _given(self, about: Field[Any], value: object, path: Path) -> Given:
+        source, place = self._source, self._source.key(path)
+        if isinstance(value, Written):
+            plain = about.metadata["kind"] in TEXTUAL and not isinstance(value.value, (str, list))
+            value = value.text if plain else value.value
         try:
-            label(name)
+            return Given(parse(about, value), place, source.name, source.folder)
         except ValueError as error:
-            problems.append(f"{source.table(here)}: a name must have {error.args[0].removeprefix('expected ')}")
-            continue
-        found.tables[name] = _table(source, section, value, here, problems)
-    return found
+            sentences = tuple(map(str, error.args))
+        if source.asked:  # else it is wrong only if it takes effect, which is seen later
+            for sentence in sentences:
+                self._wrong(place, sentence)
+        return Given(None, place, source.name, source.folder, sentences)
 
+    def _entries(self, tree: object, path: Path) -> Mapping[Any, object]:
+        tree = tree.value if isinstance(tree, Written) else tree
+        if isinstance(tree, Mapping):
+            return tree
+        self._wrong(self._source.table(path), f"expected a table, not {kind_of(tree)}")
+        return {}
 
-def _listed(source: Source, section: type, items: object, path: Path, into: Table, problems: list[str]) -> None:
-    """An array of tables becomes one value: the tables of its items."""
-    items = items.value if isinstance(items, Written) else items
-    tables: list[Table] = []
-    if not isinstance(items, (list, tuple)):
-        problems.append(f"{source.key(path)}: expected an array of tables, not {kind_of(items)}")
-    else:
-        for at, item in enumerate(items, 1):
-            tables.append(_table(source, section, item, (*path, str(at)), problems))
-    into.keys[path[-1]] = Given(tuple(tables), source.key(path), source.name, source.folder)
+    def _table(self, path: Path) -> Table:
+        return Table(self._source.table(path), self._source.asked)
 
-
-def _given(source: Source, about: Field[Any], value: object, path: Path) -> Given:
-    place = source.key(path)
-    if isinstance(value, Written):
-        plain = about.metadata["kind"] in TEXTUAL and not isinstance(value.value, (str, list))
-        value = value.text if plain else value.value
-    try:
-        return Given(parse(about, value), place, source.name, source.folder)
-    except ValueError as error:
-        return Given(None, place, source.name, source.folder, tuple(map(str, error.args)))
+    def _wrong(self, place: str, sentence: str) -> None:
+        self._problems.append(f"{place}: {sentence}")

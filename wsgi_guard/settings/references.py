@@ -99,6 +99,8 @@ def _store(text: str) -> str:
         return "memory"
     if scheme_of(text) not in REDIS or SPACE.search(text):
         raise ValueError("expected auto, memory, or a URL that starts with redis://, rediss:// or unix://")
+    if scheme_of(text) != "unix":
+        _check_ports(text)
     # redis-py knows these schemes in lower case only.
     return f"{scheme_of(text)}://{text.partition('://')[2]}"
 
@@ -106,4 +108,14 @@ def _store(text: str) -> str:
 def _postgres(text: str) -> str:
     if not is_postgres(text) or SPACE.search(text):
         raise ValueError("expected a URL that starts with postgresql://")
+    _check_ports(text)
     return f"postgresql://{text.partition('://')[2]}"
+
+
+def _check_ports(url: str) -> None:
+    """ValueError if what follows a host's colon cannot be a port; libpq takes several hosts, joined by commas."""
+    authority = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0]
+    for host in authority.rpartition("@")[2].split(","):
+        port = host.rpartition("]")[2].partition(":")[2]
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
+            raise ValueError("expected a port of 1 to 65535 after the host's colon")

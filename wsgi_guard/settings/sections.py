@@ -4,6 +4,7 @@ A field's metadata is all that the reader, the JSON Schema and the README table 
 `kind` names the parser of `parse.py` that turns what was written into the field's value. Nothing here reads a file or
 the environment.
 """
+# ruff: noqa: RUF009  (option, table, named and listed make nothing but dataclass fields)
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ from .wording import kind_of, nearest, shown, spelled
 FILE = "wsgi_guard.toml"
 PREFIX = "WSGI_GUARD_"
 LARGEST_FILE = 4 * 1024 * 1024  # bytes; a thousand rules need a twentieth of it
-Path = tuple[str, ...]
+Path = tuple[str | int, ...]  # keys, and for an item of an array its number from 1
 
 
 class Written(NamedTuple):
@@ -68,16 +68,16 @@ class Gathered:
 
 
 def gather(source: object, environ: Mapping[str, str] | None, only: Sequence[str] | None) -> Gathered:
-    found = Gathered(os.environ if environ is None else environ, os.getcwd())
+    found = Gathered(os.environ if environ is None else environ, _here())
     for name, tree in known_variables(found.environ, found.notes):
         found.sources.append(Source(name, tree, found.folder, depth=9, asked=False))
     _file(source, found)
     _variables(found)
     if isinstance(source, Mapping):
-        found.sources.append(Source("argument", source, os.getcwd()))
+        found.sources.append(Source("argument", source, _here()))
     if only is not None:
         layers = only if isinstance(only, str) else list(only)
-        found.sources.append(Source("argument only", {"guard": {"layers": layers}}, os.getcwd(), depth=2))
+        found.sources.append(Source("argument only", {"guard": {"layers": layers}}, _here(), depth=2))
     return found
 
 
@@ -146,7 +146,8 @@ def _overlays(path: str, tree: dict[str, Any], found: Gathered) -> None:
         source = Source(path, overlay, found.folder, prefix=("env", name))
         (found.sources if name == wanted else found.others).append(source)
     if wanted and overlays and wanted not in overlays:
-        found.notes.append(f"WSGI_GUARD_ENV is {shown(wanted)}, {path} has no such [env] table{nearest(wanted, overlays)}")
+        hint = nearest(wanted, overlays)
+        found.notes.append(f"WSGI_GUARD_ENV is {shown(wanted)}, and {path} has no table [env] of that name{hint}")
 
 
 def _variables(found: Gathered) -> None:
@@ -158,12 +159,12 @@ def _variables(found: Gathered) -> None:
             tree: object = _written(found.environ[name])
             for key in reversed(path):
                 tree = {key: tree}
-            found.sources.append(Source(f"variable {name}", tree, os.getcwd(), depth=len(path)))
+            found.sources.append(Source(f"variable {name}", tree, _here(), depth=len(path)))
 
 
 def _path(keys: list[str], trees: Sequence[object]) -> Path:
     """`keys` as weaker sources spell them: a check orders-api is ORDERS_API in a variable's name."""
-    path = []
+    path: list[str] = []
     for key in keys:
         levels = [tree for tree in trees if isinstance(tree, Mapping)]
         same = [known for level in levels for known in level if _folded(known) == key]
@@ -189,7 +190,12 @@ def _written(text: str) -> Written:
     return Written(read["value"] if len(read) == 1 else text, text)
 
 
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # the folder was deleted under the process
+        return os.curdir
+
+
 def _dotted(path: Path) -> str:
-    return ".".join(spelled(key) for key in path)
-
-
+    return "".join(f" #{key}" if isinstance(key, int) else f".{spelled(key)}" for key in path).removeprefix(".")

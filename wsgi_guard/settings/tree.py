@@ -14,7 +14,7 @@ class Given:
     """The value of a key and who gave it.
 
     `place` is how a message names the spot, `source` only the source. `wrong` are the sentences about it; then
-    `value` is None, or for an array of tables those that are right.
+    `value` is None. An array of tables is a tuple of Table.
     """
 
     value: Any
