@@ -17,6 +17,8 @@ import statistics
 import sys
 import tempfile
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from time import perf_counter
@@ -26,6 +28,8 @@ import apps
 from services import redis_server
 
 Variant = Callable[[], None]
+# Microseconds a request, measured over so many.
+Measured = Callable[[int], float]
 
 
 def environ(method: str, body: bytes = b"") -> dict[str, Any]:
@@ -69,7 +73,15 @@ def parse_and_validate() -> Variant:
     return lambda: list(validator.iter_errors(json.loads(apps.BODY))) and None
 
 
-def variants(composite: bool, redis_url: str | None) -> dict[str, Variant]:
+def timed(request: Variant, count: int) -> float:
+    gc.collect()
+    start = perf_counter()
+    for _ in range(count):
+        request()
+    return (perf_counter() - start) / count * 1e6
+
+
+def variants(redis_url: str | None) -> dict[str, Measured]:
     flask = apps.flask()
     four = apps.guarded(apps.bare, schemas=True)
     found = {
@@ -88,28 +100,31 @@ def variants(composite: bool, redis_url: str | None) -> dict[str, Variant]:
     if redis_url:
         limits = {**apps.RATE_LIMIT, "store": redis_url}
         found["four layers, redis"] = request_of(apps.guarded(apps.bare, schemas=True, rate_limit=limits), "GET")
-    if composite:
-        in_memory = apps.composite("memory://")
-        found["composite in memory"] = request_of(in_memory, "GET")
-        found["composite in memory POST"] = request_of(in_memory, "POST", apps.BODY)
-        if redis_url:
-            found["composite, redis"] = request_of(apps.composite(redis_url), "GET")
+    return {name: partial(timed, request) for name, request in found.items()}
+
+
+def composites(stack: ExitStack, redis_url: str | None) -> dict[str, Measured]:
+    from remote import composite
+
+    memory = stack.enter_context(composite("memory://"))
+    found: dict[str, Measured] = {
+        "composite in memory": partial(memory.time, "GET"),
+        "composite in memory POST": partial(memory.time, "POST"),
+    }
+    if redis_url:
+        shared = stack.enter_context(composite(redis_url))
+        found["composite, redis"] = partial(shared.time, "GET")
     return found
 
 
-def measure(found: dict[str, Variant], rounds: int, requests: int) -> dict[str, list[float]]:
-    """Microseconds a request, one figure a round, for every variant."""
+def measure(found: dict[str, Measured], rounds: int, requests: int) -> dict[str, list[float]]:
+    """Microseconds a request, one figure a round, for every variant; all take turns."""
+    for run in found.values():
+        run(50)
     times: dict[str, list[float]] = {name: [] for name in found}
-    for request in found.values():
-        for _ in range(50):
-            request()
     for _ in range(rounds):
-        for name, request in found.items():
-            gc.collect()
-            start = perf_counter()
-            for _ in range(requests):
-                request()
-            times[name].append((perf_counter() - start) / requests * 1e6)
+        for name, run in found.items():
+            times[name].append(run(requests))
     return times
 
 
@@ -157,8 +172,12 @@ def main() -> None:
     target = options.json.resolve() if options.json else None
     # No settings file of the current folder may have a say.
     os.chdir(tempfile.mkdtemp())
-    with redis_server() as redis_url:
-        times = measure(variants(not options.no_composite, redis_url), options.rounds, options.requests)
+    with ExitStack() as stack:
+        redis_url = stack.enter_context(redis_server())
+        found = variants(redis_url)
+        if not options.no_composite:
+            found |= composites(stack, redis_url)
+        times = measure(found, options.rounds, options.requests)
     rows = table(times)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, {options.rounds} x {options.requests} requests")
     show(rows)

@@ -11,19 +11,16 @@ from .layer import After, Before, Finish, Layer
 Afters = tuple[tuple[After, Layer], ...]
 
 
-class Publish:
-    """The guard's own step between the layers and the app: the environ keys that every app finds."""
+class Own:
+    """Stands for the guard where its own step, `Facts.publish`, fails."""
 
     name = "guard"
-
-    def prepare(self, facts: Facts) -> None:
-        facts.publish()
 
 
 class Chain:
     """Bound methods of `layers` (outermost first).
 
-    `inward` is every `before`, outside-in, then every `prepare`; each step comes with the afters of its own layer and
+    `inward` is every `before`, outside-in, then `Facts.publish`, then every `prepare`; each step comes with the afters of its own layer and
     those around it, which is what an answer of that step leaves through. `afters` and `finishes` run inside-out.
     """
 
@@ -38,9 +35,9 @@ class Chain:
             if (method := _method(layer, "before"))
         ]
         prepares: list[tuple[Before, Layer, Afters]] = [
-            (method, layer, self.afters) for layer in (Publish(), *layers) if (method := _method(layer, "prepare"))
+            (method, layer, self.afters) for layer in self.layers if (method := _method(layer, "prepare"))
         ]
-        self.inward = (*befores, *prepares)
+        self.inward = (*befores, (Facts.publish, Own(), self.afters), *prepares)
         self.finishes: tuple[tuple[Finish, Layer], ...] = tuple(
             (method, layer) for layer in reversed(self.layers) if (method := _method(layer, "finish"))
         )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Any, NamedTuple
 
 from .recent import Recent
@@ -17,9 +17,11 @@ from .settings.sections import Network
 UNKNOWN, UNIX = "unknown", "unix"
 # What servers put in REMOTE_ADDR for a unix socket: gunicorn and uWSGI "", waitress "localhost", others "unix:".
 SOCKETS = frozenset({"", UNIX, "localhost"})
-# A chain longer than this many hops or characters is nobody's proxy set-up.
+# So much of a header is read, from its end: what stands further left is nobody's chain of proxies.
 HOPS, CHARACTERS = 32, 2048
-FORWARDED_FOR = re.compile(r'(?:^|;)\s*for\s*=\s*("[^"]*"|[^;"\s]*)', re.IGNORECASE)
+# Up to twice so many clients are kept; with headers of the longest kind they take 1.4 MB.
+REMEMBERED, LONGEST = 1024, 256
+ESCAPED = re.compile(r'\\["\\]')
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 Address = IPv4Address | IPv6Address
@@ -42,20 +44,26 @@ class Addresses:
     def __init__(self, trusted: tuple[Network | str, ...] | None, header: str) -> None:
         self._stated = trusted is not None
         self._unix = UNIX in (trusted or ())
-        self._networks = tuple(n for n in (trusted or ()) if not isinstance(n, str))
+        self._networks = tuple(_unmapped(n) for n in (trusted or ()) if not isinstance(n, str))
         self._rfc7239 = header.lower() == "forwarded"
         self._key = "HTTP_" + header.upper().replace("-", "_")
-        self._recent: Recent[tuple[str, str | None], Client] = Recent(4096)
+        self._recent: Recent[tuple[object, object], Client] = Recent(REMEMBERED)
 
     def client(self, environ: Mapping[str, Any]) -> Client:
-        peer, header = environ.get("REMOTE_ADDR"), environ.get(self._key)
+        key = environ.get("REMOTE_ADDR"), environ.get(self._key)
+        try:
+            found = self._recent.get(key)
+        except TypeError:
+            # Keys of an environ that no server makes.
+            found = None
+        return self._remember(*key) if found is None else found
+
+    def _remember(self, peer: object, header: object) -> Client:
         peer = peer if type(peer) is str else ""
         header = header if type(header) is str else None
-        found = self._recent.get((peer, header))
-        if found is None:
-            found = self._resolve(peer, header)
-            if len(peer) + len(header or "") <= 256:
-                self._recent.put((peer, header), found)
+        found = self._resolve(peer, header)
+        if len(peer) + len(header or "") <= LONGEST:
+            self._recent.put((peer, header), found)
         return found
 
     def request_id(self, environ: Mapping[str, Any]) -> str | None:
@@ -67,50 +75,79 @@ class Addresses:
 
     def _resolve(self, peer: str, header: str | None) -> Client:
         address = parse_address(peer)
-        vouched = self._trusts(address, peer)
+        vouched = self._trusts(address) if address else self._unix and _is_socket(peer)
         ip = str(address) if address else UNKNOWN
         if header is not None and vouched:
             ip = self._walk(header) or ip
-        return Client(ip, self._is_shared(address, header), vouched)
-
-    def _is_shared(self, address: Address | None, header: str | None) -> bool:
-        near = address is None or address.is_private or address.is_loopback
-        return header is not None and not self._stated and near
+        near = address is None or not address.is_global
+        return Client(ip, header is not None and not self._stated and near, vouched)
 
     def _walk(self, header: str) -> str | None:
-        """The right-most hop that is not trusted; the left-most if all are; None for an empty header."""
-        if not header.strip():
-            return None
-        if len(header) > CHARACTERS or header.count(",") >= HOPS:
-            return UNKNOWN
-        ip = UNKNOWN
-        for hop in reversed(self._hops(header)):
-            address = parse_address(hop)
+        """The right-most hop that is not trusted; the left-most if all are; None where the header names none."""
+        hops, whole = _elements(header, quotes=self._rfc7239)
+        first = None
+        for hop in hops:
+            address = parse_address(_forwarded_for(hop) if self._rfc7239 else hop)
             if address is None:
                 return UNKNOWN
-            ip = str(address)
-            if not self._trusts(address, ""):
-                break
-        return ip
+            first = str(address)
+            if not self._trusts(address):
+                return first
+        return first if whole else UNKNOWN
 
-    def _hops(self, header: str) -> list[str]:
-        elements = header.split(",")
-        if not self._rfc7239:
-            return elements
-        found = [FORWARDED_FOR.search(element) for element in elements]
-        return [match[1].strip('"') if match else "" for match in found]
-
-    def _trusts(self, address: Address | None, peer: str) -> bool:
-        if address is None:
-            return self._unix and peer.partition(":")[0] in SOCKETS
+    def _trusts(self, address: Address) -> bool:
         return any(address.version == n.version and address in n for n in self._networks)
+
+
+def _elements(header: str, *, quotes: bool) -> tuple[list[str], bool]:
+    """The elements of a list header that are not empty, right to left, and whether these are all there are.
+
+    A comma in quotes separates nothing. Quotes are paired from the right, so that one a client leaves open swallows
+    nothing of what proxies have added.
+    """
+    pieces = (ESCAPED.sub("__", header) if quotes else header)[-CHARACTERS:].split(",")
+    whole = len(header) <= CHARACTERS
+    if not whole:
+        del pieces[0]
+    found: list[str] = []
+    while pieces and len(found) < HOPS:
+        element = pieces.pop()
+        while quotes and element.count('"') % 2 and pieces:
+            element = f"{pieces.pop()},{element}"
+        if element.strip():
+            found.append(element)
+    return found, whole and not pieces
+
+
+def _forwarded_for(element: str) -> str:
+    """The parameter `for` of one element of Forwarded (RFC 7239, 4); "" without exactly one."""
+    parts = element.split('"')
+    # What stands in quotes is no parameter, whatever it looks like.
+    parts[1::2] = [part.replace(";", "_").replace("=", "_") for part in parts[1::2]]
+    pairs = [pair.partition("=") for pair in '"'.join(parts).split(";") if pair.strip()]
+    values = [value.strip().strip('"') for name, _, value in pairs if name.strip().lower() == "for"]
+    malformed = len(parts) % 2 == 0 or not all(equals for _, equals, _ in pairs)
+    return values[0] if len(values) == 1 and not malformed else ""
+
+
+def _unmapped(network: Network) -> Network:
+    """Networks of IPv4-mapped addresses as those they are, for so are the addresses that they are compared with."""
+    if network.version == 6 and network.prefixlen >= 96 and network.network_address.ipv4_mapped:
+        return IPv4Network((network.network_address.ipv4_mapped, network.prefixlen - 96))
+    return network
+
+
+def _is_socket(peer: str) -> bool:
+    return peer in SOCKETS or peer.startswith("unix:")
 
 
 def parse_address(text: str) -> Address | None:
     """The IP address in `text`, without port, brackets and zone; IPv4 for an IPv4-mapped IPv6 address."""
     text = text.strip()
     if text.startswith("["):
-        text = text[1:].partition("]")[0]
+        text, closed, port = text[1:].partition("]")
+        if not closed or (port and not port.startswith(":")):
+            return None
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:

@@ -53,6 +53,7 @@ class Facts:
     noted: Refused | None = None
     cause: BaseException | None = None
     pools: Mapping[str, Any] | None = None
+    _outer: Facts | None = None
     _route: Route | None = None
     _client: Client | None = None
     _identity: Any = _UNASKED
@@ -66,8 +67,13 @@ class Facts:
         method = environ.get("REQUEST_METHOD")
         self.method: str = method if type(method) is str else ""
         self.verb: str = "GET" if method == "HEAD" else self.method
-        self._outer = outer
-        self.request_id: str = self._request_id() if outer is None else outer.request_id
+        if outer is not None:
+            self._outer = outer
+            self.request_id: str = outer.request_id
+        elif "HTTP_X_REQUEST_ID" in environ:
+            self.request_id = origin.addresses.request_id(environ) or os.urandom(16).hex()
+        else:
+            self.request_id = os.urandom(16).hex()
 
     @property
     def root(self) -> Facts:
@@ -80,13 +86,6 @@ class Facts:
         if self._validated is None:
             self._validated = {}
         return self._validated
-
-    def _request_id(self) -> str:
-        if "HTTP_X_REQUEST_ID" in self.environ:
-            sent = self._origin.addresses.request_id(self.environ)
-            if sent is not None:
-                return sent
-        return os.urandom(16).hex()
 
     @property
     def route(self) -> Route:
@@ -144,8 +143,11 @@ class Facts:
         elif self._outer is None and "wsgi_guard.validated" in environ:
             # Test clients send one environ twice; what was checked belongs to the first request.
             del environ["wsgi_guard.validated"]
-        environ["wsgi_guard.identity"] = None
-        environ["wsgi_guard.identity"] = self.identity
+        try:
+            environ["wsgi_guard.identity"] = self.identity
+        except Exception:
+            environ["wsgi_guard.identity"] = None
+            raise
 
     def note(self, refused: Refused, cause: BaseException | None = None) -> None:
         """Remembers what a refusal or outage inside the app meant, should a framework make a 5xx of it."""

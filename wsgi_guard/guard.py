@@ -111,11 +111,10 @@ class Exchange:
     """One request on its way: the app's `start_response`, the head, the door every answer leaves by, the end."""
 
     # Defaults on the class, as in Facts.
-    _status: str | None = None
-    _headers: list[tuple[str, str]]
+    _head: Head | None = None
     _headers_type: type | None = None
-    _exc_info: ExcInfo | None = None
     _server_write: Any = None
+    _nested = False
     _late = False
     _done = False
     flushed = False
@@ -125,26 +124,33 @@ class Exchange:
     """What the guard answers in place of the app."""
 
     def __init__(self, guard: Guard, environ: Environ, start_response: StartResponse) -> None:
+        self._guard = guard
         self._stack = stack = guard.stack
-        self.app = guard.app
         self.environ = environ
         self._server_start = start_response
+        self.chain = stack.full
         outer = CURRENT.get()
-        if outer is not None and not (outer.open and environ.get("wsgi_guard.request_id") == outer.request_id):
-            # The rest of a request that has ended, or an app that calls another with a request of its own.
-            outer = None
-        self._nested = outer is not None
-        self.chain = stack.full if outer is None else stack.nested
+        if outer is not None:
+            if outer.open and environ.get("wsgi_guard.request_id") == outer.request_id:
+                self._nested, self.chain = True, stack.nested
+            else:
+                # The rest of a request that has ended, or an app that calls another with a request of its own.
+                outer = None
         self.facts = facts = Facts(environ, stack.origin, outer)
         environ["wsgi_guard.request_id"] = facts.request_id
 
     def run(self) -> Iterable[bytes]:
-        token = CURRENT.set(self.facts)
+        facts = self.facts
+        token = CURRENT.set(facts)
         try:
-            refused = self._inward()
-            if refused is not None:
-                return self._answer(*refused)
-            return self._hand_over(self.app(self.environ, self.start_response))
+            for step, layer, afters in self.chain.inward:
+                try:
+                    reply = step(facts)
+                except Exception as error:
+                    reply = self._step_failed(layer, error)
+                if reply is not None:
+                    return self._answer(reply, afters)
+            return self._hand_over(self._guard.app(self.environ, self.start_response))
         except StopIteration:
             # How an app that took the socket over (a WebSocket under gunicorn) tells the server to leave it alone.
             self.finish("return")
@@ -160,21 +166,6 @@ class Exchange:
         finally:
             CURRENT.reset(token)
 
-    # the way in
-
-    def _inward(self) -> tuple[Reply, Afters] | None:
-        """Walks to the app; a reply that stops the walk comes with the afters it leaves through."""
-        for step, layer, afters in self.chain.inward:
-            try:
-                reply = step(self.facts)
-            except Refused as refused:
-                reply = self._stack.problem(self.facts, refused)
-            except Exception as error:
-                reply = self._layer_failed(layer, error)
-            if reply is not None:
-                return reply, afters
-        return None
-
     # what the app calls
 
     def start_response(
@@ -182,28 +173,28 @@ class Exchange:
     ) -> Callable[[bytes], object]:
         if exc_info:
             self._seen(exc_info)
-        elif self._status is not None:
+        elif self._head is not None:
             # Twice without exc_info is the app's mistake; the server says so in its own words.
             if not self.flushed:
-                self._flush(self.chain.afters)
+                self._flush(self._head, self.chain.afters)
             return self._server_start(status, headers)
-        if not isinstance(status, str) or not isinstance(headers, list | tuple) or self.sent:
+        if type(headers) is not list:
+            self._headers_type = type(headers)
+        if not isinstance(status, str) or not isinstance(headers, (list, tuple)) or self.sent:
             # Nothing here that a layer could read, or too late for one: the server's to refuse.
             self.flushed = True
             self._server_write = self._call_server(status, headers, exc_info)
             return self.write
-        # The app may use its list again.
-        self._status, self._headers, self._exc_info = status, list(headers), exc_info
-        if type(headers) is not list:
-            self._headers_type = type(headers)
+        # A copy: the app may use its list again.
+        self._head = head = Head(status, list(headers), exc_info)
         if self.flushed:
             forget_head(self._server_start)
         if self.flushed or self._late:
-            self._flush(self.chain.afters)
+            self._flush(head, self.chain.afters)
         return self.write
 
     def write(self, data: bytes) -> object:
-        if not self.flushed and self._flush(self.chain.afters) is not None:
+        if not self.flushed and self._head is not None and self._flush(self._head, self.chain.afters) is not None:
             self._server_write(self.reply_body())
         if self.reply is not None:
             return None
@@ -219,19 +210,16 @@ class Exchange:
 
     # the door
 
-    def _flush(self, afters: Afters) -> Reply | None:
-        """Hands the head to the server; a Reply when a layer put its own answer in place of the app's."""
-        facts, exc_info = self.facts, self._exc_info
-        self.flushed, self._exc_info = True, None
-        head = Head(self._status or "", self._headers, exc_info)
+    def _flush(self, head: Head, afters: Afters) -> Reply | None:
+        """Hands `head` to the server; a Reply when a layer put its own answer in place of it."""
+        facts, exc_info = self.facts, head.exc_info
+        self.flushed = True
         put: Reply | None = None
         for after, layer in afters:
             try:
                 reply = after(facts, head)
-            except Refused as refused:
-                reply = self._stack.problem(facts, refused)
             except Exception as error:
-                reply = self._layer_failed(layer, error)
+                reply = self._step_failed(layer, error)
             if reply is not None:
                 put = self.reply = reply
                 facts.replied = True
@@ -242,6 +230,8 @@ class Exchange:
         if self._headers_type is not None and put is None:
             headers = _as(self._headers_type, headers)
         self.code = head.code
+        # A traceback holds frames, and those hold the request.
+        head.exc_info = None
         self._server_write = self._call_server(head.status, headers, exc_info)
         return put
 
@@ -261,9 +251,8 @@ class Exchange:
     def _put(self, reply: Reply, afters: Afters, exc_info: ExcInfo | None) -> None:
         """Hands over the head of an answer of the guard's own; a layer on its way out may put another in its place."""
         self.reply, self.facts.replied = reply, True
-        self._status, self._headers, self._exc_info = reply.status, list(reply.headers), exc_info
-        self._headers_type = None
-        self._flush(afters)
+        self._head, self._headers_type = Head(reply.status, list(reply.headers), exc_info), None
+        self._flush(self._head, afters)
 
     def reply_body(self) -> bytes:
         """What follows the head of the guard's own answer."""
@@ -279,13 +268,19 @@ class Exchange:
     def _hand_over(self, result: Any) -> Any:
         """The body for the server: of the app's iterable what `ending.py` makes, or the guard's answer."""
         kind = type(result)
-        if kind is not list and self._status is not None and self._answers and not is_iterable(kind):
+        head = self._head
+        if kind is not list and head is not None and self._answers and not is_iterable(kind):
             raise TypeError(f"the app returned {kind.__name__!r}, which is no iterable of bytes")
-        if self._status is None:
+        if head is None:
             self._late = not self.flushed
         elif not self.flushed:
-            put = self._flush_with(result)
+            try:
+                put = self._flush(head, self.chain.afters)
+            except BaseException:
+                self._close_unused(result)
+                raise
             if put is not None:
+                self._close_unused(result)
                 self.finish("return")
                 return self._whole_reply()
         if self.reply is not None:
@@ -299,16 +294,6 @@ class Exchange:
         # Asked here and on a line of its own, where `result` has no other name.
         held = getrefcount(result) > ALONE
         return watched(self, result, held=held)
-
-    def _flush_with(self, result: Any) -> Reply | None:
-        try:
-            put = self._flush(self.chain.afters)
-        except BaseException:
-            self._close_unused(result)
-            raise
-        if put is not None:
-            self._close_unused(result)
-        return put
 
     def _close_unused(self, result: Any) -> None:
         """The app's iterable is closed although nobody iterates it (PEP 3333, "close")."""
@@ -357,11 +342,15 @@ class Exchange:
         if isinstance(error, Exception) and not self._nested:
             self._stack.capture.record(self.facts, error)
 
-    def _layer_failed(self, layer: Any, error: Exception) -> Reply | None:
-        """What the setting `guard.on_layer_error` declares for a layer that failed; a vital one always denies."""
-        name = layer.name
-        self._stack.capture.record(self.facts.root, error, service=f"wsgi_guard.{name}")
-        self.facts.decide(name, "error", "", type(error).__name__)
+    def _step_failed(self, layer: Any, error: Exception) -> Reply | None:
+        """The answer to what a layer raised: its refusal, or what `guard.on_layer_error` declares for a failure.
+
+        A layer that is `vital` always denies.
+        """
+        if isinstance(error, Refused):
+            return self._stack.problem(self.facts, error)
+        self._stack.capture.record(self.facts.root, error, service=f"wsgi_guard.{layer.name}")
+        self.facts.decide(layer.name, "error", "", type(error).__name__)
         if self._stack.denies_on_error or getattr(layer, "vital", False):
             return self._stack.failure(self.facts)
         return None
@@ -381,17 +370,21 @@ class Exchange:
             except Exception as failure:
                 self._stack.capture.record(facts.root, failure, service=f"wsgi_guard.{layer.name}")
         facts.open = False
-        # Tracebacks hold frames, and those hold the request.
-        facts.error = facts.cause = None
+        if facts.error is not None or facts.cause is not None:
+            # Tracebacks hold frames, and those hold the request.
+            facts.error = facts.cause = None
 
 
 def _names_request(headers: list[tuple[str, str]]) -> bool:
     """Whether the app sends a request id of its own."""
     try:
-        return any(len(header[0]) == 12 and header[0].lower() == "x-request-id" for header in headers)
+        for header in headers:
+            if len(header[0]) == 12 and header[0].lower() == "x-request-id":
+                return True
     except (AttributeError, IndexError, TypeError):
         # Headers no server accepts; what is wrong with them is the server's to say.
         return True
+    return False
 
 
 def _as(kind: type, headers: list[tuple[str, str]]) -> Any:

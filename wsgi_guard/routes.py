@@ -9,15 +9,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import unquote_to_bytes
 
 from .recent import Recent
 
 NAME = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)(\+?)\}")
-# Paths kept with their matches. A longer path is matched anew each time, so memory stays below about 4 MB.
-REMEMBERED, LONGEST = 1024, 512
-# Each round of percent-decoding undoes one more encoding; nobody encodes five times by accident.
-ROUNDS = 5
+# Up to twice so many paths are kept with what they match, each up to so many characters; a longer one is matched anew
+# each time. 1024 paths of 40 characters with two hits each take 1.2 MB, the longest 3 MB.
+REMEMBERED, LONGEST = 512, 512
+HEX = frozenset("0123456789abcdefABCDEF")
 
 Segments = tuple[str, ...]
 
@@ -110,28 +110,32 @@ class Routes:
 
     def match(self, environ: Mapping[str, Any]) -> Route:
         """The route of a request, from memory if its path was seen lately."""
-        given = environ.get("PATH_INFO")
+        given, script = environ.get("PATH_INFO"), environ.get("SCRIPT_NAME")
         raw = environ.get("RAW_URI") or environ.get("REQUEST_URI")
-        script = environ.get("SCRIPT_NAME")
         if type(given) is not str:
             given = ""
-        key: Any = given
-        if script or (raw and "%2" in raw):
-            key = (given, str(script or ""), str(raw or ""))
+        if type(script) is not str:
+            script = ""
+        # Only an encoded slash makes the raw target tell more than the decoded path.
+        raw = raw.partition("?")[0] if type(raw) is str and "%2" in raw else ""
+        if "%2F" not in raw and "%2f" not in raw:
+            raw = ""
+        key: Any = (given, script, raw) if script or raw else given
         route = self._recent.get(key)
         if route is None:
-            route = self._find(given, str(script or ""), str(raw or ""))
-            if len(given) + len(str(script or "")) + len(str(raw or "")) <= 3 * LONGEST:
+            route = self._find(given, script, raw)
+            if len(given) + len(script) + len(raw) <= LONGEST:
                 self._recent.put(key, route)
         return route
 
     def _find(self, given: str, script: str, raw: str) -> Route:
         plain = canonical(given)
+        # A dict, for forms that are the same count once and keep their order.
         forms = {_split(given): None, _split(plain): None}
         if script:
             forms[_split(script + given)] = None
             forms[_split(canonical(script + given))] = None
-        kept = _raw_segments(raw, script + given)
+        kept = _raw_form(raw, canonical(script + given)) if raw else None
         if kept is not None:
             forms[kept] = None
         return Route(given, plain, tuple(tuple(self._walk(form)) for form in forms))
@@ -153,7 +157,7 @@ def _descend(node: Node, segments: Segments, at: int, values: Segments) -> Itera
         yield from _descend(child, segments, at + 1, values)
     if node.one is not None and word:
         yield from _descend(node.one, segments, at + 1, (*values, word))
-    rest = "/".join(segments[at:])
+    rest = "/".join(segments[at:]) if node.rests else ""
     if rest:
         for template in node.rests:
             yield template, (*values, rest)
@@ -165,28 +169,38 @@ def canonical(path: str) -> str:
     >>> canonical("/a//b/./c;v=1/../%64/")
     '/a/b/d'
     """
-    for _ in range(ROUNDS):
-        if "%" not in path:
-            break
-        path = unquote(path, encoding="latin-1")
+    return "/" + "/".join(_clean(decoded(path).split("/")))
+
+
+def decoded(text: str) -> str:
+    """`text` percent-decoded until there is nothing left to decode, however often it was encoded, in linear time."""
+    if "%" not in text:
+        return text
+    found: list[str] = []
+    for char in text:
+        found.append(char)
+        # What comes out may be the end of another escape: "%25" and "41", or "%4" and "%31".
+        while len(found) > 2 and found[-3] == "%" and found[-1] in HEX and found[-2] in HEX:
+            code = int(found[-2] + found[-1], 16)
+            del found[-3:]
+            found.append(chr(code))
+    return "".join(found)
+
+
+def _clean(segments: list[str]) -> list[str]:
     kept: list[str] = []
-    for segment in path.split("/"):
+    for segment in segments:
         word = segment.partition(";")[0]
         if word == "..":
             del kept[-1:]
         elif word not in ("", "."):
             kept.append(word)
-    return "/" + "/".join(kept)
+    return kept
 
 
 def as_text(word: str) -> str:
     """A piece of an environ path (bytes as latin-1, PEP 3333) as the text it stands for."""
     return word if word.isascii() else word.encode("latin-1", "replace").decode("utf-8", "replace")
-
-
-def as_environ(text: str) -> str:
-    """Text as an environ shows it: its UTF-8 bytes read as latin-1 (PEP 3333)."""
-    return text if text.isascii() else text.encode("utf-8").decode("latin-1")
 
 
 def _split(path: str) -> Segments:
@@ -195,16 +209,14 @@ def _split(path: str) -> Segments:
     return tuple(parts[start:]) if parts[start:] != [""] else ()
 
 
-def _raw_segments(raw: str, full: str) -> Segments | None:
-    """Segments of the raw target with `%2F` inside them, if it is the target of this very path."""
-    if "%2f" not in raw.lower():
-        return None
-    path = raw.partition("?")[0]
-    if "://" in path[:16]:
-        path = "/" + path.partition("://")[2].partition("/")[2]
-    if unquote(path, encoding="latin-1") != full:
-        return None
-    return tuple(unquote(part, encoding="latin-1") for part in _split(path))
+def _raw_form(raw: str, plain: str) -> Segments | None:
+    """Segments of a raw target, encoded slashes inside them, if it is the target of the path `plain`."""
+    if not raw.startswith("/"):
+        # A proxy's form: http://host/path.
+        raw = "/" + raw.partition("://")[2].partition("/")[2]
+    segments = [decoded(segment) for segment in raw.split("/")]
+    # Otherwise something outside has rewritten the path, and the target means another place.
+    return tuple(_clean(segments)) if canonical("/".join(segments)) == plain else None
 
 
 def _union(forms: tuple[tuple[Hit, ...], ...]) -> tuple[Hit, ...]:
@@ -223,6 +235,8 @@ def _rank(template: Template) -> list[str]:
 def _parse(text: str) -> Iterator[tuple[str, str]]:
     if not text.startswith("/"):
         raise ValueError(f"template {text!r} must start with '/'")
+    if "?" in text or "#" in text:
+        raise ValueError(f"template {text!r} must be a path without query; '?' and '#' in a name are %3F and %23")
     parts = text[1:].removesuffix("/").split("/") if text != "/" else []
     for at, part in enumerate(parts):
         name = NAME.fullmatch(part)
@@ -237,9 +251,14 @@ def _parse(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _literal(text: str, part: str) -> str:
-    if "{" in part or "}" in part:
+    if "{" in part or "}" in part or (part.startswith("<") and part.endswith(">")):
         raise ValueError(f"template {text!r}: {part!r} must be a name in braces, alone in its segment")
-    word = as_environ(unquote(part))
+    if part in ("*", "**"):
+        raise ValueError(f"template {text!r}: {part!r} stands for itself; write {{name}} or, for the rest, {{rest+}}")
+    try:
+        word = unquote_to_bytes(part).decode("latin-1")
+    except UnicodeEncodeError:
+        raise ValueError(f"template {text!r} has a character that UTF-8 has not") from None
     if word in ("", ".", "..") or "/" in word:
         raise ValueError(f"template {text!r} has an empty, dot or slash segment {part!r}")
     return word

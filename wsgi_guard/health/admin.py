@@ -9,9 +9,9 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from ..client import UNIX, UNKNOWN, parse_address
-from ..facts import Facts
-from ..settings.sections import AdminSection
+from wsgi_guard.client import UNIX, UNKNOWN, parse_address
+from wsgi_guard.facts import Facts
+from wsgi_guard.settings.sections import AdminSection
 
 FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 """Signs that a request on a unix socket came by way of a proxy, so that the peer is not the client."""

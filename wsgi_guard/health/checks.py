@@ -1,19 +1,20 @@
 """Turns the settings and the pings handed over into checks and what each runs; names everything that is wrong.
 
 Decides which checks there are: system and disk always, a ping of each store and pool that is configured, and what the
-settings add or, under the same name, replace. It runs none of them.
+settings add or, under the same name, replace. It runs none of them. What the settings can see to be wrong by themselves
+(needs that are no checks, circles) is refused before it comes here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..errors import ConfigurationError
-from ..settings.sections import CheckSection, HealthSection, RateLimitSection
-from ..settings.target import resolve_target
-from ..settings.wording import nearest
+from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.settings.sections import CheckSection, HealthSection, RateLimitSection
+from wsgi_guard.settings.target import resolve_target
+
 from .answers import own
-from .decide import PASS, Check, Reading, cycles
+from .decide import PASS, Check, Reading
 from .system import System, disk
 
 Run = Callable[[float], Reading]
@@ -30,7 +31,6 @@ class Checks:
         self._pings = pings
         for name, given in {**automatic(pings), **section.checks}.items():
             self._add(name, given, section.interval)
-        self._judge()
 
     def _add(self, name: str, given: CheckSection, interval: float) -> None:
         every = interval if given.interval is None else given.interval
@@ -42,14 +42,6 @@ class Checks:
         except ConfigurationError as error:
             for problem in error.problems:
                 self._wrong(name, problem)
-
-    def _judge(self) -> None:
-        for name, check in self.declared.items():
-            for need in check.needs:
-                if need not in self.declared:
-                    self._wrong(name, f"needs {need!r}, which is no check; {nearest(need, self.declared)}")
-        for name in cycles(self.declared):
-            self._wrong(name, "needs itself, directly or by way of others")
 
     def _wrong(self, name: str, what: str) -> None:
         self.problems.append(f"health.checks.{name}: {what}")
@@ -99,7 +91,7 @@ def _redis(given: CheckSection, pings: Mapping[str, Ping]) -> Run:
 
 def _redis_ping(given: CheckSection) -> Ping:
     """A connection of the check's own, made by the one module that knows redis."""
-    from ..stores import open_store
+    from wsgi_guard.stores import open_store
 
     store = open_store(RateLimitSection(store=given.url or RateLimitSection().store, store_timeout=given.timeout))
     if store.name != "redis":

@@ -5,7 +5,7 @@ Values in, values out: `now` is an argument, and nothing here knows a thread, a 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -131,7 +131,7 @@ def findings(checks: Mapping[str, Check], seen: Mapping[str, Seen], now: float) 
 
 
 def ancestors(name: str, checks: Mapping[str, Check]) -> Set[str]:
-    """All checks that this one needs, directly or not, itself left out; ends on cycles too."""
+    """All checks that this one needs, directly or not, itself left out."""
     found: set[str] = set()
     waiting = list(checks[name].needs)
     while waiting:
@@ -140,13 +140,6 @@ def ancestors(name: str, checks: Mapping[str, Check]) -> Set[str]:
             found.add(need)
             waiting.extend(checks[need].needs)
     return found - {name}
-
-
-def cycles(checks: Mapping[str, Check]) -> Iterator[str]:
-    """Each check that needs itself, directly or by way of others."""
-    for name, check in checks.items():
-        if any(need == name or (need in checks and name in ancestors(need, checks)) for need in check.needs):
-            yield name
 
 
 def _below(name: str, above: Mapping[str, Set[str]], roots: Set[str]) -> list[str]:

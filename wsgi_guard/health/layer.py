@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..errors import ConfigurationError, Refused
-from ..facts import Facts
-from ..layer import Reply
-from ..problem import phrase
-from ..settings.sections import AdminSection, HealthSection
+from wsgi_guard.errors import ConfigurationError, Refused
+from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Reply
+from wsgi_guard.problem import phrase
+from wsgi_guard.settings.sections import AdminSection, HealthSection
+
 from . import decide, document
 from .admin import Admin
 from .checks import Checks, Ping
@@ -23,12 +24,13 @@ from .monitor import Clock, Monitor
 Report = Callable[[], str | None]
 
 METHODS = ("GET", "HEAD")
+Answer = Callable[["Health", Facts], Reply]
 
 
 class Health:
     """The layer. `pings` raise unless the store or pool of that name answers; `draining` says not to send any more.
 
-    `reports` are the guard's own parts by name: each returns a sentence while it is degraded, else None, at once.
+    Raises ConfigurationError with every problem of the checks and paths.
     """
 
     name = "health"
@@ -40,14 +42,13 @@ class Health:
         *,
         pings: Mapping[str, Ping],
         draining: Callable[[], bool],
-        reports: Mapping[str, Report] | None = None,
         clock: Clock | None = None,
     ) -> None:
         checks = Checks(section, pings)
         self._checks = checks.declared
         self._admin = Admin(admin)
         self._draining = draining
-        self._reports = dict(reports or {})
+        self._reports: dict[str, Report] = {}
         self._alive = reply(200, document.public(decide.PASS))
         self._answers, problems = self._paths(section)
         self._one = section.health + "/check/" if section.health and self._admin.configured else None
@@ -58,11 +59,10 @@ class Health:
     @property
     def own_paths(self) -> frozenset[str]:
         """The exact paths that are answered here."""
-        names = [*self._checks, *(f"guard:{name}" for name in self._reports)]
-        return frozenset([*self._answers, *(self._one + name for name in names if self._one)])
+        return frozenset([*self._answers, *(self._one + name for name in self._checks if self._one)])
 
     def report(self, name: str, tell: Report) -> None:
-        """One more of the guard's own parts, before the first request."""
+        """One more of the guard's own parts: `tell` returns a sentence while it is degraded, else None, at once."""
         self._reports[name] = tell
 
     def start(self) -> None:
@@ -75,15 +75,11 @@ class Health:
         path = facts.environ.get("PATH_INFO", "")
         answer = self._answers.get(path)
         if answer is None:
-            if self._one is None or not path.startswith(self._one) or not self._is_name(path[len(self._one) :]):
+            if self._one is None or not path.startswith(self._one) or not is_segment(path[len(self._one) :]):
                 return None
             answer = Health._single
         made = answer(self, facts)
         return replace(made, body=b"") if facts.method == "HEAD" else made
-
-    def _is_name(self, rest: str) -> bool:
-        """Any single segment counts: whether a check of that name exists is told to admins only."""
-        return bool(rest) and "/" not in rest
 
     def _paths(self, section: HealthSection) -> tuple[dict[str, Answer], list[str]]:
         wanted: list[tuple[str, str | None, Answer]] = [
@@ -163,6 +159,11 @@ class Health:
             raise Refused(
                 401, "this path is open to admins", headers=(("WWW-Authenticate", self._admin.challenge(facts)),)
             )
+
+
+def is_segment(rest: str) -> bool:
+    """Whether it can be the name of a check. Any can: which of them exist is told to admins only."""
+    return bool(rest) and "/" not in rest
 
 
 def ask(tell: Report) -> str | None:

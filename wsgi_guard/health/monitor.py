@@ -130,7 +130,8 @@ class Watch:
         """Sleeps until something is due, or takes in what has come."""
         with suppress(queue.Empty):
             # a thousandth at least: rounding must not turn the wait for a moment into a spin
-            news = self.news.get(timeout=min(max(seconds or LONGEST_SLEEP, 0.001), LONGEST_SLEEP))
+            wanted = LONGEST_SLEEP if seconds is None else min(max(seconds, 0.001), LONGEST_SLEEP)
+            news = self.news.get(timeout=wanted)
             if news is not None and not self._ended:
                 self._take(news)
 

@@ -8,17 +8,20 @@ from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
-from ..errors import ConfigurationError
-from .build import build_settings
+from wsgi_guard.errors import ConfigurationError
+
+from .build import Builder
 from .read import read
-from .relations import relations
+from .relations import relations, remarks
 from .secret import Secret
 from .sections import Settings
-from .sources import gather
+from .sources import Gathered, gather
 from .target import resolve_target
 from .tree import Table, merge
 
 __all__ = ["Secret", "Settings", "as_text", "load", "resolve_target"]
+
+AUTO, MEMORY = Secret("auto"), Secret("memory")
 
 
 def load(
@@ -32,33 +35,52 @@ def load(
     `environ` stands for os.environ, `only` for guard.layers. Raises ConfigurationError with every problem found.
     """
     found = gather(source, environ, only)
-    problems = found.problems
-    merged = Table("settings")
-    for one in found.sources:
-        merged = merge(merged, read(one, problems))
-    for one in found.others:
-        read(one, problems)
-    settings, builder = build_settings(merged, found.environ)
-    problems.extend(builder.problems)
-    settings = replace(
-        settings,
+    given = _merged(found)
+    builder = Builder(found.environ)
+    settings = builder.settings(given)
+    for keys, sentence in relations(settings, builder.origins):
+        builder.contradiction(keys, sentence)
+    # A wrong value that no stronger source overrides was told by its reader already.
+    problems = dict.fromkeys([*found.problems, *builder.problems])
+    if problems:
+        raise ConfigurationError(tuple(problems))
+    return replace(
+        _resolved(settings),
         folder=found.folder,
         sources=tuple(one.name for one in found.sources),
-        notes=tuple(found.notes),
+        notes=(*found.notes, *remarks(settings, builder.origins)),
         environment=found.environ.get("WSGI_GUARD_ENV") or None,
         origins=MappingProxyType(builder.origins),
     )
-    if not problems:
-        problems.extend(relations(settings))
-    if problems:
-        raise ConfigurationError(tuple(dict.fromkeys(problems)))
-    return _resolved(settings)
+
+
+def _merged(found: Gathered) -> Table:
+    """All sources in one, the stronger over the weaker."""
+    given = shared = Table("settings")
+    for one in found.sources:
+        table = read(one, found.problems)
+        given = merge(given, table)
+        shared = shared if one.asked else merge(shared, table)
+    for one in found.others:
+        read(one, found.problems)
+    _choose_store(given, shared)
+    return given
+
+
+def _choose_store(given: Table, shared: Table) -> None:
+    """A store of "auto", whoever wrote it, is the one that REDIS_URL and its kind know."""
+    written = given.tables["rate_limit"].keys.get("store") if "rate_limit" in given.tables else None
+    known = shared.tables["rate_limit"].keys.get("store") if "rate_limit" in shared.tables else None
+    if written is not None and known is not None and written.value == AUTO:
+        given.tables["rate_limit"].keys["store"] = known
 
 
 def _resolved(settings: Settings) -> Settings:
-    """What `guard.defaults` means for the keys that follow it."""
+    """What `guard.defaults` means for the keys that follow it, and "auto" where no URL is known."""
     enforce = settings.guard.defaults == "enforce"
     limit, validation = settings.rate_limit, settings.validation
+    if limit.store == AUTO:
+        limit = replace(limit, store=MEMORY)
     if limit.builtin_rules is None:
         limit = replace(limit, builtin_rules="enforce" if enforce else "shadow")
     if validation.threats.mode is None:
@@ -67,7 +89,7 @@ def _resolved(settings: Settings) -> Settings:
 
 
 def as_text(settings: Settings) -> str:
-    """The settings in effect, a key a line with its source; secrets are `***`."""
+    """The settings in effect as a TOML document, each key with its source; secrets are `***`."""
     from .describe import as_text as described
 
     return described(settings)

@@ -41,6 +41,7 @@ class Builder:
         found: dict[str, Any] = {}
         if given is not None:
             self.places[path] = given.place
+            self.broken.update([path] if given.broken else ())
         for name, about in keys_of(section).items():
             here = f"{path}.{name}" if path else name
             within = given.tables.get(name) if given is not None else None
@@ -51,15 +52,15 @@ class Builder:
                 found[name] = self._named(about.metadata["section"], within, here)
             elif given is not None and name in given.keys:
                 found[name] = self._value(about, given.keys[name], here)
-            if about.metadata.get("required") and found.get(name) is None and here not in self.broken:
+            missing = about.metadata.get("required") and found.get(name) is None
+            if missing and self.broken.isdisjoint((here, path)):
                 self._wrong(here, path, [f"{name} is missing, and required"])
         return section(**found)
 
     def _named(self, section: type, given: Table | None, path: str) -> Mapping[str, Any]:
         tables = given.tables if given is not None else {}
-        return MappingProxyType(
-            {name: self._section(section, table, f"{path}.{name}") for name, table in tables.items() if _whole(section, table)}
-        )
+        whole = {name: table for name, table in tables.items() if _whole(section, table)}
+        return MappingProxyType({name: self._section(section, whole[name], f"{path}.{name}") for name in whole})
 
     def _value(self, about: Field[Any], given: Given, path: str) -> Any:
         kind, value = about.metadata["kind"], given.value

@@ -79,8 +79,8 @@ def matching(pattern: re.Pattern[str], expected: str) -> Callable[..., str]:
 
 method = matching(TOKEN, "a method such as GET")
 header = matching(TOKEN, "a header name such as x-forwarded-for")
-name = matching(NAME, "1 to 64 letters, digits, '_', '.' or '-'")
-label = matching(LABEL, "1 to 64 letters, digits, '_' or '-'")
+name = matching(NAME, "a name of 1 to 64 letters, digits, '_', '.' or '-'")
+label = matching(LABEL, "a name of 1 to 64 letters, digits, '_' or '-'")
 template = matching(re.compile(r"/[^\s?#]*"), 'a path template such as "/orders/{order_id}"')
 pointer = matching(re.compile(r"/.*"), 'a JSON pointer or field name such as "/text"')
 

@@ -36,11 +36,11 @@ class Reader:
         self._problems = problems
 
     def table(self, section: type, tree: object, path: Path) -> Table:
-        found, known = self._table(path), keys_of(section)
-        for name, value in self._entries(tree, path).items():
+        (found, entries), known = self._opened(tree, path), keys_of(section)
+        for name, value in entries.items():
             about = known.get(name) if isinstance(name, str) else None
             if about is None:
-                self._wrong(self._source.key((*path, name)), unknown(name, known))
+                self._wrong(self._source.key((*path, str(name))), unknown(name, known))
             else:
                 self._entry(found, about, value, (*path, name))
         return found
@@ -57,12 +57,14 @@ class Reader:
             into.keys[about.name] = self._given(about, value, path)
 
     def _named(self, section: type, tree: object, path: Path) -> Table:
-        found = self._table(path)
-        for name, value in self._entries(tree, path).items():
+        found, entries = self._opened(tree, path)
+        for name, value in entries.items():
             try:
-                found.tables[label(name)] = self.table(section, value, (*path, name))
+                label(name)
             except ValueError as error:
-                self._wrong(self._source.table((*path, name)), f"as a name {error}")
+                self._wrong(self._source.table((*path, str(name))), str(error))
+            else:
+                found.tables[name] = self.table(section, value, (*path, name))
         return found
 
     def _listed(self, section: type, items: object, path: Path) -> Given:
@@ -89,15 +91,13 @@ class Reader:
                 self._wrong(place, sentence)
         return Given(None, place, source.name, source.folder, sentences)
 
-    def _entries(self, tree: object, path: Path) -> Mapping[Any, object]:
+    def _opened(self, tree: object, path: Path) -> tuple[Table, Mapping[Any, object]]:
+        """An empty table, and what is to be read into it."""
         tree = tree.value if isinstance(tree, Written) else tree
-        if isinstance(tree, Mapping):
-            return tree
-        self._wrong(self._source.table(path), f"expected a table, not {kind_of(tree)}")
-        return {}
-
-    def _table(self, path: Path) -> Table:
-        return Table(self._source.table(path), self._source.asked)
+        place, whole = self._source.table(path), isinstance(tree, Mapping)
+        if not whole:
+            self._wrong(place, f"expected a table, not {kind_of(tree)}")
+        return Table(place, self._source.asked, not whole), tree if isinstance(tree, Mapping) else {}
 
     def _wrong(self, place: str, sentence: str) -> None:
         self._problems.append(f"{place}: {sentence}")

@@ -1,125 +1,167 @@
-"""What must hold between settings, once each of them is right by itself. Pure."""
+"""What must hold between settings once each of them is right by itself, and what one says about secrets. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from .sections import CheckSection, RuleSection, Settings
-from .wording import nearest, one_of
+from .references import scheme_of
+from .sections import CheckSection, Settings
+from .wording import nearest
 
+LAYERS = ("rate_limit", "validation", "health")
 BUILTIN_RULES = ("api_general", "authentication", "file_upload", "ai_processing", "admin")
 # 128 bits in hexadecimal are 32 characters, in base64 22; 16 is the least that nobody guesses online.
 SHORTEST_TOKEN = 16
+VISIBLE = re.compile(r"[!-~]+")  # what an Authorization header can carry unchanged, RFC 6750 2.1
+REDIS = ("redis", "rediss", "unix")
+# The fields of a check that only one type reads.
+READ_BY = {"url": ("http", "redis"), "pool": ("postgres",), "path": ("disk",)}
+
+# The keys that contradict each other, the one to name first, and the sentence.
+Clash = tuple[tuple[str, ...], str]
 
 
-def relations(settings: Settings) -> Iterator[str]:
-    """A sentence for each thing that contradicts another."""
-    yield from _rules(settings.rate_limit.rules)
+def relations(settings: Settings, given: Collection[str]) -> Iterator[Clash]:
+    """Everything that cannot be. `given` are the keys that somebody wrote, by dotted path."""
+    yield from _rules(settings)
     yield from _pools(settings)
-    yield from _admin(settings)
-    yield from _health(settings)
-    if settings.guard.layers is not None:
-        yield from _left_out(settings, settings.guard.layers)
+    yield from _secrets(settings)
+    yield from _paths(settings)
+    yield from _checks(settings, given)
 
 
-def _said(settings: Settings, key: str) -> str:
-    """A key and who gave it."""
-    return f"{settings.origins.get(key, 'default')} {key}"
+def remarks(settings: Settings, given: Collection[str]) -> Iterator[str]:
+    """What is no contradiction but should be known: settings of a layer that guard.layers leaves out."""
+    for layer in LAYERS:
+        left_out = settings.guard.layers is not None and layer not in settings.guard.layers
+        if left_out and any(path.startswith(f"{layer}.") for path in given):
+            yield f"guard.layers leaves {layer} out: its settings have no effect"
 
 
-def _rules(rules: tuple[RuleSection, ...]) -> Iterator[str]:
+def _rules(settings: Settings) -> Iterator[Clash]:
     seen: set[str] = set()
-    for at, rule in enumerate(rules, 1):
-        place = f"rate_limit.rules #{at} {rule.name!r}"
+    for at, rule in enumerate(settings.rate_limit.rules, 1):
+        here = f"rate_limit.rules.{at}"
+        called = (f"{here}.name", here)
         if rule.name in BUILTIN_RULES:
-            yield f"{place}: the name belongs to a built-in rule; choose another"
-        elif rule.name in seen:
-            yield f"{place}: a second rule of this name; names must be unique"
+            yield called, f"{rule.name!r} is the name of a built-in rule, choose another"
+        if rule.name in seen:
+            yield called, f"there is a rule {rule.name!r} already"
         seen.add(rule.name)
+        limit = (f"{here}.limit", here)
         if not rule.limit and not rule.exempt:
-            yield f'{place}: limit is missing; it needs one such as "10 per minute", unless it says exempt = true'
+            yield limit, 'limit is missing, it needs one such as "10 per minute" unless it says exempt = true'
         if rule.limit and rule.exempt:
-            yield f"{place}: exempt = true and a limit contradict each other"
+            yield limit, "a limit has no meaning beside exempt = true"
         if rule.exempt and rule.path == ():
-            yield f"{place}: exempt = true with path = [] matches nothing"
+            yield (f"{here}.path", here), "exempt = true has no meaning beside path = [], which matches nothing"
 
 
-def _pools(settings: Settings) -> Iterator[str]:
+def _pools(settings: Settings) -> Iterator[Clash]:
     for name, pool in settings.pools.items():
         if pool.min_size > pool.max_size:
-            place = _said(settings, f"pools.{name}.min_size")
-            yield f"{place}: {pool.min_size} is more than max_size, which is {pool.max_size}"
+            keys = (f"pools.{name}.min_size", f"pools.{name}.max_size")
+            yield keys, f"min_size is {pool.min_size}, more than max_size, which is {pool.max_size}"
 
 
-def _admin(settings: Settings) -> Iterator[str]:
-    token = settings.admin.token
+def _secrets(settings: Settings) -> Iterator[Clash]:
+    token, dsn = settings.admin.token, settings.capture.sentry_dsn
     if token is not None and len(token.reveal()) < SHORTEST_TOKEN:
-        yield f"{_said(settings, 'admin.token')}: expected at least {SHORTEST_TOKEN} characters"
+        yield ("admin.token",), f"expected at least {SHORTEST_TOKEN} characters"
+    if token is not None and not VISIBLE.fullmatch(token.reveal()):
+        yield ("admin.token",), "expected visible ASCII characters alone, others do not come through a header"
+    if dsn is not None and not _is_web(dsn.reveal()):
+        yield ("capture.sentry_dsn",), "expected a DSN, a URL such as https://<key>@<host>/<project>"
     if settings.admin.allow and settings.guard.trusted_proxies is None:
-        place = _said(settings, "admin.allow")
-        yield f"{place}: needs guard.trusted_proxies stated, [] if there is no proxy: an address behind one is nobody's"
+        sentence = "needs guard.trusted_proxies to be stated, [] if there is no proxy: behind one all share its address"
+        yield ("admin.allow", "guard.trusted_proxies"), sentence
 
 
-def _health(settings: Settings) -> Iterator[str]:
+def _paths(settings: Settings) -> Iterator[Clash]:
     health = settings.health
-    paths = [path for path in (health.livez, health.readyz, health.health) if path is not None]
-    if len(set(paths)) < len(paths):
-        yield "health: livez, readyz and health must be three different paths"
-    known = _check_names(settings)
-    for name, check in health.checks.items():
-        yield from _check(settings, f"health.checks.{name}", check, known)
-    circle = _circle({name: check.needs for name, check in health.checks.items()})
-    if circle:
-        yield f"health.checks: {' needs '.join(map(repr, circle))}, which is a circle"
+    for name, path, other, taken in (
+        ("readyz", health.readyz, "livez", health.livez),
+        ("health", health.health, "livez", health.livez),
+        ("health", health.health, "readyz", health.readyz),
+    ):
+        if path is not None and path == taken:
+            yield (f"health.{name}", f"health.{other}"), f"{path!r} is the path of {other} already"
+    for name, path in (("livez", health.livez), ("readyz", health.readyz)):
+        below = f"{health.health}/"
+        if health.health and path and (path == f"{below}detailed" or path.startswith(f"{below}check/")):
+            yield (f"health.{name}", "health.health"), f"{path!r} is a path that health answers"
 
 
-def _check(settings: Settings, place: str, check: CheckSection, known: set[str]) -> Iterator[str]:
-    place = _said(settings, place).replace("default ", "")
-    for need in check.needs:
-        if need not in known:
-            yield f"{place}: needs {need!r}, which is no check{nearest(need, known)}; known are {one_of(sorted(known))}"
-    if check.type == "http":
-        url = check.url.reveal() if check.url else ""
-        if urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).netloc:
-            yield f"{place}: type http needs a url that starts with http:// or https://"
-    if check.type == "postgres" and check.pool not in settings.pools:
-        yield f"{place}: there is no pool {check.pool!r}{nearest(check.pool, settings.pools)}"
-    if check.type == "redis" and check.url is None and "redis" not in known:
-        yield f"{place}: type redis needs a url, or a redis store in rate_limit.store"
+def _checks(settings: Settings, given: Collection[str]) -> Iterator[Clash]:
+    checks = settings.health.checks
+    known = check_names(settings)
+    for name, check in checks.items():
+        here = f"health.checks.{name}"
+        for need in check.needs:
+            if need not in known:
+                yield (f"{here}.needs",), f"there is no check {need!r}{nearest(need, known)}"
+        yield from _check(settings, here, check, given)
+    for circle in _circles({name: check.needs for name, check in checks.items()}):
+        yield (f"health.checks.{circle[0]}.needs",), f"{' needs '.join(map(repr, circle))}, which is a circle"
 
 
-def _check_names(settings: Settings) -> set[str]:
+def _check(settings: Settings, here: str, check: CheckSection, given: Collection[str]) -> Iterator[Clash]:
+    kind, url = check.type, check.url.reveal() if check.url else None
+    for name, types in READ_BY.items():
+        if kind and f"{here}.{name}" in given and kind not in types:
+            yield (f"{here}.{name}", f"{here}.type"), f"a check of type {kind!r} has no {name}"
+    place = (f"{here}.url", f"{here}.type", here)
+    if kind == "http" and not (url and _is_web(url)):
+        yield place, "a check of type 'http' needs a url that starts with http:// or https://"
+    if kind == "redis" and url and scheme_of(url) not in REDIS:
+        yield place, "expected a URL that starts with redis://, rediss:// or unix://"
+    if kind == "redis" and not url and not _has_redis(settings):
+        yield (*place, "rate_limit.store"), "a check of type 'redis' needs a url, since rate_limit.store is no Redis"
+    if kind == "postgres" and check.pool not in settings.pools:
+        sentence = f"there is no pool {check.pool!r}{nearest(check.pool, settings.pools)}"
+        yield (f"{here}.pool", f"{here}.type", here), sentence
+
+
+def _is_web(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is no number, a bracket that is not closed
+        return False
+
+
+def check_names(settings: Settings) -> set[str]:
     """All checks there will be: the named ones, and those the guard adds by itself."""
-    names = {"system", "disk", *settings.health.checks}
-    if "://" in settings.rate_limit.store.reveal():
-        names.add("redis")
-    return names | {"postgres" if name == "main" else f"postgres-{name}" for name in settings.pools}
+    pools = {"postgres" if name == "main" else f"postgres-{name}" for name in settings.pools}
+    return {"system", "disk", *(["redis"] if _has_redis(settings) else []), *pools, *settings.health.checks}
 
 
-def _circle(needs: Mapping[str, tuple[str, ...]]) -> list[str]:
-    """A path of names that ends where it began; empty when there is none."""
-    done: set[str] = set()
+def _has_redis(settings: Settings) -> bool:
+    """Whether there is a store to ping: without its layer it is never opened."""
+    layers = settings.guard.layers
+    return "://" in settings.rate_limit.store.reveal() and (layers is None or "rate_limit" in layers)
+
+
+def _circles(needs: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
+    """Each circle once, as a path of names that ends where it began."""
+    told: set[str] = set()
     for start in needs:
-        trail: list[str] = []
-        stack: list[tuple[str, int]] = [(start, 0)]
-        while stack:
-            name, at = stack.pop()
-            del trail[at:]
-            if name in trail:
-                return [*trail[trail.index(name) :], name]
-            if name in done and name != start:
-                continue
-            trail.append(name)
-            stack.extend((need, at + 1) for need in needs.get(name, ()))
-        done.add(start)
+        circle = [] if start in told else _way_back(start, needs)
+        told.update(circle)
+        if circle:
+            yield circle
+
+
+def _way_back(start: str, needs: Mapping[str, tuple[str, ...]]) -> list[str]:
+    """The shortest path from `start` to itself, empty when there is none."""
+    ways, seen = [[start]], {start}
+    for way in ways:  # grows as it is walked: breadth first, each name once
+        for need in needs.get(way[-1], ()):
+            if need == start:
+                return [*way, start]
+            if need not in seen:
+                seen.add(need)
+                ways.append([*way, need])
     return []
-
-
-def _left_out(settings: Settings, layers: tuple[str, ...]) -> Iterator[str]:
-    """Tables whose layer guard.layers leaves out would be settings that nothing reads."""
-    for table in ("rate_limit", "validation", "health"):
-        written = [key for key in settings.origins if key.startswith(f"{table}.")]
-        asked = [key for key in written if not settings.origins[key].startswith("variable")]
-        if asked and table not in layers:
-            yield f"{_said(settings, asked[0])}: the layer {table} is left out by guard.layers, so this has no effect"

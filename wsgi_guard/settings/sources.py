@@ -6,8 +6,8 @@ It finds and decodes; it does not know which keys exist.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from .known import known_variables
@@ -42,6 +42,12 @@ class Source:
     depth: int = 0
     asked: bool = True
 
+    def holding(self, tree: object, *path: str) -> Source:
+        """The same giver's tables that stand under `path`."""
+        if self.prefix is not None:
+            return replace(self, tree=tree, prefix=path)
+        return replace(self, tree=tree, name=f"{self.name} {_dotted(path)}".rstrip())
+
     def table(self, path: Path) -> str:
         """How a message names a table."""
         if self.prefix is not None and (*self.prefix, *path):
@@ -74,9 +80,9 @@ def gather(source: object, environ: Mapping[str, str] | None, only: Sequence[str
     _file(source, found)
     _variables(found)
     if isinstance(source, Mapping):
-        found.sources.append(Source("argument", source, _here()))
+        _overlays(Source("argument", {}, _here()), source, found)
     if only is not None:
-        layers = only if isinstance(only, str) else list(only)
+        layers = [*only] if isinstance(only, Iterable) and not isinstance(only, str) else only
         found.sources.append(Source("argument only", {"guard": {"layers": layers}}, _here(), depth=2))
     return found
 
@@ -99,7 +105,7 @@ def _file(source: object, found: Gathered) -> None:
     found.folder = os.path.dirname(os.path.abspath(path))
     tree = _decoded(content, path, found.problems)
     if tree is not None:
-        _overlays(path, tree, found)
+        _overlays(Source(path, {}, found.folder, prefix=()), tree, found)
 
 
 def _chosen(source: object, found: Gathered) -> tuple[str, str, bool] | None:
@@ -134,20 +140,19 @@ def _decoded(content: bytes, path: str, problems: list[str]) -> dict[str, Any] |
     return None
 
 
-def _overlays(path: str, tree: dict[str, Any], found: Gathered) -> None:
-    """The file itself, then the overlay that WSGI_GUARD_ENV chooses; all others aside."""
-    overlays = tree.pop("env", {})
-    found.sources.append(Source(path, tree, found.folder, prefix=()))
-    if not isinstance(overlays, dict):
-        found.problems.append(f"{path} env: expected tables [env.<name>], not {kind_of(overlays)}")
+def _overlays(source: Source, tree: Mapping[str, Any], found: Gathered) -> None:
+    """A file or a dict itself, then the overlay in it that WSGI_GUARD_ENV chooses; all others aside."""
+    overlays = tree.get("env", {})
+    found.sources.append(source.holding({key: value for key, value in tree.items() if key != "env"}))
+    if not isinstance(overlays, Mapping):
+        found.problems.append(f"{source.key(('env',))}: expected tables [env.<name>], not {kind_of(overlays)}")
         return
     wanted = found.environ.get("WSGI_GUARD_ENV", "")
     for name, overlay in overlays.items():
-        source = Source(path, overlay, found.folder, prefix=("env", name))
-        (found.sources if name == wanted else found.others).append(source)
+        (found.sources if name == wanted else found.others).append(source.holding(overlay, "env", name))
     if wanted and overlays and wanted not in overlays:
-        hint = nearest(wanted, overlays)
-        found.notes.append(f"WSGI_GUARD_ENV is {shown(wanted)}, and {path} has no table [env] of that name{hint}")
+        hint = nearest(wanted, map(str, overlays))
+        found.notes.append(f"WSGI_GUARD_ENV is {shown(wanted)}, and {source.name} has no table [env] of that name{hint}")
 
 
 def _variables(found: Gathered) -> None:
@@ -198,4 +203,4 @@ def _here() -> str:
 
 
 def _dotted(path: Path) -> str:
-    return "".join(f" #{key}" if isinstance(key, int) else f".{spelled(key)}" for key in path).removeprefix(".")
+    return "".join(f" #{key}" if isinstance(key, int) else f".{spelled(key)}" for key in path).lstrip(". ")

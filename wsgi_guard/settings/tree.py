@@ -26,10 +26,14 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """The keys and tables given in a table. `asked` is False if only variables that others share speak of it."""
+    """The keys and tables given in a table.
+
+    `asked` is False if only variables that others share speak of it, `broken` is True where no table was written.
+    """
 
     place: str
     asked: bool = False
+    broken: bool = False
     keys: dict[str, Given] = field(default_factory=dict)
     tables: dict[str, Table] = field(default_factory=dict)
 
@@ -40,4 +44,5 @@ def merge(weak: Table, strong: Table) -> Table:
     for name, table in strong.tables.items():
         tables[name] = merge(tables[name], table) if name in tables else table
     place = strong.place if strong.asked or not weak.asked else weak.place
-    return Table(place, weak.asked or strong.asked, {**weak.keys, **strong.keys}, tables)
+    asked, broken = weak.asked or strong.asked, weak.broken or strong.broken
+    return Table(place, asked, broken, {**weak.keys, **strong.keys}, tables)

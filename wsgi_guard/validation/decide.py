@@ -1,4 +1,4 @@
-"""The policy of validation, pure: which schema a request meets, what to read of it, what a value's place excuses."""
+"""The policy of validation, pure: which schema a request meets, what of its body is read, what a place excuses."""
 
 from __future__ import annotations
 
@@ -8,24 +8,35 @@ from typing import Any, NamedTuple
 from ..errors import Refused
 from ..routes import Hit, Route
 from ..settings.sections import ExcludeSection
-from .shapes import Shape
+from .media import Media
 
 # Violations told to a client; a hundred would help nobody more than these do.
 SHOWN = 20
 MISFIT = "the request does not fit its schema"
 AMBIGUOUS = "the path of the request can be read in two ways that have different schemas"
-UNTYPED = "the body of the request must be {}, said in its Content-Type"
+ENCODED = "an encoded body is not accepted here"
+CHARSET = "the body of the request must be UTF-8"
+ATTACK = "the request looks like an attack"
 
-# Kinds of bodies without a schema that the threat screen reads (DESIGN: JSON, form, text).
+# Bodies without a schema that the screen reads.
 SCREENED = frozenset({"json", "lines", "form", "text"})
-BODIES = {"body": ("json",), "form": ("form",)}
-NAMES = {"body": "JSON (application/json)", "form": "a form (application/x-www-form-urlencoded)"}
+_KINDS = {"body": "json", "form": "form"}
+_TYPES = {"body": "application/json", "form": "application/x-www-form-urlencoded"}
 
 Endpoints = Mapping[Any, Mapping[str, Any]]
 
 
+class Denial(Refused):
+    """A refusal with what goes on record about it; `rule` and `reason` hold nothing of the client's."""
+
+    def __init__(self, status: int, detail: str, rule: str, reason: str = "", **more: Any) -> None:
+        super().__init__(status, detail, **more)
+        self.rule = rule
+        self.reason = reason or detail
+
+
 class Excuse(NamedTuple):
-    """Where not to look: None stands for every part, every place, every class."""
+    """Where not to look: None stands for every part or place, no classes for all of them."""
 
     part: str | None
     pointer: str | None
@@ -34,20 +45,20 @@ class Excuse(NamedTuple):
     def covers(self, part: str, pointer: str, kind: str) -> bool:
         if self.part is not None and self.part != part:
             return False
-        below = self.pointer is None or pointer == self.pointer or pointer.startswith(self.pointer + "/")
-        return below and (not self.classes or kind in self.classes)
+        here = self.pointer is None or pointer == self.pointer or pointer.startswith(self.pointer + "/")
+        return here and (not self.classes or kind in self.classes)
 
 
 def endpoint(route: Route, verb: str, endpoints: Endpoints) -> tuple[Any, Hit] | None:
     """The endpoint that describes this request, and how it matched; None when no schema does.
 
-    Raises Refused (400) when the forms of the path lead to different ones.
+    A form of the path that meets no schema changes nothing; two forms that meet different ones raise Denial (400).
     """
     found: tuple[Any, Hit] | None = None
     for hits in route.forms:
         first = _first(hits, verb, endpoints)
         if first is not None and found is not None and first[0] is not found[0]:
-            raise Refused(400, AMBIGUOUS)
+            raise Denial(400, AMBIGUOUS, "path")
         found = found or first
     return found
 
@@ -60,43 +71,47 @@ def _first(hits: Iterable[Hit], verb: str, endpoints: Endpoints) -> tuple[Any, H
     return None
 
 
-def body_part(parts: Mapping[str, Any], kind: str) -> str | None:
-    """Which part describes a body of this kind; None when none is described. Raises Refused (415) for another kind."""
-    described = [part for part in BODIES if part in parts]
-    for part in described:
-        if kind in BODIES[part]:
+def described(parts: Mapping[str, Any], kind: str, present: bool) -> str:
+    """Which of the parts "body" and "form", at least one of them described, describes this body.
+
+    Raises Denial (415) for a body of another kind. One that is absent needs no type.
+    """
+    known = [part for part in _KINDS if part in parts]
+    for part in known:
+        if _KINDS[part] == kind:
             return part
-    if described:
-        raise Refused(415, UNTYPED.format(" or ".join(NAMES[part] for part in described)))
-    return None
+    if not present:
+        return known[0]
+    wanted = " or ".join(_TYPES[part] for part in known)
+    headers = (("Accept", ", ".join(_TYPES[part] for part in known)),)
+    raise Denial(415, f"the body of the request must be {wanted}", "type", headers=headers)
 
 
-def misfit(violations: Sequence[Mapping[str, str]]) -> Refused:
+def readable(media: Media, encoding: str) -> None:
+    """Raises Denial (415) for a body whose bytes would have to be decoded first, RFC 9110 15.5.16."""
+    if encoding.strip().lower() not in ("", "identity"):
+        raise Denial(415, ENCODED, "encoding", headers=(("Accept-Encoding", "identity"),))
+    if not media.readable:
+        raise Denial(415, CHARSET, "charset")
+
+
+def misfit(file: str, violations: Sequence[Mapping[str, str]]) -> Denial:
     """The 400 that tells all mistakes, at most SHOWN of them."""
-    return Refused(400, MISFIT, members={"errors": list(violations[:SHOWN])})
+    first = violations[0]
+    reason = f"{file}: {len(violations)} violation(s), the first is {first['keyword']!r} at {first['pointer']!r}"
+    return Denial(400, MISFIT, "schema", reason, members={"errors": list(violations[:SHOWN])})
 
 
-def excuses(route: Route, excluded: Sequence[tuple[Any, ExcludeSection]]) -> tuple[Excuse, ...]:
-    """Those of the exclusions whose template matches the route."""
+def excuses(route: Route, excluded: Sequence[tuple[Any, ExcludeSection]], raw: str) -> tuple[Excuse, ...]:
+    """The exclusions that hold for this path, of which `raw` is the request target if the server gives it.
+
+    A path that can be read in two ways is excused from nothing: one reading may be of a path nobody excluded.
+    """
+    if (route.given.rstrip("/") or "/") != route.canonical or "%2f" in raw.partition("?")[0].lower():
+        return ()
     templates = {hit.template for hit in route.hits}
     return tuple(
         Excuse(section.part, section.pointer, frozenset(section.classes))
         for template, section in excluded
         if template in templates
     )
-
-
-def leaves(value: Any, shape: Shape, pointer: str = "") -> Iterable[tuple[str, str, Shape]]:
-    """(pointer, text, shape) of every text in a JSON value, names of members included, without recursion."""
-    rest: list[tuple[str, Any, Shape]] = [(pointer, value, shape)]
-    while rest:
-        at, item, known = rest.pop()
-        if isinstance(item, str):
-            yield at, item, known
-        elif isinstance(item, dict):
-            for name, below in item.items():
-                if name not in known.properties:
-                    yield at, name, known
-                rest.append((f"{at}/{name}", below, known.of(name)))
-        elif isinstance(item, list):
-            rest.extend((f"{at}/{index}", below, known.at(index)) for index, below in enumerate(item))

@@ -10,13 +10,16 @@ class Shape:
     """One place of a schema. A shape nobody filled in says nothing: any type, nothing to convert or to skip."""
 
     __slots__ = (
-        "additional", "coerce", "defaults", "fills", "items", "patterns", "prefix", "properties", "skip", "types",
+        "additional", "coerce", "defaults", "fills", "items", "patterns", "prefix", "properties", "silent", "skip",
+        "types",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.types: frozenset[str] | None = None
         self.coerce = True
+        # Classes of attack that are not looked for in a text that stands here; `silent` when that is all of them.
         self.skip: frozenset[str] = frozenset()
+        self.silent = False
         self.properties: dict[str, Shape] = {}
         self.patterns: list[tuple[re.Pattern[str], Shape]] = []
         self.additional: Shape | None = None

@@ -47,6 +47,7 @@ class ShapeBuilder:
         shape.types = _types(layers)
         shape.coerce = coerce
         shape.skip = _ALL if _is_pinned(layers) else skip
+        shape.silent = shape.skip == _ALL
         named: dict[str, list[Layer]] = {}
         for schema, inside in layers:
             for name, part in schema.get("properties", {}).items():

@@ -9,30 +9,38 @@ import re
 
 from .normalise import for_shell
 
-HINTS = (";", "|", "&", "`", "$", "\n", "{", "/bin", "/etc", "cmd", "powershell", "()")
+HINTS = (";", "|", "&", "`", "$", "\n", "{", "/bin/", "/dev/", "cmd", "powershell", "()")
 
 _COMMAND = (
-    r"(?:/?(?:usr/)?s?bin/)?(?:cat|ls|id|whoami|wget|curl|nc|ncat|netcat|bash|sh|zsh|ksh|dash|csh|ping6?|uname|sleep|python[23]?"
-    r"|perl|ruby|php|lua|node|rm|mv|cp|ps|netstat|ifconfig|ip|nslookup|dig|host|telnet|ssh|ftp|tftp|awk|sed|head|tail|tac|nl"
-    r"|more|less|od|xxd|base64|chmod|chown|kill|pwd|env|printenv|set|dir|type|net|systeminfo|tasklist|ipconfig|ver|echo"
+    r"(?:/?(?:usr/)?(?:local/)?s?bin/)?(?:cat|ls|id|whoami|wget|curl|nc|ncat|netcat|bash|sh|zsh|ksh|dash|csh|ping6?|uname|sleep"
+    r"|python[23]?|perl|ruby|php|lua|node|rm|mv|cp|ps|netstat|ifconfig|ip|nslookup|dig|host|telnet|ssh|ftp|tftp|awk|sed|head|tail"
+    r"|tac|nl|more|less|od|xxd|base64|chmod|chown|kill|pwd|env|printenv|set|dir|type|net|systeminfo|tasklist|ipconfig|ver|echo"
     r"|printf|touch|mkdir|find|grep|which|getent|mail|nohup|sudo|su|crontab|iptables|useradd|passwd|mount|df|w|hostname"
     r"|powershell|cmd|certutil|bitsadmin|regsvr32|rundll32|wmic|timeout|start|reboot|shutdown|halt)(?:\.exe)?"
 )
-_ARGUMENT = r"\s+(?:-{1,2}[a-z]|/|~|\.{1,2}/|\$|\d|https?:|[\"'][^\"']|[\w-]{1,60}\.[a-z]|[>&|<])"
-_END = r"\s*(?:$|[;|&`)<>#\n]|%0a|\s*\d?>)"
+_ARGUMENT = r" (?:-{1,2}[a-z]|/|~|\.{1,2}/|\$|\d|https?:|[\"'][^\"']|[\w-]{1,60}\.[a-z]|[>&|<])"
+_END = r" ?(?:$|[;|&`)<>#\n]|\d?>)"
 RULES = (
-    ("after-separator", re.compile(rf"(?:;|&&|\|\||\$\(|<\(|%0a|\r?\n)\s*\(?\{{?\s*{_COMMAND}(?:{_ARGUMENT}|{_END})")),
-    ("after-pipe", re.compile(rf"(?:^|[^|&\s])?\s*[|&]\s*{_COMMAND}(?:\s+(?:-{{1,2}}[a-z]|/[a-z]|~/|\d{{1,3}}\b|https?:)|\s*$|\s*[;&|]\s*$)")),
-    ("substitution", re.compile(rf"`\s*{_COMMAND}(?:\s+(?:-{{1,2}}[a-z]|/|https?:|\d)[^`\n]{{0,200}})?`\s*$|\$\(\s*{_COMMAND}\b|\$\{{[^}}]{{0,40}}:-?\s*{_COMMAND}\b")),
-    ("shell-path", re.compile(r"(?:[;|&`$(<>=]|^)\s*/(?:usr/)?s?bin/(?:[a-z0-9]{1,12})\b(?:\s+(?:-|/)|\s*$)|/bin/(?:ba)?sh\s+-[ci]\b|/dev/(?:tcp|udp)/")),
-    ("shellshock", re.compile(r"\(\)\s*\{\s*[:_a-z]")),
+    ("after-separator", re.compile(rf"(?:;|&&|\|\||\$\(|<\(|\n) ?\(?\{{? ?{_COMMAND}(?:{_ARGUMENT}|{_END})")),
+    ("after-pipe", re.compile(rf"[|&] ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/[a-z]|~/|\d{{1,3}}\b|https?:)| ?$| ?[;&|] ?$)")),
+    ("substitution", re.compile(
+        rf"` ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/|https?:|\d)[^`\n]{{0,200}})?` ?$|\$\( ?{_COMMAND}\b|\$\{{[^}}]{{0,40}}:-? ?{_COMMAND}\b"
+    )),
+    ("shell-path", re.compile(
+        r"(?:[;|&`$(<>]|^) ?/(?:usr/)?s?bin/[a-z0-9]{1,12}\b(?: (?:-|/)| ?$)|/bin/(?:ba)?sh -[ci]\b|/dev/(?:tcp|udp)/"
+    )),
+    ("shellshock", re.compile(r"\(\) ?\{ ?[:_a-z]")),
     ("brace-expansion", re.compile(r"\{(?:cat|ls|wget|curl|ping|nc|id|bash|sh|echo),[^}\s]{1,100}\}")),
-    ("windows", re.compile(r"(?:^|[;|&\s\"'])(?:cmd(?:\.exe)?\s*/[ck]\b|powershell(?:\.exe)?\s+-(?:e|enc|nop|w|command|c|ep)\b)")),
+    ("windows", re.compile(
+        r"(?:^|[;|&\"']) ?(?:cmd(?:\.exe)? ?/[ck]\b|powershell(?:\.exe)? -(?:e|enc|nop|w|command|c|ep)\b)"
+    )),
 )  # fmt: skip
 
 
 def find(text: str) -> str | None:
     """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
+    if not any(hint in text for hint in HINTS):
+        return None
     view = for_shell(text)
     for name, pattern in RULES:
         if pattern.search(view):

@@ -7,13 +7,15 @@ import re
 HINTS = ("*", "(", ")")
 
 RULES = (
-    ("breakout", re.compile(r"\*\)+\s*\(|\)+\s*\(\s*[|&!]\s*\(?|^\*\)|\)\(\s*[a-z]{1,30}\s*[~<>]?=")),
-    ("filter", re.compile(r"\(\s*[|&]\s*\(\s*!?\(?\s*[a-z]{1,30}\s*[~<>]?=|objectclass\s*=\s*\*|\(\s*[a-z]{2,30}\s*=\s*\*\s*\)")),
+    ("breakout", re.compile(r"\*\)++ ?\( ?[|&!a-z]|\) ?\([|&!]\(?[a-z*]{1,30}[~<>=()*]|^\*\)|\)\([a-z]{1,30}[~<>]?=[^ ]")),
+    ("filter", re.compile(r"\([|&]\(!?\(?[a-z]{1,30}[~<>]?=|objectclass ?= ?\*")),
 )
 
 
 def find(text: str) -> str | None:
     """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
+    if not any(hint in text for hint in HINTS):
+        return None
     for name, pattern in RULES:
         if pattern.search(text):
             return name

@@ -6,20 +6,21 @@ Pure. What the cheap look lets pass no rule can match; a test holds it to that.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
+from unicodedata import normalize
 
 from . import cmdi, ldap, sqli, traversal, xss
-from .normalise import LONGEST, decoded
+from .normalise import decoded
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
-PLAIN = re.compile(r"[\w .,@:-]*")
+_PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
+_PLAIN_ABROAD = re.compile(r"[\w .,@:-]*+")
+# The one attack that needs nothing but words: a number, then UNION SELECT. Shorter values cannot hold it.
+_WORD, _SHORTEST = "union", 12
 
 FINDERS: dict[str, Callable[[str], str | None]] = {
     "sqli": sqli.find, "xss": xss.find, "cmdi": cmdi.find, "traversal": traversal.find, "ldap": ldap.find,
-}  # fmt: skip
-HINTS: dict[str, tuple[str, ...]] = {
-    "sqli": sqli.HINTS, "xss": xss.HINTS, "cmdi": cmdi.HINTS, "traversal": traversal.HINTS, "ldap": ldap.HINTS,
 }  # fmt: skip
 
 
@@ -31,21 +32,26 @@ class Finding(NamedTuple):
 
 
 def is_plain(value: str) -> bool:
-    """Whether nothing needs to be looked for in `value`."""
-    if PLAIN.fullmatch(value) is None:
-        return False
-    # The one attack that needs no punctuation: a number, then UNION SELECT.
-    return len(value) < 12 or "union" not in value.lower()
+    """Whether nothing needs to be looked for in `value`.
+
+    Letters of other scripts are judged by their compatibility forms: "\u2474" is a number to `\\w`, and means "(1)".
+    """
+    if _PLAIN.fullmatch(value) is None:
+        if value.isascii():
+            return False
+        value = normalize("NFKC", value)
+        if _PLAIN_ABROAD.fullmatch(value) is None:
+            return False
+    return len(value) < _SHORTEST or _WORD not in value.lower()
 
 
-def screen(value: str, classes: Collection[str]) -> Finding | None:
-    """The first finding in `value`, of which at most LONGEST characters are looked at."""
+def screen(value: str, classes: Iterable[str]) -> Finding | None:
+    """The first finding in `value`, in the order of `classes`."""
     if is_plain(value):
         return None
-    text = decoded(value[:LONGEST])
+    text = decoded(value)
     for kind in classes:
-        if any(hint in text for hint in HINTS[kind]):
-            rule = FINDERS[kind](text)
-            if rule is not None:
-                return Finding(kind, rule)
+        rule = FINDERS[kind](text)
+        if rule is not None:
+            return Finding(kind, rule)
     return None

@@ -6,23 +6,41 @@ import re
 
 from .normalise import for_markup, without_controls
 
-HINTS = ("<", "&", "\\", "script", "on", "(", "=", "`", "data:")
+# Each rule holds one of these once references and escapes are undone, and `&` or a backslash may become any of them.
+HINTS = ("<", "&", "\\", "script:", "on", "(", "`", "data:")
 
-_CALL = r"(?:alert|confirm|prompt|eval|fetch|import|atob|settimeout|setinterval|document\.(?:write|cookie|location)|window\.(?:open|location)|location)"
+_CALL = (
+    r"(?:alert|confirm|prompt|eval|fetch|import|atob|settimeout|setinterval|document\.(?:write|cookie|location)"
+    r"|window\.(?:open|location))"
+)
+_EVENT = (
+    r"on(?:error|load\w{0,8}|click|focus\w{0,3}|blur|mouse\w{1,8}|key\w{1,6}|pointer\w{1,12}|toggle|wheel|animation\w{1,10}"
+    r"|transition\w{1,10}|begin|end|start|finish|bounce|drag\w{0,6}|drop|paste|copy|cut|input|change|submit|reset|show|resize"
+    r"|scroll\w{0,3}|auxclick|dblclick|contextmenu|before\w{1,12}|canplay\w{0,8}|select\w{0,6}|search|hashchange|page\w{4}"
+    r"|popstate|message|storage|unload|abort|play\w{0,4}|pause|seeked|timeupdate|touch\w{1,6}|invalid|close|cancel)"
+)
 RULES = (
-    ("script-tag", re.compile(r"<[\s/]*(?:[a-z]{1,10}:)?script\b")),
-    ("event-attribute", re.compile(r"<[a-z!/?%][^<>]*?[\s/\"'\x0c]on[a-z]{3,25}\s*=")),
-    ("event-breakout", re.compile(r"(?:^|[\"'`])[\s/]*(?:autofocus[\s/=\w\"']{0,40})?\bon(?:error|load|click|focus|blur|mouse\w{1,8}|key\w{1,6}|pointer\w{1,8}|toggle|wheel|animation\w{1,10}|transition\w{1,10}|begin|start|drag\w{0,6}|paste|copy|cut|input|change|submit|begin|end|show|resize|scroll\w{0,3}|auxclick|dblclick|contextmenu|beforeinput|canplay)\s*=")),
-    ("script-scheme", re.compile(r"(?:^|[=\"'(,])(?:java|vb|live)script:|(?:^|[=\"'])data:(?:text/html|text/xml|image/svg\+xml|application/xhtml)[,;]")),
-    ("active-tag", re.compile(r"<\s*(?:iframe|object|embed|applet|base|frameset|portal)\b[^<>]*\b(?:src|srcdoc|data|code|href)\s*=|<\s*(?:meta)\b[^<>]*http-equiv\s*=\s*[\"']?(?:refresh|set-cookie)|<\s*(?:animate|set|handler|use|foreignobject|isindex|xss)\b[^<>]*=|<\?xml-stylesheet|<!entity\b|<\s*link\b[^<>]*\bstylesheet|<\s*style\b[^<>]*>[^<]{0,2000}(?:@import|expression\s*\(|javascript:|-moz-binding)")),
-    ("style-script", re.compile(r"style\s*=[^<>]{0,200}(?:expression\s*\(|-moz-binding|behaviou?r\s*:\s*url)")),
-    ("script-breakout", re.compile(rf"[\"'`\])}};]\s*[;,)+\-*/|&?:]{{1,6}}\s*(?:\(?\s*)?{_CALL}\s*[(`=]|\$\{{\s*{_CALL}\s*[(`]|\[\s*[\"'](?:constructor|alert|eval)[\"']\s*\]\s*[(`]|constructor\s*\(\s*[\"'`]{_CALL}")),
-    ("bare-call", re.compile(r"^[\s;(]*(?:alert|confirm|prompt)\s*[(`]\s*(?:\d{1,9}|[\"'/`]|document\.|string\.|this\b|window\b)")),
+    ("script-tag", re.compile(r"<[ /]*+(?:[a-z]{1,10}:)?script(?:[ />]|$)")),
+    ("event-attribute", re.compile(r"<[a-z!/?%][^<>]{0,2000}?[ /\"'`]on[a-z]{3,25} ?=")),
+    ("event-breakout", re.compile(rf"(?:^|[\"'`>])[ /]{{0,20}}(?:\w{{1,20}}(?: ?= ?[\w\"']{{0,20}})?[ /]{{1,4}}){{0,3}}{_EVENT} ?= ?[^ =]")),
+    ("script-scheme", re.compile(r"(?:^|[=\"'`(,])(?:java|vb|live)script:|(?:^|[=\"'`])data:(?:text/html|text/xml|image/svg\+xml|application/xhtml)[,;+]")),
+    ("active-tag", re.compile(
+        r"< ?(?:iframe|object|embed|applet|base|frameset|portal|isindex)\b[^<>]{0,2000}?\b(?:src|srcdoc|data|code|href|action) ?="
+        r"|< ?meta\b[^<>]{0,500}?http-equiv ?= ?[\"']?(?:refresh|set-cookie)"
+        r"|< ?(?:animate|set|handler|foreignobject)\b[^<>]{0,500}?(?:attributename|onbegin|to|values) ?= ?[\"']?(?:javascript|href|xlink|on)"
+        r"|< ?use\b[^<>]{0,500}?href ?= ?[\"']?data:|<\?xml-stylesheet\b[^<>]{0,500}?javascript|<!entity\b[^<>]{0,500}?(?:system|script)"
+        r"|< ?(?:a|form|button|input|math|area|link|svg|img|body|table|td|bgsound)\b[^<>]{0,2000}? ?= ?[\"']?(?:java|vb)script:"
+    )),
+    ("style-script", re.compile(r"style ?[=>][^<>]{0,200}?(?:expression ?\(|-moz-binding|behaviou?r ?: ?url|javascript:)")),
+    ("script-breakout", re.compile(rf"[\"'`)\]}}] ?(?:[;,+*/|&?:-] ?){{1,4}}\(?{_CALL} ?[(`=]|\$\{{ ?{_CALL} ?[(`]|[\"'](?:constructor|alert|eval)[\"'] ?\] ?[(`]|constructor ?\( ?[\"'`]{_CALL}")),
+    ("bare-call", re.compile(r"^[ ;(]{0,9}(?:alert|confirm|prompt) ?[(`] ?(?:\d{1,9} ?[)`]|[\"'/`]|document\.|string\.|this\b|window\b)")),
 )  # fmt: skip
 
 
 def find(text: str) -> str | None:
     """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
+    if not any(hint in text for hint in HINTS):
+        return None
     view = for_markup(text)
     compact = without_controls(view)
     for name, pattern in RULES:

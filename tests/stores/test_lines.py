@@ -1,0 +1,152 @@
+"""The free list: lent, waited for, bounded, never beyond a deadline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from wsgi_guard.errors import StoreError
+from wsgi_guard.stores import lines as module
+from wsgi_guard.stores.lines import Lines
+
+
+class Wire:
+    """A line to nowhere."""
+
+    def __init__(self) -> None:
+        self.cut = False
+        self.hung_up = False
+
+    def stale(self) -> bool:
+        return self.cut
+
+    def hang_up(self) -> None:
+        self.hung_up = True
+
+
+def _soon(seconds: float = 5.0) -> float:
+    return monotonic() + seconds
+
+
+def _until(condition: Callable[[], bool]) -> None:
+    end = _soon()
+    pause = Event()
+    while not condition():
+        assert monotonic() < end
+        pause.wait(0.005)
+
+
+def test_last_given_back_is_lent_first() -> None:
+    lines = Lines("nowhere", Wire)
+    first, second = lines.take(_soon()), lines.take(_soon())
+    lines.give(first)
+    lines.give(second)
+    assert lines.take(_soon()) is second
+    assert lines.take(_soon()) is first
+
+
+def test_stale_line_is_replaced_unseen() -> None:
+    lines = Lines("nowhere", Wire)
+    old = lines.take(_soon())
+    lines.give(old)
+    old.cut = True
+    assert lines.take(_soon()) is not old
+    assert old.hung_up
+
+
+def test_slow_dial_costs_no_more_than_the_deadline() -> None:
+    gate = Event()
+
+    def dial() -> Wire:
+        gate.wait(10)
+        return Wire()
+
+    lines = Lines("nowhere", dial, (60.0, 60.0))
+    begun = monotonic()
+    with pytest.raises(StoreError, match="nowhere: no connection in time"):
+        lines.take(_soon(0.05))
+    assert monotonic() - begun < 1.0
+    begun = monotonic()
+    with pytest.raises(StoreError, match="no connection in time"):
+        lines.take(_soon(5.0))
+    assert monotonic() - begun < 1.0
+    gate.set()
+    _until(lambda: not lines._breaker.open)
+    assert not lines.take(_soon()).hung_up
+
+
+def test_failed_dial_is_told_before_the_deadline() -> None:
+    def dial() -> Wire:
+        raise OSError("no route to host")
+
+    lines = Lines("nowhere", dial, (60.0, 60.0))
+    begun = monotonic()
+    with pytest.raises(StoreError, match="nowhere: OSError: no route to host"):
+        lines.take(_soon(30.0))
+    assert monotonic() - begun < 5.0
+
+
+def test_looks_again_by_itself_and_recovers() -> None:
+    up: list[int] = []
+
+    def dial() -> Wire:
+        if not up:
+            raise OSError("down")
+        return Wire()
+
+    lines = Lines("nowhere", dial, (0.01, 0.02))
+    with pytest.raises(StoreError):
+        lines.take(_soon())
+    up.append(1)
+
+    def back() -> bool:
+        try:
+            lines.give(lines.take(_soon(0.0)))
+        except StoreError:
+            return False
+        return True
+
+    _until(back)
+
+
+def test_one_more_than_the_most_waits_for_a_return(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 2)
+    lines = Lines("nowhere", Wire)
+    first, _ = lines.take(_soon()), lines.take(_soon())
+    with pytest.raises(StoreError, match="all 2 connections of this process are busy"):
+        lines.take(_soon(0.05))
+    assert not lines._breaker.open
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(lines.take, _soon())
+        _until(lambda: lines._waiting == 1)
+        lines.give(first)
+        assert waiting.result(5) is first
+
+
+def test_failure_hangs_up_what_is_idle() -> None:
+    lines = Lines("nowhere", Wire)
+    idle = lines.take(_soon())
+    lines.give(idle)
+    error = lines.fail("frozen")
+    assert isinstance(error, StoreError)
+    assert idle.hung_up
+    with pytest.raises(StoreError, match="frozen"):
+        lines.take(_soon())
+
+
+def test_child_shares_nothing_with_its_parent() -> None:
+    lines = Lines("nowhere", Wire)
+    line = lines.take(_soon())
+    lines.give(line)
+    lines._news.acquire()  # as if another thread of the parent were inside at the fork
+    child = os.fork()
+    if child == 0:
+        taken = lines.take(_soon())
+        os._exit(0 if taken is not line and not line.hung_up else 1)
+    lines._news.release()
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

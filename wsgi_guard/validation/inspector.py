@@ -1,0 +1,183 @@
+"""Looks through a request for what looks like an attack, one decoded value at a time.
+
+Reads a body that no schema describes only if its type and length let it (DESIGN: which bodies are read); what it does
+not read is put on record as unscanned.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ..body import BODILESS
+from ..errors import Refused
+from ..facts import Facts
+from ..recent import Recent
+from ..routes import as_text
+from ..settings.sections import ValidationSection
+from . import decide
+from .decide import Denial, Excuse
+from .fields import Fields, native, parse_fields
+from .judge import Read
+from .leaves import Leaf, of_fields, of_json
+from .media import Media, media
+from .parse import JsonReader, Malformed
+from .shapes import ANY, Shape
+from .threats.screen import Finding, screen
+
+# A query that holds nothing but plain fields; `+` is a space in it, `&` and `=` part the fields.
+_PLAIN_QUERY = re.compile(r"[\w.,@:&=+-]*", re.A)
+# Headers with people's or programs' own text; never Accept, Authorization or validators, whose grammar looks wild.
+HEADERS = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
+# Header values in which nothing was found; clients repeat theirs. At most 2 x 256 of 512 characters for each header.
+_REMEMBERED, _LONGEST = 256, 512
+
+
+class Place(NamedTuple):
+    """A finding and where it stands."""
+
+    part: str
+    pointer: str
+    finding: Finding
+
+
+class Inspector:
+    """Looks for the classes of attack that the settings name."""
+
+    def __init__(self, section: ValidationSection) -> None:
+        self._section = section.threats
+        self._classes = section.threats.classes
+        self._max_members = section.max_members
+        self._json = JsonReader(section.max_depth, section.max_members)
+        self._innocent: dict[str, Recent[str, bool]] = {name: Recent(_REMEMBERED) for name in HEADERS}
+
+    def path(self, given: str, excuses: tuple[Excuse, ...]) -> tuple[Place, ...]:
+        """Findings in a path: a traversal has no place in one segment, all else has."""
+        text = as_text(given)
+        whole = [Leaf((), text, ANY)] if "traversal" in self._classes else []
+        found = [place for place in self._look("path", whole, excuses) if place.finding.kind == "traversal"]
+        segments = [Leaf((), segment, ANY) for segment in text.split("/")]
+        found += [place for place in self._look("path", segments, excuses) if place.finding.kind != "traversal"]
+        return tuple(found)
+
+    def findings(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterator[Place]:
+        """Findings in query, headers and body, in this order; raises Denial for a body that may not pass unread."""
+        environ = facts.environ
+        query = environ.get("QUERY_STRING")
+        if query and (_PLAIN_QUERY.fullmatch(query) is None or "union" in query.lower()):
+            yield from self._query(facts, query, excuses, parts["query"].shape if "query" in parts else ANY)
+        for name in HEADERS:
+            value = environ.get(name)
+            if value and self._innocent[name].get(value) is None:
+                yield from self._header(name, value, excuses)
+        if read.fields is not None:
+            yield from self._look(read.part, of_fields(read.fields, parts[read.part].shape), excuses)
+        elif read.part:
+            yield from self._look(read.part, of_json(read.value, parts[read.part].shape), excuses)
+        elif announced(facts) and not ("body" in parts or "form" in parts):
+            yield from self._unread(facts, excuses)
+
+    def _look(self, part: str, leaves: Iterable[Leaf], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+        for leaf in leaves:
+            classes: tuple[str, ...] = self._classes
+            if leaf.shape.skip or excuses:
+                pointer, skip = leaf.pointer, leaf.shape.skip
+                classes = tuple(
+                    kind
+                    for kind in classes
+                    if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
+                )
+            finding = screen(leaf.text, classes)
+            if finding is not None:
+                yield Place(part, leaf.pointer, finding)
+
+    def _query(self, facts: Facts, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> Iterator[Place]:
+        try:
+            fields = parse_fields(native(query, errors="replace"), self._max_members, errors="replace")
+        except Malformed as error:
+            facts.decide("validation", "unscanned", "query", str(error))
+            return
+        yield from self._look("query", of_fields(fields, shape), excuses)
+
+    def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+        text = native(value, errors="replace")
+        leaf = Leaf(((), name[5:].lower().replace("_", "-")), text, ANY)
+        leaves = [leaf] if name != "HTTP_REFERER" else self._referer(leaf)
+        found = list(self._look("headers", leaves, excuses))
+        if not found and not excuses and len(value) <= _LONGEST:
+            self._innocent[name].put(value, True)
+        yield from found
+
+    def _referer(self, leaf: Leaf) -> list[Leaf]:
+        """The values in the query of a referring address, each judged for itself."""
+        query = leaf.text.partition("?")[2].partition("#")[0]
+        try:
+            fields = parse_fields(query, self._max_members, errors="replace")
+        except Malformed:
+            return [leaf]
+        return [Leaf(leaf.trail, value, ANY) for field in fields for value in field]
+
+    # bodies that no schema describes
+
+    def _unread(self, facts: Facts, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+        environ = facts.environ
+        kind = media(environ.get("CONTENT_TYPE") or "")
+        if kind.kind not in decide.SCREENED:
+            facts.decide("validation", "unscanned", "body", f"bodies of this type ({kind.kind}) are not inspected")
+            return
+        data = self._data(facts, kind)
+        if data is not None:
+            yield from self._body(data, kind, excuses)
+
+    def _data(self, facts: Facts, kind: Media) -> bytes | None:
+        """The body, None when it passes unread. Raises Denial where the settings refuse what cannot be inspected."""
+        limit = self._section.scan
+        try:
+            decide.readable(kind, facts.environ.get("HTTP_CONTENT_ENCODING") or "")
+            data = facts.body.read_within(limit)
+            if data is None:
+                raise Denial(413, f"the body of the request may have at most {limit} bytes", "body")
+        except Denial as denial:
+            if self._section.beyond == "refuse":
+                raise
+            reason = "the body is larger than validation.threats.scan, or its end is not known"
+            facts.decide("validation", "unscanned", "body", denial.detail if denial.status == 415 else reason)
+            return None
+        return data
+
+    def _body(self, data: bytes, kind: Media, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+        if kind.kind == "form":
+            try:
+                fields = parse_fields(data.decode("utf-8", "replace"), self._max_members, errors="replace")
+                return self._look("form", of_fields(fields, ANY), excuses)
+            except Malformed:
+                return self._look("form", [_whole(data)], excuses)
+        try:
+            return self._look("body", self._leaves(data, kind), excuses)
+        except Malformed:
+            # Not what it says it is, and the app will say so; as one text nothing hides behind a typo.
+            return self._look("body", [_whole(data)], excuses)
+
+    def _leaves(self, data: bytes, kind: Media) -> list[Leaf]:
+        if kind.kind == "lines":
+            lines = [line for line in data.splitlines() if line.strip()]
+            return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
+        if kind.kind == "json" or data.lstrip()[:1] in (b"{", b"["):
+            return of_json(self._json.read(data, duplicates=True), ANY)
+        return [_whole(data)]
+
+
+def announced(facts: Facts) -> bool:
+    """Whether there is a body to look at; most requests have none and cost two look-ups."""
+    environ = facts.environ
+    if facts.verb in BODILESS and not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
+        return False
+    try:
+        return facts.body.present
+    except Refused:  # a length that is none is refused by whoever wants to read, and passes where nobody does
+        return True
+
+
+def _whole(data: bytes) -> Leaf:
+    return Leaf((), data.decode("utf-8", "replace"), ANY)

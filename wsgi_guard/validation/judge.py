@@ -1,0 +1,121 @@
+"""Holds the parts of a request against their schemas, and keeps what they become."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..facts import Facts
+from ..settings.sections import ValidationSection
+from . import decide
+from .coerce import coerce, fill
+from .decide import Denial
+from .fields import Fields, as_object, native, parse_cookies, parse_fields
+from .media import media
+from .parse import JsonReader, Malformed, decode
+from .shapes import Shape
+
+ABSENT = {"pointer": "", "message": "a body is required", "keyword": "required"}
+
+
+class Read:
+    """What was read of a request on the way, so that the screen reads nothing twice."""
+
+    __slots__ = ("fields", "part", "value")
+
+    def __init__(self, part: str = "", value: Any = None, fields: Fields | None = None) -> None:
+        self.part = part
+        self.value = value
+        self.fields = fields
+
+
+NOTHING = Read()
+
+
+class Judge:
+    """Judges requests that have an endpoint."""
+
+    def __init__(self, section: ValidationSection) -> None:
+        self._max_body = section.max_body
+        self._max_members = section.max_members
+        self._json = JsonReader(section.max_depth, section.max_members)
+
+    def judge(self, facts: Facts, parts: dict[str, Any], params: dict[str, str]) -> Read:
+        """What was read of the body; what all parts became is in `facts.validated`. Raises Refused.
+
+        All parts are judged before anything is refused, so that the client hears of every mistake at once.
+        """
+        try:
+            wrong: list[dict[str, str]] = []
+            for name in ("path", "query", "headers", "cookies"):
+                if name in parts:
+                    wrong += self._part(facts, parts[name], self._fields(facts, parts[name], params), self._max_members)
+            read = NOTHING
+            if "body" in parts or "form" in parts:
+                read = self._body(facts, parts, wrong)
+        except Malformed as error:
+            raise Denial(400, str(error), "parse") from None
+        if wrong:
+            raise decide.misfit(parts[wrong[0]["part"]].file, wrong)
+        return read
+
+    def _fields(self, facts: Facts, part: Any, params: dict[str, str]) -> dict[str, Any]:
+        environ = facts.environ
+        if part.name == "path":
+            return dict(params)
+        if part.name == "query":
+            return as_object(parse_fields(native(environ.get("QUERY_STRING") or ""), self._max_members))
+        if part.name == "cookies":
+            return as_object(parse_cookies(native(environ.get("HTTP_COOKIE") or ""), self._max_members))
+        return header_fields(environ, part.shape)
+
+    def _body(self, facts: Facts, parts: dict[str, Any], wrong: list[dict[str, str]]) -> Read:
+        environ, body = facts.environ, facts.body
+        kind = media(environ.get("CONTENT_TYPE") or "")
+        name = decide.described(parts, kind.kind, body.present)
+        decide.readable(kind, environ.get("HTTP_CONTENT_ENCODING") or "")
+        data = body.read(self._max_body)
+        # Two bytes are the least that a value of a JSON document or a field of a form takes.
+        size = min(len(data) // 2, self._max_members)
+        if name == "form":
+            fields = parse_fields(decode(data), self._max_members)
+            wrong += self._part(facts, parts[name], as_object(fields), size)
+            return Read(name, fields=fields)
+        if not data:
+            # Absent is null: a schema whose type allows null makes the body optional.
+            absent = self._part(facts, parts[name], None, size)
+            wrong += [{**ABSENT, "part": name}] if absent else ()
+            return NOTHING
+        value = self._json.read(data)
+        wrong += self._part(facts, parts[name], value, size)
+        return Read(name, value)
+
+    def _part(self, facts: Facts, part: Any, value: Any, size: int) -> list[dict[str, str]]:
+        """What is wrong with a part; its value, converted and filled up, is kept."""
+        shape = part.shape
+        if part.name != "body":
+            value = coerce(value, shape)
+        if shape.fills:
+            fill(value, shape)
+        violations: list[dict[str, str]] = part.check.violations(value, size)
+        facts.validated[part.name] = value
+        return [{**violation, "part": part.name} for violation in violations] if violations else violations
+
+
+def header_fields(environ: dict[str, Any], shape: Shape) -> dict[str, Any]:
+    """The headers of a request, spelled as the schema spells them, those it does not name in lower case."""
+    spelled = {name.lower(): name for name in shape.properties}
+    found = {}
+    for key, value in environ.items():
+        if isinstance(key, str) and isinstance(value, str):
+            header = _header(key)
+            if header and value:
+                found[spelled.get(header, header)] = native(value, errors="replace")
+    return found
+
+
+def _header(key: str) -> str:
+    if key.startswith("HTTP_"):
+        key = key[5:]
+    elif key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        return ""
+    return key.lower().replace("_", "-")
