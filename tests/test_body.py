@@ -42,7 +42,7 @@ class Wire:
         return piece
 
 
-def body_of(stream: Any, length: str | None = None, **keys: Any) -> tuple[Body, Environ]:
+def body_of(stream: Any, length: Any = None, **keys: Any) -> tuple[Body, Environ]:
     environ = request(method="POST", **{"wsgi.input": stream, "CONTENT_LENGTH": length, **keys})
     return Body(environ), environ
 

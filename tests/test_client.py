@@ -265,7 +265,8 @@ def test_client_is_an_address_or_unknown(peer: str, header: str, trusted: Any) -
         assert ip == UNKNOWN or str(ip_address(ip)) == ip
 
 
-HOP = st.one_of(st.ip_addresses(v=4).map(str), st.sampled_from(["10.0.0.2", "junk", "", '"', "unknown", "for=1.1.1.1", "\\"]))
+JUNK = ["10.0.0.2", "junk", "", '"', "unknown", "for=1.1.1.1", "\\"]
+HOP = st.one_of(st.ip_addresses(v=4).map(str), st.sampled_from(JUNK))
 
 
 @given(st.lists(HOP, max_size=6), st.integers(0, 3))
@@ -283,9 +284,9 @@ def test_addresses_are_normal_or_none(given_: Any) -> None:
 
 
 def test_long_headers_take_linear_time() -> None:
-    for header in ("," * 100_000, '"' * 100_000, "for=" * 50_000, 'for="' * 50_000, "\\" * 100_000, ";" * 100_000, " " * 100_000):
+    for piece in (",", '"', "for=", 'for="', "\\", ";", " ", ',"'):
         for name in ("x-forwarded-for", "forwarded"):
-            client(PEER, header, name=name)
+            client(PEER, piece * 50_000, name=name)
 
 
 def test_memory_for_clients_is_bounded() -> None:

@@ -112,7 +112,7 @@ def test_file_wrapper_stays_itself(wrapper: Any, told: bool) -> None:
     wrapped = wrapper(file)
     guard, ends = watched(returning(lambda: wrapped))
     environ = request(**{"wsgi.file_wrapper": wrapper if told else None})
-    result = guard(environ, Server().start_response)
+    result: Any = guard(environ, Server().start_response)
     assert result is wrapped or not told
     assert ends.ends == []
     result.close()
@@ -146,6 +146,21 @@ def test_special_result_of_many_requests_at_once() -> None:
     results = [guard(request(), Server().start_response) for _ in range(5)]
     assert all(result is ALREADY_HANDLED for result in results)
     assert ends.ends == ["return"] * 5
+
+
+def test_app_that_returns_itself_is_watched() -> None:
+    class Application:
+        def __call__(self, environ: Environ, start_response: Any) -> Application:
+            self.start = start_response
+            return self
+
+        def __iter__(self) -> Iterator[bytes]:
+            self.start("200 OK", [PLAIN])
+            yield b"a" if current() else b"nobody's"
+
+    guard, ends = watched(Application())
+    assert serve(guard).body == b"a"
+    assert (ends.ends, ends.outcomes[0].code) == (["close"], 200)
 
 
 def test_list_subclass_stays_itself() -> None:
@@ -272,7 +287,7 @@ def test_kept_result_never_closed_is_abandoned() -> None:
 def test_app_closes_once_however_it_ends() -> None:
     for leave_after in (None, 0, 1):
         body = Iterable_(b"a", b"b")
-        guard, ends = watched(returning(lambda body=body: body))
+        guard, ends = watched(returning([body].pop))
         serve(guard, leave_after=leave_after)
         assert (body.closed, len(ends.ends)) == (1, 1)
 
@@ -397,7 +412,7 @@ def test_close_taken_before_works_once() -> None:
     """Werkzeug's test client takes `close` first, and lets go of the object."""
     file = io.BytesIO(b"a")
     guard, ends = watched(returning(lambda: file))
-    result = guard(request(), Server().start_response)
+    result: Any = guard(request(), Server().start_response)
     close = result.close
     del result
     close()
@@ -430,7 +445,7 @@ def test_request_is_current_around_each_step() -> None:
         return Body()
 
     environ = request()
-    result = watched(app)[0](environ, Server().start_response)
+    result: Any = watched(app)[0](environ, Server().start_response)
     look()
     iterator = iter(result)
     next(iterator)
@@ -456,7 +471,7 @@ def test_each_step_may_run_in_a_context_of_its_own() -> None:
             found.append(current() is not None)
 
     guard, ends = watched(returning(lambda: Body(b"a", b"b")))
-    result = copy_context().run(guard, request(), Server().start_response)
+    result: Any = copy_context().run(guard, request(), Server().start_response)
     iterator = copy_context().run(iter, result)
     for _ in range(2):
         copy_context().run(next, iterator)
@@ -524,7 +539,13 @@ def growth(make: Callable[[], Any], rounds: int = 50) -> int:
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: [b"a"], lambda: generate(b"a"), lambda: io.BytesIO(b"a"), lambda: HttpResponse(b"a"), lambda: Iterable_(b"a")],
+    [
+        lambda: [b"a"],
+        lambda: generate(b"a"),
+        lambda: io.BytesIO(b"a"),
+        lambda: HttpResponse(b"a"),
+        lambda: Iterable_(b"a"),
+    ],
     ids=["list", "generator", "file", "response", "iterable"],
 )  # fmt: skip
 def test_request_leaves_no_cycles(make: Callable[[], Any]) -> None:
@@ -570,7 +591,7 @@ def test_stream_needs_no_memory_of_its_size() -> None:
     import tracemalloc
 
     guard, _ = watched(returning(lambda: (bytes(65536) for _ in range(1024))))
-    result = guard(request(), Server().start_response)
+    result: Any = guard(request(), Server().start_response)
     tracemalloc.start()
     try:
         total = sum(len(chunk) for chunk in result)

@@ -317,6 +317,10 @@ def takes_the_socket_over(told: Told, write: Any) -> Any:
     raise StopIteration
 
 
+def falls() -> Iterable[bytes]:
+    raise Boom("here")
+
+
 @an_app
 def raises_at_once(told: Told) -> App:
     def app(environ: Environ, start_response: Any) -> Any:
@@ -367,8 +371,7 @@ def generator_function_without_chunk(told: Told) -> App:
 @an_app
 def generator_raises_before_start(told: Told) -> App:
     def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
-        raise Boom("here")
-        yield b""
+        yield from falls()
 
     return app
 
@@ -377,8 +380,7 @@ def generator_raises_before_start(told: Told) -> App:
 def generator_raises_after_start(told: Told) -> App:
     def app(environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [PLAIN])
-        raise Boom("here")
-        yield b""
+        yield from falls()
 
     return app
 
@@ -612,6 +614,24 @@ def thin(app: App) -> App:
     return Guard(app, RAISE)
 
 
+EVERY_LAYER = Guard(
+    lambda environ, start_response: environ["the app"](environ, start_response),
+    {
+        "capture": {"on_error": "raise"},
+        "rate_limit": {"builtin_rules": "off"},
+        "validation": {"threats": {"mode": "off"}},
+    },
+)
+
+
+def every_layer(app: App) -> App:
+    def guarded(environ: Environ, start_response: Any) -> Any:
+        environ["the app"] = app
+        return EVERY_LAYER(environ, start_response)
+
+    return guarded
+
+
 def full(app: App) -> App:
     return Guard(app, ANSWER)
 
@@ -629,7 +649,8 @@ def test_table_of_apps_is_whole() -> None:
 def test_thin_guard_changes_nothing(name: str, leave_after: int | None) -> None:
     bare = trace(APPS[name], itself, leave_after=leave_after)
     assert trace(APPS[name], thin, leave_after=leave_after) == bare
-    assert trace(APPS[name], lambda app: thin(itself(Outer(thin(app)))), leave_after=leave_after) == bare
+    assert trace(APPS[name], every_layer, leave_after=leave_after) == bare
+    assert trace(APPS[name], lambda app: thin(Outer(thin(app))), leave_after=leave_after) == bare
 
 
 class Outer:
@@ -756,7 +777,8 @@ def test_headers_are_those_of_the_call() -> None:
 def test_two_argument_start_response_serves() -> None:
     heads: list[Any] = []
 
-    def start_response(status: str, headers: Any) -> None:
+    def start_response(status: str, headers: Any, /, *none: Any) -> Any:
+        assert none == ()
         heads.append(status)
 
     def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
@@ -772,8 +794,11 @@ def test_missing_write_is_the_servers_affair() -> None:
         start_response("200 OK", [PLAIN])(b"lost?")
         return []
 
+    def start_response(status: str, headers: Any, exc_info: Any = None, /) -> Any:
+        return None
+
     with pytest.raises(TypeError, match="not callable"):
-        Guard(app, RAISE)(request(), lambda status, headers: None)
+        Guard(app, RAISE)(request(), start_response)
 
 
 def test_head_is_passed_on_as_it_is() -> None:
@@ -831,9 +856,9 @@ def test_odd_environs_are_counted() -> None:
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
 @pytest.mark.parametrize("settings", [RAISE, ANSWER], ids=["thin", "full"])
-def test_odd_environ_passes(odd: Environ, settings: Any) -> None:
-    given = request(**{key: value for key, value in odd.items() if isinstance(key, str)})
-    given |= {key: value for key, value in odd.items() if not isinstance(key, str)}
+def test_odd_environ_passes(odd: dict[Any, Any], settings: Any) -> None:
+    named = {key: value for key, value in odd.items() if isinstance(key, str)}
+    given: Any = {**request(**named), **{key: value for key, value in odd.items() if key not in named}}
     before = dict(given)
     found: list[Environ] = []
 
@@ -866,7 +891,7 @@ def test_one_environ_may_be_sent_twice() -> None:
     environ = request(**{"wsgi_guard.validated": {"body": "of another request"}})
     found: list[Any] = []
 
-    def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
+    def app(environ: Environ, start_response: Any) -> Any:
         found.append((environ["wsgi_guard.request_id"], environ.get("wsgi_guard.validated")))
         return a_list_app(environ, start_response)
 

@@ -61,8 +61,8 @@ def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 def guarded(app: App, *layers: Any, deny: bool = True, raises: bool = False) -> Guard:
     on_error = "raise" if raises else "answer"
-    settings = {"guard": {"layers": [], "on_layer_error": "deny" if deny else "allow"}, "capture": {"on_error": on_error}}
-    guard = Guard(app, settings)
+    policy: dict[str, Any] = {"layers": [], "on_layer_error": "deny" if deny else "allow"}
+    guard = Guard(app, {"guard": policy, "capture": {"on_error": on_error}})
     guard.stack.full = Chain([guard.stack.capture, *layers])
     guard.stack.nested = Chain(layers)
     return guard
@@ -196,6 +196,24 @@ def test_reply_takes_the_place_of_the_answer(app: App, method: str, reply: Any) 
     assert (server.header("X-outer"), BODY.closed) == ("418", 1)
     assert outer.outcome is not None
     assert (outer.outcome.code, outer.outcome.replied) == (418, True)
+
+
+def falls_after_write(environ: Environ, start_response: Any) -> Any:
+    start_response("200 OK", [PLAIN])(b"app's")
+    raise ValueError("of the app")
+
+
+def falls_late(environ: Environ, start_response: Any) -> Any:
+    start_response("200 OK", [PLAIN])
+    yield from falls_after_write(environ, lambda *head: len)
+
+
+@pytest.mark.parametrize("app", [falls_after_write, falls_late])
+def test_reply_stands_when_the_app_falls(app: App, caplog: pytest.LogCaptureFixture) -> None:
+    server = serve(guarded(app, Told("only", [], after=TEAPOT)))
+    assert (server.error, server.code, server.body) == (None, 418, b"teapot")
+    assert len(server.heads) == 1
+    assert services(caplog) == ["app"]
 
 
 def test_failing_close_of_a_replaced_body_is_captured(caplog: pytest.LogCaptureFixture) -> None:
@@ -362,8 +380,7 @@ def test_error_inside_two_guards_is_one_event(streamed: bool, caplog: pytest.Log
 
     def stream(environ: Environ, start_response: Any) -> Iterator[bytes]:
         start_response("200 OK", [PLAIN])
-        raise ValueError("of the app")
-        yield b""
+        yield from called(environ, start_response)
 
     told: list[str] = []
     inner = guarded(stream if streamed else called, Told("inner", told))
@@ -384,10 +401,10 @@ def test_kept_result_ends_both_guards_at_close() -> None:
 
     told: list[str] = []
     guard = guarded(Around(guarded(app, Told("inner", told))), Told("outer", told))
-    result = guard(request(), Server().start_response)
+    result: Any = guard(request(), Server().start_response)
     assert result is file
     assert [word for word in told if "finish" in word] == []
-    result.close()  # type: ignore[attr-defined]
+    result.close()
     assert [word for word in told if "finish" in word] == ["finish inner", "finish outer"]
     assert file.closed
     assert "close" not in file.__dict__

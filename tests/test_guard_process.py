@@ -39,7 +39,7 @@ def app(environ: Environ, start_response: Any) -> Iterable[bytes]:
 def guarded(*layers: Any) -> Guard:
     guard = Guard(app, RAISE)
     guard.stack.full = Chain([guard.stack.capture, *layers])
-    guard._begin_again()
+    guard.starts.again()
     return guard
 
 
@@ -52,7 +52,7 @@ def test_layers_start_at_the_first_request_once() -> None:
     assert layer.starts == 1
 
 
-def test_failed_start_raises_until_it_works() -> None:
+def test_failed_start_raises_until_it_works(caplog: pytest.LogCaptureFixture) -> None:
     first, second = Started(), Started(OSError("not yet"), OSError("still not"))
     guard = guarded(first, second)
     for text in ("not yet", "still not"):
@@ -60,6 +60,8 @@ def test_failed_start_raises_until_it_works() -> None:
         assert (type(server.error), str(server.error)) == (OSError, text)
     assert serve(guard).body == b"app"
     assert (first.starts, second.starts) == (1, 1)
+    services = [record.event["service"] for record in caplog.records if hasattr(record, "event")]
+    assert services == ["wsgi_guard.started"] * 2
 
 
 def test_threads_start_layers_once() -> None:
@@ -169,7 +171,7 @@ assert not [what for what in told if what["after_in_child"].__module__.startswit
 assert threading.active_count() == before
 for _ in range(3):
     Guard(lambda environ, start_response: [], {"guard": {"layers": []}}).begin()
-assert len([what for what in told if what["after_in_child"].__module__ == "wsgi_guard.guard"]) == 1, told
+assert len([what for what in told if what["after_in_child"].__module__ == "wsgi_guard.process"]) == 1, told
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr

@@ -239,9 +239,9 @@ def test_template_misses_another_path(text: str, path: str) -> None:
 SPELLINGS = [
     "/api/orders/5", "/api/orders/5/", "//api/orders/5", "/api//orders/5", "/api/./orders/5", "/./api/orders/5/.",
     "/api/x/../orders/5", "/../api/orders/5", "/api/%6frders/5", "/api/%256frders/5", "/api/%25256frders/5",
-    "/api%2Forders/5", "/api%252Forders/5", "/api;v=1/orders/5", "/api/orders;x/5;y", "/api/orders/5;", "/;/api/orders/5",
-    "/api/%2e/orders/5", "/api/x/%2e%2e/orders/5", "/api/x/..;/orders/5", "/api/x/%252e%252e/orders/5", "api/orders/5",
-    "/api/orders/%35", "/api/orders/5//", "/api/orders//5/./",
+    "/api%2Forders/5", "/api%252Forders/5", "/api;v=1/orders/5", "/api/orders;x/5;y", "/api/orders/5;",
+    "/;/api/orders/5", "/api/%2e/orders/5", "/api/x/%2e%2e/orders/5", "/api/x/..;/orders/5",
+    "/api/x/%252e%252e/orders/5", "api/orders/5", "/api/orders/%35", "/api/orders/5//", "/api/orders//5/./",
 ]  # fmt: skip
 
 
@@ -263,7 +263,7 @@ def test_no_spelling_slips_past_a_template(path: str) -> None:
 def test_most_specific_comes_first() -> None:
     all_of_them = ["/a/b", "/a/{x}", "/a/{x+}", "/{x}/b", "/{x}/{y}", "/{x}/{y+}", "/{x+}"]
     assert match(routes(*reversed(all_of_them)), "/a/b") == all_of_them
-    assert match(routes(*all_of_them), "/a//b/") == ["/a/b", "/a/{x}", "/a/{x+}", "/{x}/b", "/{x}/{y}", "/{x}/{y+}", "/{x+}"]
+    assert match(routes(*all_of_them), "/a//b/") == all_of_them
 
 
 def test_each_template_is_hit_once() -> None:
@@ -335,13 +335,15 @@ def test_tree_finds_what_a_search_by_hand_does(templates: list[list[str]], piece
         except ValueError:
             continue
     path = "/" + "/".join(pieces)
-    expected = {text for text in known if by_hand(text.removesuffix("/") or "/", path) or by_hand(text, canonical(path))}
+    shapes = {text: text.removesuffix("/") or "/" for text in known}
+    expected = {text for text, shape in shapes.items() if by_hand(shape, path) or by_hand(shape, canonical(path))}
     assert set(match(made, path)) == expected
 
 
 def test_long_path_takes_linear_time() -> None:
-    made = routes(*("/" + "/".join("{" + f"n{at}" + "}" if bits >> at & 1 else "a" for at in range(8)) for bits in range(256)))
-    made.add("/a/{rest+}")
+    made = routes("/a/{rest+}")
+    for bits in range(256):
+        made.add("".join(f"/{{n{at}}}" if bits >> at & 1 else "/a" for at in range(8)))
     assert match(made, "/a" * 50_000) == ["/a/{rest+}"]
     assert len(match(made, "/a" * 8)) == 257
 

@@ -20,8 +20,9 @@ class Own:
 class Chain:
     """Bound methods of `layers` (outermost first).
 
-    `inward` is every `before`, outside-in, then `Facts.publish`, then every `prepare`; each step comes with the afters of its own layer and
-    those around it, which is what an answer of that step leaves through. `afters` and `finishes` run inside-out.
+    `inward` is every `before`, outside-in, then `Facts.publish`, then every `prepare`; each step comes with the afters
+    of its own layer and those around it, which is what an answer of that step leaves through. `afters` and `finishes`
+    run inside-out.
     """
 
     __slots__ = ("afters", "finishes", "inward", "layers", "starts")
@@ -41,7 +42,7 @@ class Chain:
         self.finishes: tuple[tuple[Finish, Layer], ...] = tuple(
             (method, layer) for layer in reversed(self.layers) if (method := _method(layer, "finish"))
         )
-        self.starts = tuple(method for layer in self.layers if (method := _method(layer, "start")))
+        self.starts = tuple((method, layer) for layer in self.layers if (method := _method(layer, "start")))
 
 
 def _afters(layers: Sequence[Layer]) -> Afters:

@@ -59,10 +59,8 @@ class Addresses:
         return self._remember(*key) if found is None else found
 
     def _remember(self, peer: object, header: object) -> Client:
-        peer = peer if type(peer) is str else ""
-        header = header if type(header) is str else None
-        found = self._resolve(peer, header)
-        if len(peer) + len(header or "") <= LONGEST:
+        found = self._resolve(peer if type(peer) is str else "", header if type(header) is str else None)
+        if all(text is None or (type(text) is str and len(text) <= LONGEST) for text in (peer, header)):
             self._recent.put((peer, header), found)
         return found
 

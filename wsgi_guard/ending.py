@@ -7,7 +7,6 @@ identity. Anything else goes in the one wrapper class, which captures what it ra
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import lru_cache
 from sys import getrefcount
 from typing import TYPE_CHECKING, Any
 
@@ -33,35 +32,32 @@ def watched(exchange: Exchange, result: Any, *, held: bool) -> Any:
 
     `held`: somebody besides the request has a reference to `result`, and may compare it.
     """
-    kind = type(result)
-    if not is_iterable(kind) or (held and not hasattr(result, "close")):
-        # A singleton that means something to the server (ALREADY_HANDLED of eventlet), or nothing to iterate.
+    if not is_iterable(result) or (held and not callable(result) and not hasattr(result, "close")):
+        # Nothing to iterate, or a singleton that means something to the server (ALREADY_HANDLED of eventlet); but an
+        # app that returns itself is held too.
         exchange.finish("return")
         return result
     if _is_kept(result, exchange.environ.get("wsgi.file_wrapper")):
         if not Closing.attach(exchange, result):
             exchange.finish("return")
         return result
-    return SizedStream(exchange, result) if hasattr(kind, "__len__") else Stream(exchange, result)
+    return SizedStream(exchange, result) if hasattr(type(result), "__len__") else Stream(exchange, result)
 
 
-@lru_cache(maxsize=256)
-def is_iterable(kind: type) -> bool:
+def is_iterable(result: Any) -> bool:
+    kind = type(result)
     return hasattr(kind, "__iter__") or hasattr(kind, "__getitem__")
 
 
 def _is_kept(result: Any, file_wrapper: Any) -> bool:
     """Whether the server may know `result` by what it is: a file in any form, a kind of list, a finished response."""
+    if isinstance(result, (list, tuple)) or hasattr(type(result), "read"):
+        return True
     if isinstance(file_wrapper, type) and isinstance(result, file_wrapper):
         return True
     # `filelike` marks the file wrappers of servers that give out a function to make them; Django's HttpResponse, which
     # its tests and middlewares look into, says `streaming = False`.
-    return _is_known(type(result)) or hasattr(result, "filelike") or getattr(result, "streaming", None) is False
-
-
-@lru_cache(maxsize=256)
-def _is_known(kind: type) -> bool:
-    return issubclass(kind, list | tuple) or hasattr(kind, "read")
+    return hasattr(result, "filelike") or getattr(result, "streaming", None) is False
 
 
 class Closing:
@@ -154,7 +150,7 @@ class Stream:
         if exchange.reply is not None:
             # The app started late and a layer's answer went out in place of its own.
             self._over = True
-            return exchange.reply_body()
+            return exchange.reply_body()  # type: ignore[no-any-return]
         if chunk:
             exchange.sent = True
         return chunk

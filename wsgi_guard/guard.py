@@ -7,9 +7,7 @@ or nowhere. It knows no slice: the chain of layers and the capture that exceptio
 from __future__ import annotations
 
 import os
-import threading
-import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from sys import getrefcount
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from .ending import ALONE, WHOLE, is_iterable, watched
 from .errors import ConfigurationError, Refused
 from .facts import CURRENT, Environ, Facts
 from .layer import ExcInfo, Head, Outcome, Reply
+from .process import Starts
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication
@@ -26,10 +25,6 @@ if TYPE_CHECKING:
     from .stack import Stack
 
 NO_BODY = (204, 304)
-
-# Guards that have started something in this process; a fork leaves nothing of it but memory.
-_BEGUN: weakref.WeakSet[Guard] = weakref.WeakSet()
-_told_fork = False
 
 
 class Guard:
@@ -60,74 +55,50 @@ class Guard:
             raise ConfigurationError([f"the app must be a WSGI callable, not {type(app).__name__!r}"])
         from .stack import build
 
-        self.app = app
+        self.app: Any = app
         self.stack: Stack = build(settings, only)
-        self._begun = False
-        self._lock = threading.Lock()
-        self._starts = list(self.stack.full.starts)
+        self.starts = Starts(self.stack)
 
     def __repr__(self) -> str:
         names = " > ".join(layer.name for layer in self.stack.full.layers)
         return f"<Guard {names} > {getattr(self.app, '__name__', type(self.app).__name__)!r}>"
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if not self._begun:
-            self.begin()
-        return Exchange(self, environ, start_response).run()
+        if not self.starts.done:
+            self.starts.run()
+        body: Iterable[bytes] = Exchange(self, environ, start_response).run()
+        return body
 
     def begin(self) -> None:
-        """Starts what each process needs of its own: once, at its first request.
-
-        What fails to start raises, now and at each further call until it has started.
-        """
-        _tell_fork(self)
-        # Guards the list of what has not started yet.
-        with self._lock:
-            while self._starts:
-                self._starts[0]()
-                del self._starts[0]
-            self._begun = True
-
-    def _begin_again(self) -> None:
-        self._begun = False
-        self._lock = threading.Lock()
-        self._starts = list(self.stack.full.starts)
-
-
-def _tell_fork(guard: Guard) -> None:
-    global _told_fork
-    _BEGUN.add(guard)
-    if not _told_fork:
-        _told_fork = True
-        os.register_at_fork(after_in_child=_forked)
-
-
-def _forked() -> None:
-    for guard in list(_BEGUN):
-        guard._begin_again()
+        """Starts ahead of the first request what each process needs of its own."""
+        self.starts.run()
 
 
 class Exchange:
     """One request on its way: the app's `start_response`, the head, the door every answer leaves by, the end."""
 
-    # Defaults on the class, as in Facts.
-    _head: Head | None = None
-    _headers_type: type | None = None
-    _server_write: Any = None
-    _nested = False
-    _late = False
-    _done = False
-    flushed = False
-    sent = False
-    code = 0
-    reply: Reply | None = None
-    """What the guard answers in place of the app."""
+    __slots__ = (
+        "_done", "_flushed", "_guard", "_handed", "_head", "_headers_type", "_late", "_nested", "_server_start",
+        "_server_write", "_stack", "chain", "code", "environ", "facts", "reply", "sent",
+    )  # fmt: skip
 
     def __init__(self, guard: Guard, environ: Environ, start_response: StartResponse) -> None:
         self._guard = guard
         self._stack = stack = guard.stack
         self.environ = environ
-        self._server_start = start_response
+        # Any: servers take and return more and less than the types of PEP 3333 say.
+        self._server_start: Any = start_response
+        self._server_write: Any = None
+        self._head: Head | None = None
+        self._headers_type: type | None = None
+        # A head was given to the server, and it took it; `sent`: a byte of the body went after it.
+        self._flushed = self._handed = self.sent = False
+        # The app returned before it called start_response; the request has ended.
+        self._late = self._done = False
+        self.code = 0
+        # What the guard answers in place of the app.
+        self.reply: Reply | None = None
+        self._nested = False
         self.chain = stack.full
         outer = CURRENT.get()
         if outer is not None:
@@ -139,7 +110,7 @@ class Exchange:
         self.facts = facts = Facts(environ, stack.origin, outer)
         environ["wsgi_guard.request_id"] = facts.request_id
 
-    def run(self) -> Iterable[bytes]:
+    def run(self) -> Any:
         facts = self.facts
         token = CURRENT.set(facts)
         try:
@@ -168,33 +139,33 @@ class Exchange:
 
     # what the app calls
 
-    def start_response(
-        self, status: str, headers: list[tuple[str, str]], exc_info: ExcInfo | None = None
-    ) -> Callable[[bytes], object]:
+    # Apps give what they like and get what the server says of it, so nothing here is taken to have the right type.
+
+    def start_response(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
         if exc_info:
             self._seen(exc_info)
         elif self._head is not None:
             # Twice without exc_info is the app's mistake; the server says so in its own words.
-            if not self.flushed:
+            if not self._flushed:
                 self._flush(self._head, self.chain.afters)
             return self._server_start(status, headers)
-        if type(headers) is not list:
-            self._headers_type = type(headers)
         if not isinstance(status, str) or not isinstance(headers, (list, tuple)) or self.sent:
             # Nothing here that a layer could read, or too late for one: the server's to refuse.
-            self.flushed = True
+            self._flushed = True
             self._server_write = self._call_server(status, headers, exc_info)
             return self.write
         # A copy: the app may use its list again.
         self._head = head = Head(status, list(headers), exc_info)
-        if self.flushed:
+        self._headers_type = None if type(headers) is list else type(headers)
+        if self._flushed:
             forget_head(self._server_start)
-        if self.flushed or self._late:
+        if self._flushed or self._late:
             self._flush(head, self.chain.afters)
         return self.write
 
-    def write(self, data: bytes) -> object:
-        if not self.flushed and self._head is not None and self._flush(self._head, self.chain.afters) is not None:
+    def write(self, data: Any) -> Any:
+        if not self._flushed and self._head is not None and self._flush(self._head, self.chain.afters) is not None:
+            self.sent = True
             self._server_write(self.reply_body())
         if self.reply is not None:
             return None
@@ -202,7 +173,7 @@ class Exchange:
             self.sent = True
         return self._server_write(data)
 
-    def _seen(self, exc_info: ExcInfo) -> None:
+    def _seen(self, exc_info: Any) -> None:
         error = exc_info[1] if isinstance(exc_info, tuple) and len(exc_info) == 3 else None
         if isinstance(error, Exception):
             self.facts.error = error
@@ -213,7 +184,7 @@ class Exchange:
     def _flush(self, head: Head, afters: Afters) -> Reply | None:
         """Hands `head` to the server; a Reply when a layer put its own answer in place of it."""
         facts, exc_info = self.facts, head.exc_info
-        self.flushed = True
+        self._flushed = True
         put: Reply | None = None
         for after, layer in afters:
             try:
@@ -233,9 +204,10 @@ class Exchange:
         # A traceback holds frames, and those hold the request.
         head.exc_info = None
         self._server_write = self._call_server(head.status, headers, exc_info)
+        self._handed = True
         return put
 
-    def _call_server(self, status: str, headers: Any, exc_info: ExcInfo | None) -> Callable[[bytes], object]:
+    def _call_server(self, status: Any, headers: Any, exc_info: Any) -> Any:
         # Servers and tests exist whose start_response takes two arguments; the third is passed only when there is one.
         if exc_info is None:
             return self._server_start(status, headers)
@@ -256,8 +228,9 @@ class Exchange:
 
     def reply_body(self) -> bytes:
         """What follows the head of the guard's own answer."""
-        bare = self.reply is None or self.facts.method == "HEAD" or self.code in NO_BODY
-        return b"" if bare or self.reply is None else self.reply.body
+        if self.reply is None or self.facts.method == "HEAD" or self.code in NO_BODY:
+            return b""
+        return self.reply.body
 
     def _whole_reply(self) -> list[bytes]:
         body = self.reply_body()
@@ -267,13 +240,12 @@ class Exchange:
 
     def _hand_over(self, result: Any) -> Any:
         """The body for the server: of the app's iterable what `ending.py` makes, or the guard's answer."""
-        kind = type(result)
-        head = self._head
-        if kind is not list and head is not None and self._answers and not is_iterable(kind):
+        kind, head = type(result), self._head
+        if kind is not list and head is not None and not (is_iterable(result) or self._nested or self._stack.raises):
             raise TypeError(f"the app returned {kind.__name__!r}, which is no iterable of bytes")
         if head is None:
-            self._late = not self.flushed
-        elif not self.flushed:
+            self._late = not self._flushed
+        elif not self._flushed:
             try:
                 put = self._flush(head, self.chain.afters)
             except BaseException:
@@ -306,11 +278,6 @@ class Exchange:
 
     # what goes wrong
 
-    @property
-    def _answers(self) -> bool:
-        """Whether exceptions of the app become an answer here."""
-        return not self._nested and not self._stack.raises
-
     def _failed(self, error: Exception) -> list[bytes] | None:
         """As `failed`, for an exception that reached the guard before the app's iterable did; the request has ended."""
         body = None
@@ -326,11 +293,15 @@ class Exchange:
         facts.error = error
         if self._nested:
             return None
+        if self.reply is not None and self._handed:
+            # A layer's answer has taken the place of the app's, whatever becomes of the app.
+            capture.record(facts, error)
+            return b"" if self.sent else self.reply_body()
         if self.sent or (self._stack.raises and not isinstance(error, Refused)):
             capture.record(facts, error)
             return None
         exc_info: ExcInfo | None = None
-        if self.flushed:
+        if self._flushed:
             # Only the server knows whether a byte has left: it raises `error` if so (PEP 3333, "exc_info").
             exc_info = (type(error), error, error.__traceback__)
             forget_head(self._server_start)

@@ -96,7 +96,7 @@ PROBLEMS = [
     (CheckSection(type="http"), "needs a url"),
     (CheckSection(type="http", url=Secret("ftp://user:hunter2@host/")), "url is not an http:// or https:// URL"),
     (CheckSection(type="redis"), "needs a url"),
-    (CheckSection(type="redis", url=Secret("http://:hunter2@host")), "expected auto, memory or a URL"),
+    (CheckSection(type="redis", url=Secret("http://:hunter2@host")), "url is not that of a redis"),
     (CheckSection(type="redis", url=Secret("memory")), "url is not that of a redis"),
     (CheckSection(type="postgres", pool="training"), "pool 'training' is not configured"),
     (CheckSection(type="no.such.module:check"), "cannot import 'no.such.module'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import socket
+import ssl
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from wsgi_guard.health.decide import FAIL, PASS
-from wsgi_guard.health.endpoint import endpoint
+from wsgi_guard.health.endpoint import _trust, endpoint
 
 AUTHORIZED = "Basic " + base64.b64encode(b"probe:p@ss word").decode()
 
@@ -86,6 +87,19 @@ def test_nobody_there_raises(service: Service) -> None:
         taken.bind(("127.0.0.1", 0))
         with pytest.raises(ConnectionRefusedError):
             endpoint(f"http://127.0.0.1:{taken.getsockname()[1]}/")(5.0)
+
+
+def test_https_takes_no_answer_without_tls(service: Service) -> None:
+    run = endpoint(service.url.replace("http:", "https:"))
+    for _ in range(2):
+        with pytest.raises(ssl.SSLError):
+            run(5.0)
+    assert Moods.asked == []
+
+
+def test_certificates_are_verified() -> None:
+    trust = _trust()
+    assert (trust.verify_mode, trust.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 def test_silent_service_times_out() -> None:

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
-from tests.health.ticking import PATIENCE, Hands, until
 
+from tests.health.ticking import PATIENCE, Hands, until
 from wsgi_guard.health.decide import FAIL, NOTHING, PASS, Check, Reading, Seen, reading
 from wsgi_guard.health.monitor import Clock, Monitor, Run, causes
 
@@ -263,6 +263,17 @@ def test_no_thread_to_be_had_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> No
         assert found is not None
         assert found.reading == Reading(FAIL, "RuntimeError")
         result_of(monitor, "b")
+
+
+def test_process_without_threads_serves_on(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with monitoring({"a": Counted()}) as monitor:
+            assert monitor.seen() == {"a": NOTHING}
+    assert caplog.messages == ["no thread to be had for the health checks, none will run in this process"]
 
 
 def test_reader_never_waits_for_the_watch() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from . import bodies, shapes
 from .routing import PLAIN, ROUTES, Environ
 
-__all__ = ["app", "bodies", "shapes"]
+__all__ = ["ROUTES", "app", "bodies", "shapes"]
 
 
 def app(environ: Environ, start_response: Any) -> Iterable[bytes]:

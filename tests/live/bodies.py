@@ -49,11 +49,10 @@ def echo(environ: Environ, start_response: Any) -> Iterable[bytes]:
 
 @route("/lines")
 def lines(environ: Environ, start_response: Any) -> Iterable[bytes]:
-    """One line, some bytes, the other lines: a stream is more than `read(n)`."""
+    """A line, some bytes, a line, a line: a stream is more than `read(n)`, and some block at their end."""
     stream = environ["wsgi.input"]
-    first, some = stream.readline(), stream.read(3)
-    rest = list(stream) if environ.get("wsgi.input_terminated") else stream.readlines()
-    return answer(start_response, [piece.decode("latin-1") for piece in (first, some, *rest)])
+    parts = [stream.readline(), stream.read(3), next(iter(stream)), *stream.readlines(1)]
+    return answer(start_response, [part.decode("latin-1") for part in parts])
 
 
 @route("/partly")

@@ -22,4 +22,5 @@ def route(path: str) -> Callable[[App], App]:
 
 
 def query(environ: Environ, name: str) -> str:
-    return dict(parse_qsl(environ.get("QUERY_STRING", ""))).get(name, "")
+    values: dict[str, str] = dict(parse_qsl(environ.get("QUERY_STRING", "")))
+    return values.get(name, "")

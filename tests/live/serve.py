@@ -22,7 +22,8 @@ def listening() -> socket.socket:
 def waitress(app: Any) -> None:
     from waitress import serve
 
-    serve(app, sockets=[listening()], threads=4)
+    # Its own buffer for slow clients, 16 MB as it comes, would hide what the app's side keeps in memory.
+    serve(app, sockets=[listening()], threads=4, outbuf_high_watermark=1024 * 1024)
 
 
 def werkzeug(app: Any) -> None:

@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
+from wsgiref.util import FileWrapper
 
 from .events import pass_gate, tell
 from .routing import PLAIN, Environ, query, route
@@ -241,7 +242,7 @@ def raises_after_start(environ: Environ, start_response: Any) -> Iterable[bytes]
 
 @route("/raises-at-first-chunk")
 def raises_at_first_chunk(environ: Environ, start_response: Any) -> Iterable[bytes]:
-    start_response("200 OK", [PLAIN])
+    start_response("200 OK", [PLAIN, ("Content-Length", "5"), ("X-First", "yes")])
     return Chunks(environ, [b"first"], fail="chunk 0")
 
 
@@ -275,7 +276,7 @@ class Watched(io.FileIO):
 
     token = ""
 
-    def read(self, size: int | None = -1) -> bytes:  # type: ignore[override]
+    def read(self, size: int | None = -1) -> bytes:
         tell(self.token, "read")
         return super().read(-1 if size is None else size)
 
@@ -298,25 +299,28 @@ def make_file(environ: Environ) -> Watched:
     return file
 
 
+def wrapped(environ: Environ, file: Any) -> Iterable[bytes]:
+    """The file in the server's wrapper, in an ordinary one where the server has none."""
+    result: Iterable[bytes] = environ.get("wsgi.file_wrapper", FileWrapper)(file, 65536)
+    return result
+
+
 @route("/file")
 def file(environ: Environ, start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "application/octet-stream")])
-    result: Iterable[bytes] = environ["wsgi.file_wrapper"](make_file(environ), 65536)
-    return result
+    return wrapped(environ, make_file(environ))
 
 
 @route("/file-with-length")
 def file_with_length(environ: Environ, start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [("Content-Type", "application/octet-stream"), ("Content-Length", str(FILE_SIZE))])
-    result: Iterable[bytes] = environ["wsgi.file_wrapper"](make_file(environ), 65536)
-    return result
+    return wrapped(environ, make_file(environ))
 
 
 @route("/file-in-memory")
 def file_in_memory(environ: Environ, start_response: Any) -> Iterable[bytes]:
     start_response("200 OK", [PLAIN])
-    result: Iterable[bytes] = environ["wsgi.file_wrapper"](io.BytesIO(b"in memory"))
-    return result
+    return wrapped(environ, io.BytesIO(b"in memory"))
 
 
 @route("/file-bare")

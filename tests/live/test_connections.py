@@ -9,7 +9,7 @@ import pytest
 
 from .events import VARIABLE, Events
 from .servers import Running, running
-from .wire import Answer, Ended
+from .wire import ENDINGS
 
 pytestmark = pytest.mark.live
 
@@ -22,30 +22,30 @@ PATHS = [
 ]  # fmt: skip
 
 
-def second_answer(site: Running, method: str, path: str) -> Answer | None:
-    """The answer to a second request on the same connection, None when the server ended it after the first."""
+def second_answer(site: Running, method: str, path: str) -> tuple[int, bytes] | str:
+    """The answer to a second request on the same connection, or why there is none."""
     with site.connect() as wire:
         try:
             wire.ask(method, path)
-            wire.answer(method)
-            wire.ask("GET", "/list-with-length")
-            return wire.answer()
-        except (Ended, BrokenPipeError, ConnectionResetError):
-            return None
+            if wire.answer(method).get("Connection") == "close":
+                return "ended"
+            wire.ask("GET", "/list-with-length", {"Connection": "close"})
+            answer = wire.answer()
+            return answer.status, answer.body
+        except ENDINGS:
+            return "ended"
+        except (ValueError, IndexError):
+            # waitress sends a body after some HEAD requests, and it is taken for the next answer.
+            return "nonsense"
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
 @pytest.mark.parametrize("path", PATHS)
-def test_connection_is_kept_as_bare(
-    sites: dict[str, Running], server: str, guard: str, method: str, path: str
-) -> None:
+def test_connection_is_kept_as_bare(sites: dict[str, Running], server: str, guard: str, method: str, path: str) -> None:
     bare = second_answer(sites["bare"], method, path)
-    guarded = second_answer(sites[guard], method, path)
-    assert (guarded is None) == (bare is None)
-    if guarded is not None:
-        assert (guarded.status, guarded.body) == (200, b"hello")
+    assert second_answer(sites[guard], method, path) == bare
     if path == "/list-with-length":
-        assert (guarded is not None) == (server in KEEPING)
+        assert bare == ((200, b"hello") if server in KEEPING else "ended")
 
 
 @pytest.mark.parametrize("path", ["/unread", "/partly"])
@@ -57,9 +57,10 @@ def test_unread_body_poisons_no_connection(sites: dict[str, Running], guard: str
             wire.ask("POST", path, {"Content-Type": "text/plain"}, b"GET /raises HTTP/1.1\r\nHost: x\r\n\r\n")
             first = wire.answer("POST")
             try:
+                assert first.get("Connection") != "close"
                 wire.ask("GET", "/list-with-length")
                 answers.append((first.status, wire.answer().body))
-            except (Ended, BrokenPipeError, ConnectionResetError):
+            except (AssertionError, *ENDINGS):
                 answers.append((first.status, b"ended"))
     assert answers[1] == answers[0]
 

@@ -7,21 +7,16 @@ import pytest
 from .events import Events
 from .servers import Running
 from .shapes import FILE_SIZE
+from .test_streaming import FORGETS_CLOSE
 
 pytestmark = pytest.mark.live
 
 # These copy a real file inside the kernel: nobody calls its `read`. gevent's sockets have no sendfile.
 SENDFILE = {"gunicorn-sync", "gunicorn-gthread", "gunicorn-preload", "uwsgi"}
-# These put no file_wrapper into the environ.
-WITHOUT = {"cheroot", "werkzeug"}
 
 
 @pytest.mark.parametrize("path", ["/file", "/file-with-length"])
-def test_file_is_sent_as_bare(
-    site: Running, server: str, events: Events, token: str, path: str
-) -> None:
-    if server in WITHOUT:
-        return
+def test_file_is_sent_as_bare(site: Running, server: str, events: Events, token: str, path: str) -> None:
     answer = site.get(f"{path}?token={token}")
     assert (len(answer.body), answer.whole) == (FILE_SIZE, True)
     assert answer.body == bytes(range(250)) * (FILE_SIZE // 250)
@@ -30,7 +25,7 @@ def test_file_is_sent_as_bare(
 
 
 def test_client_gone_closes_file(site: Running, server: str, events: Events, token: str) -> None:
-    if server in WITHOUT:
+    if server in FORGETS_CLOSE:
         return
     with site.connect() as wire:
         wire.ask("GET", f"/file?token={token}")

@@ -43,6 +43,6 @@ def _line_after_close(site: Running) -> bytes:
         status, _ = wire.head()
         assert status.split(" ")[1] == "101"
         wire.send(b"\x88\x82\x00\x00\x00\x00\x03\xe8")
-        assert wire.take(4) == b"\x88\x02\x03\xe8"
-        line, end, _ = wire.take(1000).partition(b"\r\n")
+        # Flask-Sock may close the connection before its close frame is out.
+        line, end, _ = wire.take(1000).removeprefix(b"\x88\x02\x03\xe8").partition(b"\r\n")
         return line + end

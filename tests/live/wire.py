@@ -37,6 +37,10 @@ class Ended(Exception):
     """The server closed the connection before a whole head had come."""
 
 
+# How it shows that the server has closed the connection.
+ENDINGS = (Ended, BrokenPipeError, ConnectionResetError)
+
+
 class Wire:
     """One connection to a server, by address or by the path of a unix socket."""
 
@@ -117,7 +121,7 @@ class Wire:
         return self.read() if self._buffer else b"", True
 
     def _chunks(self) -> tuple[bytes, bool]:
-        parts = []
+        parts: list[bytes] = []
         while True:
             size = self._line()
             if size is None:

@@ -113,12 +113,12 @@ def _quota(quantity: int, window: int = 60, **keys: object) -> Quota:
 @pytest.mark.parametrize(
     ("state", "seconds"),
     [
-        ((False, 0, 0, 10), 66),  # all spent in this window: the first tenth of the next brings one back
-        ((False, 500_000, 0, 10), 36),
-        ((False, 0, 10, 0), 6),
-        ((False, 50_000, 10, 0), 3),
-        ((False, 99_999, 10, 0), 1),
-        ((False, 999_999, 0, 10), 7),
+        ((False, 0, 0, 10), 64),  # all spent in this window: the first twentieth of the next brings one back
+        ((False, 500_000, 0, 10), 34),
+        ((False, 0, 10, 0), 4),
+        ((False, 25_000, 10, 0), 2),
+        ((False, 50_000, 10, 0), 1),
+        ((False, 999_999, 0, 10), 4),
     ],
 )
 def test_denial_names_rounded_up_wait(state: tuple[bool, int, int, int], seconds: int) -> None:
@@ -130,7 +130,7 @@ def test_longest_wait_of_all_denials_counts() -> None:
     slow, fast = _quota(10, 3600), _quota(10, 1)
     verdict = judge([fast, slow], [(False, 0, 10, 0), (False, 0, 10, 0)])
     assert verdict.denied == [fast, slow]
-    assert verdict.wait == 360
+    assert verdict.wait == 181
 
 
 def test_shadow_is_told_and_denies_nothing() -> None:
@@ -144,7 +144,7 @@ def test_tightest_limit_leads() -> None:
     wide, narrow, spent = _quota(1000, 3600), _quota(10), _quota(5)
     states = [(True, 0, 0, 1), (True, 0, 0, 1), (True, 500_000, 0, 5)]
     assert [(left, -sooner) for left, sooner, _, _ in standings([wide, narrow, spent], states)] == [
-        (0, 42), (9, 60), (999, 3600)
+        (0, 37), (9, 60), (999, 3600)
     ]  # fmt: skip
 
 

@@ -24,7 +24,6 @@ ONE: list[tuple[dict[str, Any], str]] = [
     # keys and tables
     ({"rate_limt": {}}, "argument rate_limt: unknown key, nearest is 'rate_limit'"),
     ({"rate-limit": {}}, "argument rate-limit: unknown key, nearest is 'rate_limit'"),
-    ({"env": {"x": {}}}, "argument env: unknown key, known are 'admin', 'capture'"),
     ({"rate_limit": {"sotre": "memory"}}, "argument rate_limit.sotre: unknown key, nearest is 'store'"),
     ({"folder": "."}, "argument folder: unknown key"),
     ({"origins": {}}, "argument origins: unknown key"),
@@ -32,6 +31,9 @@ ONE: list[tuple[dict[str, Any], str]] = [
     ({1: 2}, "argument 1: unknown key"),  # type: ignore[dict-item]
     ({"a\nb": 2}, "argument 'a\\nb': unknown key"),
     ({"guard": 5}, "argument guard: expected a table, not an integer"),
+    ({"env": 5}, "argument env: expected tables [env.<name>], not an integer"),
+    ({"env": {"x": 5}}, "argument env.x: expected a table, not an integer"),
+    ({"env": {"x": {"guard": {"drain": "x"}}}}, "argument env.x guard.drain: expected a time"),
     ({"pools": "postgresql://u:p@h/d"}, "argument pools: expected a table, not a string"),
     ({"pools": {"main": ["x"]}}, "argument pools.main: expected a table, not a list"),
     ({"pools": {"a.b": {"url": "postgresql://h"}}}, "argument pools.'a.b': expected a name of 1 to 64 letters"),
@@ -136,7 +138,8 @@ ONE: list[tuple[dict[str, Any], str]] = [
     (table("capture.sentry_dsn", "sentry"), "argument capture.sentry_dsn: expected a DSN"),
     (table("capture.on_error", "ignore"), "expected one of 'answer', 'raise', not 'ignore'"),
     (table("admin.token", "fifteen-letters"), "argument admin.token: expected at least 16 characters"),
-    (table("admin.token", "sixteen letters and spaces"), "argument admin.token: expected visible ASCII"),
+    (table("admin.token", "sixteen letters, umläute"), "admin.token: expected ASCII, no space at its ends"),
+    (table("admin.token", "sixteen letters, a space "), "admin.token: expected ASCII, no space at its ends"),
     (table("admin.token", 1234567890123456), "argument admin.token: expected a string, not an integer"),
     (table("admin.allow", ["10.0.0.0/8"]), "argument admin.allow: needs guard.trusted_proxies to be stated"),
     # health
@@ -163,7 +166,7 @@ ONE: list[tuple[dict[str, Any], str]] = [
     (checks(a={"type": "disk", "needs": ["sytem"]}), "there is no check 'sytem', nearest is 'system'"),
     (checks(a={"type": "disk", "needs": ["a"]}), "health.checks.a.needs: 'a' needs 'a', which is a circle"),
     (
-        checks(a={"type": "disk", "needs": ["b"]}, b={"type": "disk", "needs": ["c"]}, c={"type": "disk", "needs": "a"}),
+        checks(a={"type": "disk", "needs": "b"}, b={"type": "disk", "needs": "c"}, c={"type": "disk", "needs": "a"}),
         "health.checks.a.needs: 'a' needs 'b' needs 'c' needs 'a', which is a circle",
     ),
     (checks(a={"type": "disk", "tier": "critical"}), "expected one of 'ready', 'info', not 'critical'"),
@@ -180,7 +183,7 @@ def test_one_mistake_is_one_problem(settings: dict[str, Any], sentence: str) -> 
 
 
 def test_no_case_got_lost() -> None:
-    assert len(ONE) == 136
+    assert len(ONE) == 139
 
 
 def test_all_problems_come_at_once() -> None:
@@ -233,4 +236,15 @@ def test_good_check_names_are_known() -> None:
         environ={},
     )
     assert settings.health.checks["all"].needs == tuple(needs)
-    assert told({"rate_limit": {"store": "redis://h"}, **checks(a={"type": "disk", "needs": "redis"})}, only=["health"])
+
+
+@pytest.mark.parametrize("only", [[], ["health"], ["rate_limit"], ["validation"]])
+def test_shared_file_serves_any_choice_of_layers(only: list[str]) -> None:
+    from wsgi_guard.settings import load
+
+    shared = {
+        "rate_limit": {"store": "redis://h", "rules": [RULE]},
+        "validation": {"max_body": "2 MiB"},
+        **checks(a={"type": "redis"}, b={"type": "disk", "needs": ["redis", "a"]}),
+    }
+    assert load(shared, environ={}, only=only).guard.layers == tuple(only)

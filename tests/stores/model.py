@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from fractions import Fraction
 
-from wsgi_guard.stores import Policy, Tally
+from wsgi_guard.stores import Policy, State, Tally
 
 PARTS = 1_000_000
 
@@ -26,7 +26,7 @@ class Model:
     def charge(self, policies: list[Policy], keys: list[str], now: int) -> Tally:
         turned = [self._turned(policy, key, now) for policy, key in zip(policies, keys, strict=True)]
         fit = [
-            cell.previous * (1 - Fraction(part, PARTS)) + cell.current + 1 <= policy.quantity
+            cell.previous * (1 - Fraction(part, PARTS)) + cell.current + Fraction(1, 2) < policy.quantity
             for policy, (cell, part) in zip(policies, turned, strict=True)
         ]
         admitted = all(fits or not policy.enforced for fits, policy in zip(fit, policies, strict=True))
@@ -35,7 +35,9 @@ class Model:
                 if fits:
                     cell.current += 1
                     self.cells[policy.id, key] = cell
-        states = [(f, part, cell.previous, cell.current) for f, (cell, part) in zip(fit, turned, strict=True)]
+        states: list[State] = [
+            (fits, part, cell.previous, cell.current) for fits, (cell, part) in zip(fit, turned, strict=True)
+        ]
         return admitted, states
 
     def _turned(self, policy: Policy, key: str, now: int) -> tuple[Cell, int]:

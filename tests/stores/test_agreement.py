@@ -22,6 +22,7 @@ WINDOWS = (60, 61, 300, 3600, 86_400, 31 * 86_400)
 QUANTITIES = (0, 1, 2, 3, 7, 50, 10**9)
 START = 1_700_000_000_000_000
 _serial = count()
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")

@@ -69,8 +69,9 @@ def test_previous_window_fades_out(store: Store) -> None:
     for _ in range(10):
         assert store.charge([policy], ["a"], START)[0]
     assert store.charge([policy], ["a"], START + MINUTE) == (False, [(False, 0, 10, 0)])
-    assert store.charge([policy], ["a"], START + MINUTE + MINUTE // 10 - 1)[0] is False
-    assert store.charge([policy], ["a"], START + MINUTE + MINUTE // 10) == (True, [(True, 100_000, 10, 1)])
+    first = START + MINUTE + MINUTE // 20  # where the ten of the window before weigh nine and a half
+    assert store.charge([policy], ["a"], first)[0] is False
+    assert store.charge([policy], ["a"], first + 60) == (True, [(True, 50_001, 10, 1)])
     assert store.charge([policy], ["a"], START + 2 * MINUTE) == (True, [(True, 0, 1, 1)])
     assert store.charge([policy], ["a"], START + 9 * MINUTE) == (True, [(True, 0, 0, 1)])
 

@@ -118,14 +118,32 @@ def test_one_more_than_the_most_waits_for_a_return(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(module, "MOST", 2)
     lines = Lines("nowhere", Wire)
     first, _ = lines.take(_soon()), lines.take(_soon())
-    with pytest.raises(StoreError, match="all 2 connections of this process are busy"):
+    with pytest.raises(StoreError, match="all connections of this process are busy"):
         lines.take(_soon(0.05))
     assert not lines._breaker.open
     with ThreadPoolExecutor(1) as thread:
         waiting = thread.submit(lines.take, _soon())
-        _until(lambda: lines._waiting == 1)
+        _until(lambda: len(lines._queue) == 1)
         lines.give(first)
         assert waiting.result(5) is first
+
+
+def test_who_waits_longest_is_served_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST", 1)
+    lines = Lines("nowhere", Wire)
+    line, served = lines.take(_soon()), list[int]()
+
+    def use(number: int) -> None:
+        taken = lines.take(_soon())
+        served.append(number)
+        lines.give(taken)
+
+    with ThreadPoolExecutor(3) as threads:
+        for number in range(3):
+            threads.submit(use, number)
+            _until(lambda number=number: len(lines._queue) == number + 1)  # type: ignore[misc]
+        lines.give(line)
+    assert served == [0, 1, 2]
 
 
 def test_failure_hangs_up_what_is_idle() -> None:
@@ -143,10 +161,10 @@ def test_child_shares_nothing_with_its_parent() -> None:
     lines = Lines("nowhere", Wire)
     line = lines.take(_soon())
     lines.give(line)
-    lines._news.acquire()  # as if another thread of the parent were inside at the fork
+    lines._lock.acquire()  # as if another thread of the parent were inside at the fork
     child = os.fork()
     if child == 0:
         taken = lines.take(_soon())
         os._exit(0 if taken is not line and not line.hung_up else 1)
-    lines._news.release()
+    lines._lock.release()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from fractions import Fraction
+from math import floor
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -18,18 +19,18 @@ parts = st.integers(0, PARTS - 1)
 @given(quantities, parts, quantities, quantities)
 def test_fits_is_the_exact_comparison(quantity: int, part: int, previous: int, current: int) -> None:
     estimate = previous * (1 - Fraction(part, PARTS)) + current
-    assert fits(quantity * PARTS, part, previous, current) == (estimate + 1 <= quantity)
+    assert fits(quantity * PARTS, part, previous, current) == (floor(estimate + Fraction(1, 2)) < quantity)
 
 
 @given(quantities, parts, quantities, quantities)
 def test_numbers_stay_exact_in_doubles(quantity: int, part: int, previous: int, current: int) -> None:
-    assert previous * (PARTS - part) + (current + 1) * PARTS < 2**53
+    assert previous * (PARTS - part) + current * PARTS < 2**53
     assert quantity * PARTS < 2**53
 
 
 @given(quantities, parts, quantities, quantities)
 def test_remaining_is_what_still_fits(quantity: int, part: int, previous: int, current: int) -> None:
-    left = remaining(quantity * PARTS, part, previous, current)
+    left = remaining(quantity, part, previous, current)
     if left:
         assert fits(quantity * PARTS, part, previous, current + left - 1)
     assert not fits(quantity * PARTS, part, previous, current + left)
@@ -80,4 +81,20 @@ def test_window_stays_within_stated_bound(quantity: int, gaps: list[int]) -> Non
             assert current <= quantity
         while admitted and admitted[0] <= now - PARTS:
             admitted.popleft()
-        assert len(admitted) * PARTS <= quantity * (PARTS + now % PARTS)
+        assert len(admitted) <= quantity + round_half_up(quantity * (now % PARTS)) <= 2 * quantity
+
+
+def round_half_up(parts: int) -> int:
+    return (parts + PARTS // 2) // PARTS
+
+
+@given(st.integers(1, 50))
+def test_who_keeps_asking_gets_the_quantity_in_every_window(quantity: int) -> None:
+    previous = 0
+    for _ in range(5):
+        current = 0
+        for part in range(0, PARTS, PARTS // 200):
+            current += fits(quantity * PARTS, part, previous, current)
+        current += fits(quantity * PARTS, PARTS - 1, previous, current)
+        assert current == quantity
+        previous = current

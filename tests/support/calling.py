@@ -14,7 +14,7 @@ ANSWER: dict[str, Any] = {"guard": {"layers": []}}
 PLAIN = ("Content-Type", "text/plain")
 
 
-def request(path: str = "/", method: str = "GET", body: bytes = b"", **keys: Any) -> Environ:
+def request(path: Any = "/", method: Any = "GET", body: Any = b"", **keys: Any) -> Environ:
     """An environ as a server makes it; further keys by keyword, None leaves one out."""
     environ: Environ = {
         "REQUEST_METHOD": method,

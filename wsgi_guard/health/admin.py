@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from wsgi_guard.client import UNIX, UNKNOWN, parse_address
+from wsgi_guard.client import SOCKETS, UNIX, UNKNOWN, parse_address
 from wsgi_guard.facts import Facts
 from wsgi_guard.settings.sections import AdminSection
 
@@ -62,4 +62,4 @@ def _local(environ: Mapping[str, Any]) -> bool:
     """True for a client that is itself at the other end of a unix socket."""
     peer = environ.get("REMOTE_ADDR") or ""
     direct = not any(name in environ for name in FORWARDING)
-    return direct and isinstance(peer, str) and peer.partition(":")[0] in ("", UNIX)
+    return direct and isinstance(peer, str) and peer.partition(":")[0] in SOCKETS

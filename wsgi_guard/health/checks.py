@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.settings.secret import Secret
 from wsgi_guard.settings.sections import CheckSection, HealthSection, RateLimitSection
 from wsgi_guard.settings.target import resolve_target
 
@@ -19,6 +20,8 @@ from .system import System, disk
 
 Run = Callable[[float], Reading]
 Ping = Callable[[float], object]
+
+NO_REDIS = "url is not that of a redis: expected redis://, rediss:// or unix://"
 
 
 class Checks:
@@ -39,9 +42,6 @@ class Checks:
             self.runs[name] = run_of(given, self._pings)
         except ValueError as error:
             self._wrong(name, str(error))
-        except ConfigurationError as error:
-            for problem in error.problems:
-                self._wrong(name, problem)
 
     def _wrong(self, name: str, what: str) -> None:
         self.problems.append(f"health.checks.{name}: {what}")
@@ -83,19 +83,22 @@ def _http(given: CheckSection, pings: Mapping[str, Ping]) -> Run:
 
 def _redis(given: CheckSection, pings: Mapping[str, Ping]) -> Run:
     if given.url is not None:
-        return passing(_redis_ping(given))
+        return passing(_redis_ping(given.url, given.timeout))
     if "redis" not in pings:
         raise ValueError("needs a url, since rate_limit.store is no redis")
     return passing(pings["redis"])
 
 
-def _redis_ping(given: CheckSection) -> Ping:
+def _redis_ping(url: Secret, timeout: float) -> Ping:
     """A connection of the check's own, made by the one module that knows redis."""
     from wsgi_guard.stores import open_store
 
-    store = open_store(RateLimitSection(store=given.url or RateLimitSection().store, store_timeout=given.timeout))
+    try:
+        store = open_store(RateLimitSection(store=url, store_timeout=timeout))
+    except ConfigurationError:
+        raise ValueError(NO_REDIS) from None
     if store.name != "redis":
-        raise ValueError("url is not that of a redis")
+        raise ValueError(NO_REDIS)
     return store.ping
 
 

@@ -48,13 +48,19 @@ class Monitor:
         self._end: Callable[[], object] = lambda: None
 
     def start(self) -> None:
-        """Starts watching from nothing, unless this process does so already. A fork leaves its parent's threads."""
+        """Starts watching from nothing, unless this process does so already. A fork leaves its parent's threads.
+
+        A process that may start no thread serves on; all its checks stay unknown, and it says so.
+        """
         if self._watch is not None and self._watch.pid == os.getpid():
             return
         self._watch = watch = Watch(self._checks, self._runs, self._clock)
         # Not tied to this object but to its watch: a guard that is dropped takes its threads with it.
         self._end = weakref.finalize(self, watch.end)
-        watch.start()
+        try:
+            watch.start()
+        except RuntimeError:
+            logger.error("no thread to be had for the health checks, none will run in this process")
 
     def seen(self) -> Mapping[str, Seen]:
         """What is known of each check here and now; empty before the start."""
@@ -107,14 +113,16 @@ class Watch:
 
     def end(self) -> None:
         """May be called by the garbage collector anywhere: it takes no lock (`SimpleQueue.put` is made for that)."""
+        # A child of the process has no thread to end, and its copy of the queue may have been locked at the fork.
         if self.pid == os.getpid():
             self._ended = True
             self.news.put(None)
 
     def join(self, timeout: float) -> None:
-        for thread in (self._thread, *self._threads.values()):
-            if thread is not threading.current_thread() and thread.ident is not None:
-                thread.join(timeout)
+        """The watching thread first: it alone changes what is in flight, and its end keeps that still."""
+        _join(self._thread, timeout)
+        for thread in tuple(self._threads.values()):
+            _join(thread, timeout)
 
     def _watch(self) -> None:
         while not self._ended:
@@ -182,6 +190,11 @@ class Watch:
                 logger.warning("check %r fails: %s", name, reading.cause or "no cause given")
             else:
                 logger.info("check %r no longer fails", name)
+
+
+def _join(thread: threading.Thread, timeout: float) -> None:
+    if thread is not threading.current_thread() and thread.ident is not None:
+        thread.join(timeout)
 
 
 def causes(error: BaseException) -> str:

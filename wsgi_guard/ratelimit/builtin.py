@@ -53,3 +53,18 @@ BUILTIN: tuple[RuleSection, ...] = (
         limit=(Limit(100, HOUR),),
     ),
 )  # fmt: skip
+
+
+def markdown_table() -> str:
+    """The rules as the README prints them."""
+    rows = ["| rule | limit | methods | paths |", "|---|---|---|---|"]
+    for rule in BUILTIN:
+        methods = ", ".join(rule.methods) or "all"
+        paths = ", ".join(f"`{path}`" for path in rule.path or ())
+        limits = ", ".join(f"{limit.quantity} per {_time(limit.window)}" for limit in rule.limit)
+        rows.append(f"| `{rule.name}` | {limits} | {methods} | {paths} |")
+    return "\n".join(rows) + "\n"
+
+
+def _time(seconds: int) -> str:
+    return "hour" if seconds == HOUR else f"{seconds // 60} minutes"

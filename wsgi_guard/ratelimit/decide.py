@@ -79,7 +79,7 @@ def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing
     for quota, (_, part, previous, current) in zip(quotas, states, strict=True):
         if not quota.enforced:
             continue
-        left = remaining(quota.scaled, part, previous, current) if previous else quota.quantity - current
+        left = remaining(quota.quantity, part, previous, current) if previous else quota.quantity - current
         parts = PARTS - part if left > 0 else wait(quota.scaled, part, previous, current)
         found.append((left if left > 0 else 0, parts * quota.window // -PARTS, quota.label, quota))
     if len(found) > 1:

@@ -24,7 +24,8 @@ def markdown_table() -> str:
     rows = ["| key | default | meaning | known variables |", "|---|---|---|---|"]
     for path, about in _keys(Settings, ""):
         words = ", ".join(f"`{word}`" for word in about.metadata["choices"])
-        meaning = about.metadata["doc"].replace("|", r"\|") + (f" ({words})" if words else "")
+        doc = about.metadata["doc"].replace("|", r"\|").replace("<", "&lt;")
+        meaning = f"{doc} ({words})" if words else doc
         variables = ", ".join(f"`{name}`" for name in known_variables(path))
         where = "main: " if variables and "<name>" in path else ""
         rows.append(f"| `{path}` | {_default(about)} | {meaning} | {where}{variables} |")

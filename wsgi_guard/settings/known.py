@@ -67,11 +67,12 @@ def _url(part: Mapping[str, str]) -> str:
 
     host, port = part["DB_HOST"], part["DB_PORT"]
     # A host with a colon is an IPv6 address; one with slashes is a socket's folder and must be escaped.
-    address = f"[{host}]" if ":" in host and not host.startswith("[") else quote(host, safe="[]:")
-    login = quote(part["DB_USER"], safe="")
-    password = quote(part["DB_PASSWORD"] or part["DB_PASS"], safe="")
+    address = f"[{host}]" if ":" in host and not host.startswith("[") else quote(host, "[]:", errors="surrogateescape")
+    # A variable may hold bytes that are no UTF-8; Python keeps them as surrogates and they go on as they came.
+    login = quote(part["DB_USER"], "", errors="surrogateescape")
+    password = quote(part["DB_PASSWORD"] or part["DB_PASS"], "", errors="surrogateescape")
     url = f"postgresql://{login}{':' if login and password else ''}{password if login else ''}{'@' if login else ''}"
-    url += f"{address}{':' if port else ''}{port}/{quote(part['DB_NAME'], safe='')}"
+    url += f"{address}{':' if port else ''}{port}/{quote(part['DB_NAME'], '', errors='surrogateescape')}"
     return url if login or not password else f"{url}?password={password}"
 
 

@@ -38,6 +38,13 @@ def parse(about: Field[Any], value: object) -> Any:
     return PARSERS[kind](value, about)
 
 
+def from_variable(about: Field[Any], value: object, written: str) -> object:
+    """What a variable means for a key: the TOML `value` if the key may hold its type, else the text as it stands."""
+    kind = about.metadata["kind"]
+    fits = kind not in TEXTUAL or isinstance(value, str) or (kind in LISTS and isinstance(value, list))
+    return value if fits else written
+
+
 def text(value: object, about: object = None) -> str:
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
@@ -141,11 +148,9 @@ def path(value: object, about: object = None) -> str:
 
 # An overlay or a variable cannot leave a key out, so "" takes back what a weaker source gave.
 EMPTY_IS_ABSENT = {"location", "path", "postgres", "secret", "target"}
-# Kinds of which every text is a candidate: a variable's value is then taken as it stands when TOML reads another type.
-TEXTUAL = EMPTY_IS_ABSENT | {
-    "check", "choice", "choices", "header", "keys", "limits", "methods", "name", "networks", "pointer", "store",
-    "template", "templates", "text", "texts",
-}  # fmt: skip
+# Kinds that are made of texts: a token of digits only is no number.
+LISTS = {"choices", "keys", "limits", "methods", "networks", "templates", "texts"}
+TEXTUAL = EMPTY_IS_ABSENT | LISTS | {"check", "choice", "header", "name", "pointer", "store", "template", "text"}
 PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "bytes": lambda value, about: size(value, about.metadata["low"], about.metadata["high"]),
     "check": check,

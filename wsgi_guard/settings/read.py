@@ -10,7 +10,7 @@ from dataclasses import Field, fields
 from functools import cache
 from typing import Any
 
-from .parse import TEXTUAL, label, parse
+from .parse import from_variable, label, parse
 from .sections import Settings
 from .sources import Path, Source, Written
 from .tree import Given, Table
@@ -80,8 +80,7 @@ class Reader:
     def _given(self, about: Field[Any], value: object, path: Path) -> Given:
         source, place = self._source, self._source.key(path)
         if isinstance(value, Written):
-            plain = about.metadata["kind"] in TEXTUAL and not isinstance(value.value, (str, list))
-            value = value.text if plain else value.value
+            value = from_variable(about, value.value, value.text)
         try:
             return Given(parse(about, value), place, source.name, source.folder)
         except ValueError as error:
@@ -94,10 +93,11 @@ class Reader:
     def _opened(self, tree: object, path: Path) -> tuple[Table, Mapping[Any, object]]:
         """An empty table, and what is to be read into it."""
         tree = tree.value if isinstance(tree, Written) else tree
-        place, whole = self._source.table(path), isinstance(tree, Mapping)
-        if not whole:
-            self._wrong(place, f"expected a table, not {kind_of(tree)}")
-        return Table(place, self._source.asked, not whole), tree if isinstance(tree, Mapping) else {}
+        place = self._source.table(path)
+        if isinstance(tree, Mapping):
+            return Table(place, self._source.asked), tree
+        self._wrong(place, f"expected a table, not {kind_of(tree)}")
+        return Table(place, self._source.asked, broken=True), {}
 
     def _wrong(self, place: str, sentence: str) -> None:
         self._problems.append(f"{place}: {sentence}")

@@ -14,7 +14,8 @@ LAYERS = ("rate_limit", "validation", "health")
 BUILTIN_RULES = ("api_general", "authentication", "file_upload", "ai_processing", "admin")
 # 128 bits in hexadecimal are 32 characters, in base64 22; 16 is the least that nobody guesses online.
 SHORTEST_TOKEN = 16
-VISIBLE = re.compile(r"[!-~]+")  # what an Authorization header can carry unchanged, RFC 6750 2.1
+# What every client can send in an Authorization header and every proxy hands on unchanged; a space only inside.
+SENDABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 REDIS = ("redis", "rediss", "unix")
 # The fields of a check that only one type reads.
 READ_BY = {"url": ("http", "redis"), "pool": ("postgres",), "path": ("disk",)}
@@ -70,8 +71,8 @@ def _secrets(settings: Settings) -> Iterator[Clash]:
     token, dsn = settings.admin.token, settings.capture.sentry_dsn
     if token is not None and len(token.reveal()) < SHORTEST_TOKEN:
         yield ("admin.token",), f"expected at least {SHORTEST_TOKEN} characters"
-    if token is not None and not VISIBLE.fullmatch(token.reveal()):
-        yield ("admin.token",), "expected visible ASCII characters alone, others do not come through a header"
+    if token is not None and not SENDABLE.fullmatch(token.reveal()):
+        yield ("admin.token",), "expected ASCII, no space at its ends: nothing else is sure to come through a header"
     if dsn is not None and not _is_web(dsn.reveal()):
         yield ("capture.sentry_dsn",), "expected a DSN, a URL such as https://<key>@<host>/<project>"
     if settings.admin.allow and settings.guard.trusted_proxies is None:
@@ -139,9 +140,8 @@ def check_names(settings: Settings) -> set[str]:
 
 
 def _has_redis(settings: Settings) -> bool:
-    """Whether there is a store to ping: without its layer it is never opened."""
-    layers = settings.guard.layers
-    return "://" in settings.rate_limit.store.reveal() and (layers is None or "rate_limit" in layers)
+    """Whether there is a store to ping. guard.layers has no say: it is one instance's, and files are shared."""
+    return "://" in settings.rate_limit.store.reveal()
 
 
 def _circles(needs: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:

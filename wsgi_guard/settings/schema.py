@@ -11,8 +11,8 @@ from dataclasses import Field
 from typing import Any
 
 from .known import KNOWN
-from .parse import LABEL, NAME, PATH, TOKEN
-from .quantities import AMOUNT
+from .parse import CHECKS, KEYS, LABEL, NAME, PATH, TOKEN
+from .quantities import AMOUNT, LIMIT
 from .read import keys_of
 from .secret import Secret
 from .sections import Settings
@@ -20,6 +20,7 @@ from .sections import Settings
 Schema = dict[str, Any]
 
 TEXT: Schema = {"type": "string"}
+TARGET = r"[^\s:]+:[^\s:]+"
 
 
 def json_schema() -> Schema:
@@ -105,7 +106,11 @@ def _text(about: Field[Any]) -> Schema:
 
 
 def _matching(pattern: str) -> Callable[[Field[Any]], Schema]:
-    return lambda about: {"type": "string", "pattern": _whole(pattern)}
+    return lambda about: _pattern(pattern)
+
+
+def _pattern(pattern: str) -> Schema:
+    return {"type": "string", "pattern": _whole(pattern)}
 
 
 def _whole(pattern: str) -> str:
@@ -127,20 +132,23 @@ def _one_or_more(item: Schema, *, empty: bool = True) -> Schema:
 
 TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "bytes": _numeric("number", "string"),
+    "check": _matching("|".join((*CHECKS, TARGET))),
     "choice": lambda about: {"enum": list(about.metadata["choices"])},
     "choices": lambda about: _one_or_more({"enum": list(about.metadata["choices"])}, empty=about.default != ()),
     "count": _numeric("integer"),
     "duration": _numeric("number", "string"),
     "flag": lambda about: {"type": "boolean"},
     "header": _matching(TOKEN.pattern),
-    "keys": lambda about: _one_or_more(TEXT, empty=False),
-    "limits": lambda about: _one_or_more(TEXT, empty=False),
-    "methods": lambda about: _one_or_more({"type": "string", "pattern": _whole(TOKEN.pattern)}, empty=False),
+    "keys": lambda about: _one_or_more(_pattern("|".join((*KEYS, f"header:{TOKEN.pattern}", TARGET))), empty=False),
+    "limits": lambda about: _one_or_more(_pattern(f"{LIMIT.pattern}(?:;{LIMIT.pattern})*"), empty=False),
+    "methods": lambda about: _one_or_more(_pattern(TOKEN.pattern), empty=False),
     "name": _matching(NAME.pattern),
     "networks": lambda about: _one_or_more(TEXT),
     "path": _matching(f"|{PATH.pattern}"),
-    "template": _matching("/.*"),
-    "templates": lambda about: _one_or_more({"type": "string", "pattern": "^/"}),
+    "pointer": _matching("/.*"),
+    "target": _matching(f"|{TARGET}"),
+    "template": _matching(r"/[^\s?#]*"),
+    "templates": lambda about: _one_or_more(_pattern(r"/[^\s?#]*")),
     "texts": lambda about: _one_or_more(TEXT),
 }
 

@@ -73,7 +73,7 @@ class Gathered:
     notes: list[str] = field(default_factory=list)
 
 
-def gather(source: object, environ: Mapping[str, str] | None, only: Sequence[str] | None) -> Gathered:
+def gather(source: object, environ: Mapping[str, str] | None, only: object) -> Gathered:
     found = Gathered(os.environ if environ is None else environ, _here())
     for name, tree in known_variables(found.environ, found.notes):
         found.sources.append(Source(name, tree, found.folder, depth=9, asked=False))
@@ -149,10 +149,10 @@ def _overlays(source: Source, tree: Mapping[str, Any], found: Gathered) -> None:
         return
     wanted = found.environ.get("WSGI_GUARD_ENV", "")
     for name, overlay in overlays.items():
-        (found.sources if name == wanted else found.others).append(source.holding(overlay, "env", name))
+        (found.sources if name == wanted else found.others).append(source.holding(overlay, "env", str(name)))
     if wanted and overlays and wanted not in overlays:
-        hint = nearest(wanted, map(str, overlays))
-        found.notes.append(f"WSGI_GUARD_ENV is {shown(wanted)}, and {source.name} has no table [env] of that name{hint}")
+        lack = f"{source.name} has no table [env] of that name{nearest(wanted, map(str, overlays))}"
+        found.notes.append(f"WSGI_GUARD_ENV is {shown(wanted)}, and {lack}")
 
 
 def _variables(found: Gathered) -> None:

@@ -13,9 +13,9 @@ from typing import Protocol
 from .window import PARTS
 
 # One policy's counters after a charge, as a plain tuple, since three of them are made in each request:
-# (fits, part, previous, current). `fits` says whether this policy alone would have let the charge pass; the other
+# (fits, part, previous, current). `fits` is true when this policy alone would have let the charge pass; the other
 # three are what `window.py` reads.
-State = tuple[bool, int, int, int]
+State = tuple[int, int, int, int]
 # (admitted, states in the order of the charge). When not admitted, nothing was counted for any policy.
 Tally = tuple[bool, list[State]]
 

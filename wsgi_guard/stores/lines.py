@@ -8,8 +8,9 @@ a line that comes too late serves the next request. After a failure nobody waits
 from __future__ import annotations
 
 import os
+import threading
+from collections import deque
 from collections.abc import Callable
-from threading import Condition, Thread
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
@@ -18,7 +19,7 @@ from wsgi_guard.errors import StoreError
 from .breaker import Breaker
 
 MOST = 64
-"""Lines of one process, in use, idle or being dialled; whoever finds none left waits for one to come back."""
+"""Lines of one process, in use, idle or being dialled; whoever finds none left queues for one to come back."""
 
 
 class Line(Protocol):
@@ -30,6 +31,18 @@ class Line(Protocol):
 
 
 L = TypeVar("L", bound=Line)
+
+# `threading` is asked by attribute: gevent may replace its classes after this module was imported (--preload).
+
+
+class Waiter(Generic[L]):
+    """Somebody in the queue; `told` when there is a line for it, or no hope of one."""
+
+    __slots__ = ("line", "told")
+
+    def __init__(self) -> None:
+        self.line: L | None = None
+        self.told = threading.Event()
 
 
 class Lines(Generic[L]):
@@ -45,12 +58,13 @@ class Lines(Generic[L]):
         """The state of one process: a fork shares no line, no lock and no verdict with its parent."""
         self._pid = os.getpid()
         self._free: list[L] = []
+        self._queue: deque[Waiter[L]] = deque()
         self._count = 0
-        self._waiting = 0
+        self._dialling = 0
         self._why = ""
         self._breaker = Breaker(*self._pauses)
-        # Guards the two numbers; told when a line comes free or the breaker opens.
-        self._news = Condition()
+        # Guards the queue and both numbers. Taken only when lines run out, come or go.
+        self._lock = threading.Lock()
 
     def take(self, deadline: float) -> L:
         """A line for the caller alone, to be given back or lost. Raises StoreError at the deadline, often sooner."""
@@ -64,32 +78,33 @@ class Lines(Generic[L]):
             try:
                 line = self._free.pop()
             except IndexError:
-                return self._await(deadline)
+                break
             if not line.stale():
                 return line
             self.drop(line)
+        return self._await(deadline)
 
     def give(self, line: L) -> None:
         """Back from a caller whom it served well."""
         self._free.append(line)
         if self._breaker.open:
             self._breaker.close()
-        if self._waiting:
-            with self._news:
-                self._news.notify()
+        if self._queue:
+            self._deal()
 
     def drop(self, line: L) -> None:
         line.hang_up()
-        with self._news:
+        with self._lock:
             self._count -= 1
 
     def fail(self, why: str) -> StoreError:
         """Remembers that the server is away and why; the error to raise. Idle lines lead to the same nowhere."""
         self._why = why
         self.close()
-        with self._news:
+        with self._lock:
             self._breaker.fail(monotonic())
-            self._news.notify_all()
+            while self._queue:
+                self._queue.popleft().told.set()
         return self._away()
 
     def reached(self) -> None:
@@ -106,60 +121,79 @@ class Lines(Generic[L]):
             self.drop(line)
 
     def _away(self) -> StoreError:
-        return StoreError(f"redis at {self._where}: {self._why}")
+        return StoreError(f"{self._where}: {self._why}")
+
+    def _deal(self) -> None:
+        """Hands what is idle to those who wait longest."""
+        with self._lock:
+            while self._queue and self._free:
+                try:
+                    line = self._free.pop()
+                except IndexError:
+                    return
+                waiter = self._queue.popleft()
+                waiter.line = line
+                waiter.told.set()
 
     def _await(self, deadline: float) -> L:
-        dialling = self._start_dialling()
-        with self._news:
-            self._waiting += 1
-            try:
-                line = self._next(deadline)
-            finally:
-                self._waiting -= 1
+        """A line that comes back or is dialled for the caller."""
+        waiter: Waiter[L] = Waiter()
+        with self._lock:
+            self._queue.append(waiter)
+        try:
+            self._deal()
+            if not waiter.told.is_set():
+                self._start_dialling()
+            waiter.told.wait(deadline - monotonic())
+        except BaseException:
+            self._leave(waiter, 0.0)
+            raise
+        line = self._leave(waiter, deadline)
         if line is not None:
             return line
-        if self._breaker.open:
-            raise self._away()
-        if dialling:
-            raise self.fail("no connection in time")
-        raise StoreError(f"redis at {self._where}: all {MOST} connections of this process are busy")
+        raise self._away() if self._breaker.open else self._late()
 
-    def _next(self, deadline: float) -> L | None:
-        """The next line that comes free, None at the deadline or when the breaker opens; `_news` is held."""
-        while not self._breaker.open:
-            if self._free:
-                try:
-                    return self._free.pop()
-                except IndexError:
-                    continue
-            if not self._news.wait(deadline - monotonic()) and not self._free:
-                return None
-        return None
+    def _leave(self, waiter: Waiter[L], deadline: float) -> L | None:
+        """The waiter's line, if there is still time to use it; out of the queue in any case."""
+        with self._lock:
+            if waiter in self._queue:
+                self._queue.remove(waiter)
+        if waiter.line is not None and monotonic() >= deadline:
+            self.give(waiter.line)
+            return None
+        return waiter.line
 
-    def _start_dialling(self) -> bool:
-        """Whether a line is on its way for the caller; not if there are too many."""
-        with self._news:
+    def _late(self) -> StoreError:
+        if self._count == self._dialling:
+            return self.fail("no connection in time")
+        return StoreError(f"{self._where}: all connections of this process are busy")
+
+    def _start_dialling(self) -> None:
+        with self._lock:
             if self._count >= MOST:
-                return False
+                return
             self._count += 1
+            self._dialling += 1
         try:
-            Thread(target=self._call, name="wsgi_guard-dial", daemon=True).start()
+            threading.Thread(target=self._call, name="wsgi_guard-dial", daemon=True).start()
         except RuntimeError:
             # The process may start no more threads.
-            with self._news:
-                self._count -= 1
-            return False
-        return True
+            self._dialled(gone=1)
 
     def _call(self) -> None:
         try:
             line = self._dial()
         except Exception as error:
-            with self._news:
-                self._count -= 1
+            self._dialled(gone=1)
             self.fail(describe(error))
         else:
+            self._dialled(gone=0)
             self.give(line)
+
+    def _dialled(self, gone: int) -> None:
+        with self._lock:
+            self._dialling -= 1
+            self._count -= gone
 
 
 def describe(error: BaseException) -> str:

@@ -16,7 +16,7 @@ from time import monotonic_ns
 from .contract import Policy, State, Tally
 from .window import fits
 
-EVICTED = 16
+EVICTED = 64
 """Part of a dict, one in so many, that is dropped at a time: once per key would rescan the gaps at its front."""
 
 

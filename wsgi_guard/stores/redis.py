@@ -24,7 +24,7 @@ from redis.retry import Retry
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.recent import Recent
 
-from .contract import Policy, State, Tally
+from .contract import Policy, Tally
 from .lines import Lines, describe
 
 SCRIPT = files(__package__).joinpath("sliding_window.lua").read_bytes()
@@ -68,7 +68,7 @@ class RedisStore:
         self._place = _place(url)
         self._make = self._place.pop("connection_class", Connection)
         self._timeout = timeout
-        self._lines: Lines[RedisLine] = Lines(_where(self._place), self._dial, pauses)
+        self._lines: Lines[RedisLine] = Lines(f"redis at {_where(self._place)}", self._dial, pauses)
         self._load = pack(b"SCRIPT", b"LOAD", SCRIPT)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
 
@@ -169,16 +169,17 @@ class Frame:
 
 def hashed(text: str, size: int) -> bytes:
     """`size` bytes of a hash, as text without padding."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size, key=b"wsgi_guard.stores").digest()
+    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size, person=b"wsgi_guard").digest()
     return b2a_base64(digest, newline=False).rstrip(b"=")
 
 
 def read(reply: Any, count: int) -> Tally:
     """The tally in a reply of the script. Raises StoreError if it is none."""
-    if type(reply) is not list or len(reply) != 1 + 4 * count or any(type(value) is not int for value in reply):
+    if type(reply) is not list or len(reply) != 1 + 4 * count or set(map(type, reply)) != {int}:
         raise StoreError("the script's reply makes no sense")
-    states: list[State] = [(reply[at] == 1, *reply[at + 1 : at + 4]) for at in range(1, len(reply), 4)]
-    return reply[0] == 1, states
+    values = iter(reply)
+    admitted = next(values)
+    return admitted == 1, list(zip(values, values, values, values, strict=True))
 
 
 def left(deadline: float) -> float:

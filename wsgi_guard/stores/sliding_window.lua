@@ -33,7 +33,7 @@ for i = 1, #KEYS do
   elseif at == index - 1 then
     previous = tonumber(c)
   end
-  local fits = previous * (PARTS - part) + (current + 1) * PARTS <= quantity * PARTS
+  local fits = previous * (PARTS - part) + current * PARTS + PARTS / 2 < quantity * PARTS
   if not fits and ARGV[3 * i + 1] == '1' then
     reply[1] = 0
   end

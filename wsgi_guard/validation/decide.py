@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..errors import Refused
-from ..routes import Hit, Route
-from ..settings.sections import ExcludeSection
+from wsgi_guard.errors import Refused
+from wsgi_guard.routes import Hit, Route
+from wsgi_guard.settings.sections import ExcludeSection
+
 from .media import Media
 
 # Violations told to a client; a hundred would help nobody more than these do.

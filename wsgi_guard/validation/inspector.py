@@ -10,15 +10,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ..body import BODILESS
-from ..errors import Refused
-from ..facts import Facts
-from ..recent import Recent
-from ..routes import as_text
-from ..settings.sections import ValidationSection
+from wsgi_guard.body import BODILESS
+from wsgi_guard.errors import Refused
+from wsgi_guard.facts import Facts
+from wsgi_guard.recent import Recent
+from wsgi_guard.routes import as_text
+from wsgi_guard.settings.sections import ValidationSection
+
 from . import decide
 from .decide import Denial, Excuse
-from .fields import Fields, native, parse_fields
+from .fields import native, parse_cookies, parse_fields
 from .judge import Read
 from .leaves import Leaf, of_fields, of_json
 from .media import Media, media
@@ -29,9 +30,9 @@ from .threats.screen import Finding, screen
 # A query that holds nothing but plain fields; `+` is a space in it, `&` and `=` part the fields.
 _PLAIN_QUERY = re.compile(r"[\w.,@:&=+-]*", re.A)
 # Headers with people's or programs' own text; never Accept, Authorization or validators, whose grammar looks wild.
-HEADERS = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
-# Header values in which nothing was found; clients repeat theirs. At most 2 x 256 of 512 characters for each header.
-_REMEMBERED, _LONGEST = 256, 512
+HEADERS = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_COOKIE", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
+# Header values in which nothing was found; clients repeat theirs. At most 2 x 128 of 1024 characters for each header.
+_REMEMBERED, _LONGEST = 128, 1024
 
 
 class Place(NamedTuple):
@@ -103,20 +104,24 @@ class Inspector:
     def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
         text = native(value, errors="replace")
         leaf = Leaf(((), name[5:].lower().replace("_", "-")), text, ANY)
-        leaves = [leaf] if name != "HTTP_REFERER" else self._referer(leaf)
-        found = list(self._look("headers", leaves, excuses))
+        found = list(self._look("headers", self._values(name, leaf), excuses))
         if not found and not excuses and len(value) <= _LONGEST:
             self._innocent[name].put(value, True)
         yield from found
 
-    def _referer(self, leaf: Leaf) -> list[Leaf]:
-        """The values in the query of a referring address, each judged for itself."""
-        query = leaf.text.partition("?")[2].partition("#")[0]
+    def _values(self, name: str, leaf: Leaf) -> list[Leaf]:
+        """The texts in a header that are judged each for itself: cookies, the query of a referring address."""
         try:
-            fields = parse_fields(query, self._max_members, errors="replace")
+            if name == "HTTP_COOKIE":
+                fields = parse_cookies(leaf.text, self._max_members)
+            elif name == "HTTP_REFERER":
+                query = leaf.text.partition("?")[2].partition("#")[0]
+                fields = parse_fields(query, self._max_members, errors="replace")
+            else:
+                return [leaf]
         except Malformed:
             return [leaf]
-        return [Leaf(leaf.trail, value, ANY) for field in fields for value in field]
+        return [Leaf(leaf.trail, text, ANY) for field in fields for text in field]
 
     # bodies that no schema describes
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..facts import Facts
-from ..settings.sections import ValidationSection
+from wsgi_guard.facts import Facts
+from wsgi_guard.settings.sections import ValidationSection
+
 from . import decide
 from .coerce import coerce, fill
 from .decide import Denial
@@ -101,7 +102,7 @@ class Judge:
         return [{**violation, "part": part.name} for violation in violations] if violations else violations
 
 
-def header_fields(environ: dict[str, Any], shape: Shape) -> dict[str, Any]:
+def header_fields(environ: dict[Any, Any], shape: Shape) -> dict[str, Any]:
     """The headers of a request, spelled as the schema spells them, those it does not name in lower case."""
     spelled = {name.lower(): name for name in shape.properties}
     found = {}

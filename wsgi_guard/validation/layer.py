@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..errors import ConfigurationError, Refused
-from ..facts import Facts
-from ..routes import Route, Routes
-from ..settings.sections import GuardSection, ValidationSection
+from wsgi_guard.errors import ConfigurationError, Refused
+from wsgi_guard.facts import Facts
+from wsgi_guard.routes import Route, Routes
+from wsgi_guard.settings.sections import GuardSection, ValidationSection
+
 from . import decide
 from .decide import Denial, Excuse
 from .inspector import Inspector, Place

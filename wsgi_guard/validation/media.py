@@ -48,7 +48,7 @@ def _parse(content_type: str) -> Media:
 def _kind(name: str) -> str:
     if not name:
         return "none"
-    if name == "application/json" or (name.endswith("+json") and "," not in name):
+    if name == "application/json" or name.endswith("+json"):
         return "json"
     if name in _LINES:
         return "lines"

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator
-from referencing.exceptions import Unresolvable
+from jsonschema import Draft202012Validator, FormatChecker
 
-from ...errors import ConfigurationError
-from ...routes import Routes, Template
-from ..shapes import Shape
+from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.routes import Routes, Template
+from wsgi_guard.validation.shapes import Shape
+
 from .check import Check, property_names
 from .formats import checker
 from .keywords import Steps, TooComplex, validator_class
 from .load import Documents, escape, read_folder
-from .names import Address, address, is_shared
+from .names import Address, address, is_shared, parameters
 from .references import Folder, identified, places
 from .shape import ShapeBuilder
 from .vocabulary import annotation_problems
@@ -50,26 +50,31 @@ def compile_folder(root: Path, routes: Routes) -> list[Endpoint]:
     """All endpoints of a folder. Raises ConfigurationError with every problem, each with its file and pointer."""
     documents, problems = read_folder(root)
     addresses = _addresses(documents, routes, problems)
+    valid: Documents = {}
     for name, document in documents.items():
-        problems.extend(f"{name}#{said}" for said in _invalid(document))
-    if not problems:
-        for name, document in documents.items():
-            problems.extend(f"{name}#{said}" for said in annotation_problems(document))
-    folder = Folder({name: identified(name, rewritten(document)) for name, document in documents.items()})
-    if not problems:
-        problems.extend(f"{name}#{said}" for name in folder.documents for said in folder.problems(name))
+        # the metaschema is made of parts, which say the same of a document that is nothing at all
+        said = list(dict.fromkeys(_invalid(document)))
+        if not said:
+            valid[name] = document
+            said = list(annotation_problems(document))
+        problems.extend(f"{name}#{each}" for each in said)
+    # what is invalid stands in empty, so that files that refer to it can be read
+    folder = Folder({name: identified(name, rewritten(valid.get(name, {}))) for name in documents})
+    for name in valid:
+        problems.extend(f"{name}#{each}" for each in folder.problems(name, documents.keys() - valid.keys()))
     if not problems:
         maker = _Maker(folder)
-        problems.extend(maker.problems())
+        problems.extend(maker.problems(addresses))
     if problems:
         raise ConfigurationError([f"schemas: {problem}" for problem in problems])
-    return list(_endpoints(addresses, maker, routes))
+    return _endpoints(addresses, maker, routes)
 
 
 def _addresses(documents: Documents, routes: Routes, problems: list[str]) -> dict[str, Address]:
     """The address of each file that is routed; misnamed files and collisions become problems."""
     found: dict[str, Address] = {}
-    taken: dict[tuple[tuple[str, str], str], str] = {}
+    taken: dict[tuple[str, str], tuple[str, str]] = {}
+    files: dict[Address, str] = {}
     for name in documents:
         if is_shared(name):
             continue
@@ -79,19 +84,30 @@ def _addresses(documents: Documents, routes: Routes, problems: list[str]) -> dic
         except ValueError as error:
             problems.append(f"{name}: {error}")
             continue
-        other = taken.setdefault((place.shape, place.part), name)
-        if other != name:
-            problems.append(f"{name}: matches the same requests as {other}")
+        template, other = taken.setdefault(place.shape, (place.template, name))
+        twin = next((each for each, known in found.items() if known == place), None)
+        if template != place.template:
+            problems.append(f"{name}: matches the same requests as {other}, under other names")
+        elif files.setdefault(place, name) != name:
+            problems.append(f"{name}: describes the same as {files[place]}")
+        elif twin is not None:
+            problems.append(f"{name}: describes the same part of the same requests as {twin}")
         found[name] = place
     return found
 
 
 def _invalid(document: Any) -> Iterator[str]:
     """Where a document is no JSON Schema, pointer in front."""
-    metaschema = Draft202012Validator(Draft202012Validator.META_SCHEMA)
+    # Only the format of patterns is asserted: a "{" in a $ref is no URI, but it is what the folder is called.
+    metaschema = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=FormatChecker(["regex"]))
+    seen = set()
     for error in metaschema.iter_errors(document):
         at = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
-        yield f"{at}: is not valid JSON Schema: {error.message[:_SHOWN]}"
+        said = f"{at}: is not valid JSON Schema: {error.message[:_SHOWN]}"
+        # each vocabulary of the metaschema says that a list is no schema
+        if said not in seen:
+            seen.add(said)
+            yield said
 
 
 class _Maker:
@@ -100,34 +116,40 @@ class _Maker:
     def __init__(self, folder: Folder) -> None:
         self._folder = folder
         self._steps = Steps()
-        self._class = validator_class(self._steps)
+        self._class = validator_class(self._steps, dynamic=folder.is_dynamic)
         self._checker = checker()
         self._shapes = ShapeBuilder()
+        self._names = frozenset[str]().union(*map(property_names, folder.documents.values()))
 
-    def problems(self) -> Iterator[str]:
-        """A sentence for each default that its own schema would refuse: the app could not rely on it."""
-        for name in self._folder.documents:
-            for at, schema, inside in places(self._folder.documents[name], self._folder.resolver(name)):
-                if "default" in schema and self._refuses(schema, inside):
+    def problems(self, addresses: dict[str, Address]) -> Iterator[str]:
+        """A sentence for each default that its own schema would refuse, and each path name that no template has."""
+        for name, document in self._folder.documents.items():
+            validator = self._validator(document)
+            for at, schema, inside in places(document, self._folder.resolver(name)):
+                if "default" in schema and self._refuses(validator, schema, inside):
                     yield f"{name}#{at}/default: does not fit its own schema"
+        for name, place in addresses.items():
+            if place.part == "path":
+                for unknown in self._folder.documents[name].get("properties", {}).keys() - parameters(place.template):
+                    yield f"{name}#/properties/{escape(unknown)}: {unknown!r} is no name in the path of the file"
 
-    def _refuses(self, schema: dict[str, Any], inside: Any) -> bool:
+    def _validator(self, document: dict[str, Any]) -> Any:
+        return self._class(document, registry=self._folder.registry, format_checker=self._checker)
+
+    def _refuses(self, validator: Any, schema: dict[str, Any], inside: Any) -> bool:
         self._steps.allow(1)
-        validator = self._class(schema, registry=self._folder.registry, format_checker=self._checker, _resolver=inside)
         try:
-            return not validator.is_valid(schema["default"])
-        except (TooComplex, RecursionError, Unresolvable):
+            return next(validator.descend(schema["default"], schema, resolver=inside), None) is not None
+        except (TooComplex, RecursionError):
             return True
 
     def part(self, name: str, place: Address) -> Part:
         document = self._folder.documents[name]
-        validator = self._class(document, registry=self._folder.registry, format_checker=self._checker)
-        names = frozenset[str]().union(*map(property_names, self._folder.documents.values()))
         shape = self._shapes.build(document, self._folder.registry.resolver(""))
-        return Part(place.part, name, Check(validator, self._steps, names), shape)
+        return Part(place.part, name, Check(self._validator(document), self._steps, self._names), shape)
 
 
-def _endpoints(addresses: dict[str, Address], maker: _Maker, routes: Routes) -> Iterator[Endpoint]:
+def _endpoints(addresses: dict[str, Address], maker: _Maker, routes: Routes) -> list[Endpoint]:
     found: dict[tuple[str, str], Endpoint] = {}
     for name, place in addresses.items():
         template = routes.add(place.template)
@@ -135,4 +157,4 @@ def _endpoints(addresses: dict[str, Address], maker: _Maker, routes: Routes) -> 
         if endpoint is None:
             endpoint = found[place.template, place.method] = Endpoint(template, place.method, {})
         endpoint.parts[place.part] = maker.part(name, place)
-    return iter(found.values())
+    return list(found.values())

@@ -15,7 +15,9 @@ from jsonschema import FormatChecker
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.A)
 # RFC 3339 5.6; a leap second is checked by `_is_leap_second`.
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)?(?:z|([+-])([01]\d|2[0-3]):([0-5]\d))", re.A | re.I)
+_TIME = re.compile(
+    r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)?(?:z|([+-])([01]\d|2[0-3]):([0-5]\d))", re.A | re.I
+)
 _DURATION = re.compile(
     r"P(?:\d+W|(?=\d|T\d)(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)?"
     r"(?:T(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)",
@@ -124,8 +126,8 @@ def _is_authority(text: str) -> bool:
         host, port = "", port[1:]
     else:
         host, _, port = host.partition(":")
-    plain = _URI_TEXT.fullmatch(user) and _URI_TEXT.fullmatch(host) and _PORT.fullmatch(port)
-    return plain is not None and plain and "@" not in user
+    plain = (_URI_TEXT.fullmatch(user), _URI_TEXT.fullmatch(host), _PORT.fullmatch(port))
+    return None not in plain and "@" not in user
 
 
 def is_uri(text: str) -> bool:

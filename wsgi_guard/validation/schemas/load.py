@@ -32,6 +32,8 @@ def read_folder(root: Path) -> tuple[Documents, list[str]]:
     problems: list[str] = []
     for path in _files(root, problems, ()):
         name = path.relative_to(root).as_posix()
+        if not (path.suffix == ".json" if is_shared(name) else looks_routed(name)):
+            continue
         try:
             documents[name] = _read(path)
         except ValueError as error:
@@ -42,7 +44,7 @@ def read_folder(root: Path) -> tuple[Documents, list[str]]:
 
 
 def _files(folder: Path, problems: list[str], above: tuple[Path, ...]) -> Iterator[Path]:
-    """Schema files below `folder`, sorted. Hidden entries are nobody's schema: a mounted Kubernetes ConfigMap keeps
+    """All files below `folder`, sorted. Hidden entries are nobody's schema: a mounted Kubernetes ConfigMap keeps
     its copies in `..data`."""
     real = folder.resolve()
     if real in above:
@@ -53,7 +55,7 @@ def _files(folder: Path, problems: list[str], above: tuple[Path, ...]) -> Iterat
             continue
         if entry.is_dir():
             yield from _files(entry, problems, (*above, real))
-        elif looks_routed(entry.name) or (is_shared(entry.name) and entry.suffix == ".json"):
+        else:
             yield entry
 
 

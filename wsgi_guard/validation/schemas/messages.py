@@ -14,31 +14,30 @@ from .load import escape
 Violation = dict[str, str]
 # A schema's own texts in a message: enough for people, not a whole enumeration.
 _SHOWN = 200
+_LISTED = 10
 # What the format and type words of JSON Schema are called in a sentence.
 _ARTICLES = {"integer": "an integer", "object": "an object", "array": "an array", "null": "null"}
 
 _SAY: dict[str, Callable[[Any], str]] = {
-    "additionalItems": lambda limit: "has items that are not allowed",
     "additionalProperties": lambda limit: "has a property that is not allowed",
     "anyOf": lambda limit: "matches none of the allowed forms",
     "const": lambda limit: f"must be {_shown(limit)}",
     "contains": lambda limit: "does not contain the required item",
     "dependentRequired": lambda limit: "lacks a property that another one requires",
-    "enum": lambda limit: "is not one of the allowed values: " + ", ".join(map(_shown, limit[:10]))
-    if len(limit) <= 10
-    else "is not one of the allowed values",
+    "enum": lambda limit: "is not one of the allowed values" + _listed(limit),
     "exclusiveMaximum": lambda limit: f"must be less than {limit}",
     "exclusiveMinimum": lambda limit: f"must be more than {limit}",
     "format": lambda limit: f"is not a valid {limit}",
-    "maxContains": lambda limit: f"must contain at most {limit} matching item(s)",
-    "maxItems": lambda limit: f"must have at most {limit} item(s)",
-    "maxLength": lambda limit: f"must be at most {limit} character(s) long",
-    "maxProperties": lambda limit: f"must have at most {limit} propert(y/ies)",
+    "items": lambda limit: "has items that are not allowed",
+    "maxContains": lambda limit: "must contain at most " + _many(limit, "matching item"),
+    "maxItems": lambda limit: "must have at most " + _many(limit, "item"),
+    "maxLength": lambda limit: f"must be at most {_many(limit, 'character')} long",
+    "maxProperties": lambda limit: "must have at most " + _many(limit, "property", "properties"),
     "maximum": lambda limit: f"must be at most {limit}",
-    "minContains": lambda limit: f"must contain at least {limit} matching item(s)",
-    "minItems": lambda limit: f"must have at least {limit} item(s)",
-    "minLength": lambda limit: f"must be at least {limit} character(s) long",
-    "minProperties": lambda limit: f"must have at least {limit} propert(y/ies)",
+    "minContains": lambda limit: "must contain at least " + _many(limit, "matching item"),
+    "minItems": lambda limit: "must have at least " + _many(limit, "item"),
+    "minLength": lambda limit: f"must be at least {_many(limit, 'character')} long",
+    "minProperties": lambda limit: "must have at least " + _many(limit, "property", "properties"),
     "minimum": lambda limit: f"must be at least {limit}",
     "multipleOf": lambda limit: f"must be a multiple of {limit}",
     "not": lambda limit: "is of a form that is not allowed",
@@ -56,8 +55,9 @@ def violation(error: Any, names: Collection[str]) -> Violation:
     """One error of jsonschema in words; `names` are all property names that the schema itself knows."""
     keyword = error.validator or "not"
     if keyword == "required":
-        # jsonschema yields one error for each missing name, in the order of the schema, and tells it only in its text
         message = f"{_missing(error)!r} is required"
+    elif keyword in ("anyOf", "oneOf") and (types := _types(error)):
+        keyword, message = "type", _SAY["type"](types)
     else:
         say = _SAY.get(keyword)
         message = say(error.validator_value) if say else "is not allowed here"
@@ -65,7 +65,9 @@ def violation(error: Any, names: Collection[str]) -> Violation:
 
 
 def _missing(error: Any) -> str:
-    return next(name for name in error.validator_value if error.message.startswith(f"{name!r} is"))
+    """jsonschema yields an error for each missing name, and tells which only in its text."""
+    names: list[str] = error.validator_value
+    return next(name for name in names if error.message.startswith(f"{name!r} is"))
 
 
 def pointer(path: Iterable[Any], names: Collection[str]) -> str:
@@ -76,6 +78,25 @@ def pointer(path: Iterable[Any], names: Collection[str]) -> str:
             break
         found += "/" + escape(str(step))
     return found
+
+
+def _types(error: Any) -> list[str]:
+    """The types that alternatives ask for, if the value has none of them: then nothing else about them matters."""
+    found: list[str] = []
+    for below in error.context:
+        if below.validator != "type" or below.relative_path:
+            return []
+        types = below.validator_value
+        found += [name for name in ([types] if isinstance(types, str) else types) if name not in found]
+    return found
+
+
+def _many(number: Any, one: str, several: str = "") -> str:
+    return f"{number} {one if number == 1 else several or one + 's'}"
+
+
+def _listed(values: list[Any]) -> str:
+    return ": " + ", ".join(map(_shown, values)) if len(values) <= _LISTED else ""
 
 
 def _typed(name: str) -> str:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 PARTS = ("body", "query", "form", "headers", "cookies", "path")
-_STARTS_WITH_METHOD = re.compile(r"(?:HEAD|%s)\b" % "|".join(METHODS), re.I)
-_PARAMETER = re.compile(r"\{[^{}/+]*(\+?)\}")
+_STARTS_WITH_METHOD = re.compile(rf"(?:HEAD|{'|'.join(METHODS)})\b", re.I)
+_PARAMETER = re.compile(r"\{([^{}/+]*)(\+?)\}")
 
 
 class Address(NamedTuple):
@@ -22,12 +22,17 @@ class Address(NamedTuple):
     @property
     def shape(self) -> tuple[str, str]:
         """Equal for two addresses that match the same requests, whatever their parameters are called."""
-        return _PARAMETER.sub(r"{\1}", self.template), self.method
+        return _PARAMETER.sub(r"{\2}", self.template), self.method
 
 
 def is_shared(name: str) -> bool:
     """Whether a file, named relative to the folder, is only there to be referenced."""
     return any(segment.startswith("_") for segment in name.split("/"))
+
+
+def parameters(template: str) -> set[str]:
+    """The names that stand in braces."""
+    return {found[1] for found in _PARAMETER.finditer(template)}
 
 
 def looks_routed(name: str) -> bool:
@@ -40,9 +45,7 @@ def address(name: str) -> Address:
     """The address of `api/orders/POST.form.json`; ValueError with the reason when the name is none."""
     folder, _, last = name.rpartition("/")
     method, *rest = last.split(".")
-    if rest[-1:] != ["json"]:
-        raise ValueError(f"a schema file is called METHOD.json or METHOD.part.json, not {last!r}")
-    if len(rest) > 2:
+    if rest[-1:] != ["json"] or len(rest) > 2:
         raise ValueError(f"a schema file is called METHOD.json or METHOD.part.json, not {last!r}")
     part = rest[0] if len(rest) == 2 else "body"
     _check_method(method)

@@ -5,16 +5,16 @@ Each file has the URI of its place in the folder ("/api/orders/POST.json"), and 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urljoin
+from urllib.parse import quote, urldefrag, urljoin
 
-from jsonschema_specifications import REGISTRY
-from referencing import Registry, Resource
+from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
-from .walk import IN_PLACE, children
+from .walk import IN_PLACE, children, subschemas
 
 Resolver = Any
 _REFERENCES = ("$ref", "$dynamicRef")
@@ -39,11 +39,26 @@ class Folder:
         """A resolver that stands at the root of the file `name`."""
         return self.registry.resolver(self.documents[name]["$id"])
 
-    def problems(self, name: str) -> Iterator[str]:
-        """A sentence for each reference of a file that leads nowhere or round in a circle, pointer in front."""
+    @property
+    def is_dynamic(self) -> bool:
+        """Whether what a schema means may depend on who refers to it, or moves with an `$id` inside a document."""
+        return any(
+            "$dynamicRef" in schema or ("$id" in schema and at) or "//json-schema.org/" in schema.get("$ref", "")
+            for document in self.documents.values()
+            for at, schema in subschemas(document)
+        )
+
+    def problems(self, name: str, invalid: Collection[str]) -> Iterator[str]:
+        """A sentence for each reference of a file that leads nowhere or round in a circle, pointer in front.
+
+        Of references into the files `invalid` nothing can be said yet.
+        """
         for at, schema, inside in places(self.documents[name], self.resolver(name)):
-            missing = [said for word in _REFERENCES if word in schema for said in _missing(schema[word], inside)]
-            yield from (f"{at}: {said}" for said in missing)
+            named = [schema[word] for word in _REFERENCES if word in schema]
+            missing = [reference for reference in named if _is_missing(reference, inside)]
+            for reference in missing:
+                if urldefrag(urljoin("/" + name, reference)).url.lstrip("/") not in invalid:
+                    yield f"{at}: {reference!r} names nothing in the schema folder; nothing outside it is fetched"
             if not missing and _is_circular(schema, inside):
                 yield f"{at}: refers to itself without going into a part of the value"
 
@@ -77,11 +92,12 @@ def places(schema: Any, resolver: Resolver, at: str = "") -> Iterator[tuple[str,
             yield from places(subschema, inside, at + step)
 
 
-def _missing(reference: str, resolver: Resolver) -> Iterator[str]:
+def _is_missing(reference: str, resolver: Resolver) -> bool:
     try:
         resolver.lookup(reference)
     except Unresolvable:
-        yield f"{reference!r} names nothing in the schema folder, and files outside it are never fetched"
+        return True
+    return False
 
 
 def _is_circular(start: dict[str, Any], resolver: Resolver) -> bool:

@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..shapes import Shape
-from ..threats.classes import CLASSES
+from wsgi_guard.validation.shapes import Shape
+from wsgi_guard.validation.threats.classes import CLASSES
+
 from .formats import PINNED
 from .references import Resolver, below, followed
 
-Layer = tuple[dict[str, Any], Resolver]
+Layer = tuple[Any, Resolver]
 _ALL = frozenset(CLASSES)
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null", list: "array"}
 
@@ -29,7 +30,8 @@ class ShapeBuilder:
     def build(self, schema: Any, resolver: Resolver) -> Shape:
         shape = self._shape([(schema, resolver)], frozenset(), True)
         for _ in self._built:  # a default deep in a circle is seen from its far side after as many rounds
-            if not any([built.settle() for built in self._built.values()]):
+            changed = [built.settle() for built in self._built.values()]
+            if not any(changed):
                 break
         return shape
 
@@ -52,8 +54,7 @@ class ShapeBuilder:
         for schema, inside in layers:
             for name, part in schema.get("properties", {}).items():
                 named.setdefault(name, []).append((part, inside))
-                if isinstance(part, dict) and "default" in part:
-                    shape.defaults.setdefault(name, part["default"])
+        shape.defaults = dict(_defaults(named))
         shape.properties = {name: self._shape(parts, skip, coerce) for name, parts in named.items()}
         shape.patterns = [
             (re.compile(pattern), self._shape([(part, inside)], skip, coerce))
@@ -67,6 +68,14 @@ class ShapeBuilder:
     def _optional(self, keyword: str, layers: list[Layer], skip: frozenset[str], coerce: bool) -> Shape:
         found = [(schema[keyword], inside) for schema, inside in layers if keyword in schema]
         return self._shape(found, skip, coerce)
+
+
+def _defaults(named: dict[str, list[Layer]]) -> Iterator[tuple[str, Any]]:
+    """The default of each property that has one; a nearer one counts before that of a reference."""
+    for name, parts in named.items():
+        found = [schema for part in parts for schema, _ in _flat(part, set()) if "default" in schema]
+        if found:
+            yield name, found[0]["default"]
 
 
 def _by_index(layers: list[Layer]) -> Iterator[list[Layer]]:

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
-from ..threats.classes import CLASSES
+from wsgi_guard.validation.threats.classes import CLASSES
+
 from .formats import FORMATS
 from .walk import subschemas
 

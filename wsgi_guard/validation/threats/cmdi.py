@@ -24,7 +24,8 @@ RULES = (
     ("after-separator", re.compile(rf"(?:;|&&|\|\||\$\(|<\(|\n) ?\(?\{{? ?{_COMMAND}(?:{_ARGUMENT}|{_END})")),
     ("after-pipe", re.compile(rf"[|&] ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/[a-z]|~/|\d{{1,3}}\b|https?:)| ?$| ?[;&|] ?$)")),
     ("substitution", re.compile(
-        rf"` ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/|https?:|\d)[^`\n]{{0,200}})?` ?$|\$\( ?{_COMMAND}\b|\$\{{[^}}]{{0,40}}:-? ?{_COMMAND}\b"
+        rf"` ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/|https?:|\d)[^`\n]{{0,200}})?` ?$"
+        rf"|\$\( ?{_COMMAND}\b|\$\{{[^}}]{{0,40}}:-? ?{_COMMAND}\b"
     )),
     ("shell-path", re.compile(
         r"(?:[;|&`$(<>]|^) ?/(?:usr/)?s?bin/[a-z0-9]{1,12}\b(?: (?:-|/)| ?$)|/bin/(?:ba)?sh -[ci]\b|/dev/(?:tcp|udp)/"

@@ -7,8 +7,8 @@ import re
 HINTS = ("*", "(", ")")
 
 RULES = (
-    ("breakout", re.compile(r"\*\)++ ?\( ?[|&!a-z]|\) ?\([|&!]\(?[a-z*]{1,30}[~<>=()*]|^\*\)|\)\([a-z]{1,30}[~<>]?=[^ ]")),
-    ("filter", re.compile(r"\([|&]\(!?\(?[a-z]{1,30}[~<>]?=|objectclass ?= ?\*")),
+    ("breakout", re.compile(r"[^()]*+\)++ ?(?:\([|&!]|\( ?[a-z*]{1,30}[~<>]?=)|\*\)")),
+    ("any-object", re.compile(r"[^=]*?objectclass ?= ?\*")),
 )
 
 
@@ -17,6 +17,6 @@ def find(text: str) -> str | None:
     if not any(hint in text for hint in HINTS):
         return None
     for name, pattern in RULES:
-        if pattern.search(text):
+        if pattern.match(text):
             return name
     return None

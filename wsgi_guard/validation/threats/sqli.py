@@ -18,7 +18,7 @@ SUSPECT = re.compile(
     r"['\"`] ?[)\s]{0,9}(?:[^\w\s]|(?:or|and|xor|not|union|having|order|group|limit|like|rlike|in|is|between|div|mod"
     r"|select|procedure|waitfor|as|into|where|;)\b|$)"
     r"|^[\s(+-]{0,9}\d[\d.]{0,19}[)\s]{0,9}(?:[^\w\s.,:@-]|--|(?:or|and|xor|union|having|order|group|div|mod|rlike)\b|\)*;)"
-    r"|union|waitfor|select|information_schema|xp_|@@|pg_sleep|benchmark|extractvalue|updatexml|outfile|dumpfile"
+    r"|^[\s);/*]{0,9}(?:or|and|xor)\b|union|waitfor|select|information_schema|xp_|@@|pg_sleep|benchmark|extractvalue|updatexml|outfile|dumpfile"
     r"|load_file|dbms_|utl_|sleep"
 )
 # Tokens looked at: an injection shows its grammar early.
@@ -49,9 +49,10 @@ _WORDS = {
 # Functions of databases whose call in a value is meant for a database.
 _FUNCTIONS = frozenset({
     "pg_sleep", "sleep", "benchmark", "extractvalue", "updatexml", "load_file", "randomblob", "dbms_lock.sleep",
-    "dbms_pipe.receive_message", "utl_inaddr.get_host_name", "utl_inaddr.get_host_address", "utl_http.request", "xmltype",
-    "ascii", "substring", "substr", "mid", "char", "chr", "concat", "concat_ws", "group_concat", "version", "database",
-    "user", "current_user", "count", "convert", "cast", "hex", "unhex", "length", "exists", "make_set", "elt", "row", "if",
+    "dbms_pipe.receive_message", "utl_inaddr.get_host_name", "utl_inaddr.get_host_address", "utl_http.request",
+    "xmltype", "ascii", "substring", "substr", "mid", "char", "chr", "concat", "concat_ws", "group_concat", "version",
+    "database", "user", "current_user", "count", "convert", "cast", "hex", "unhex", "length", "exists", "make_set",
+    "elt", "row", "if",
 })  # fmt: skip
 
 # Readings inside quotes: the value's own quote ends the literal (s), then grammar goes on.
@@ -69,22 +70,25 @@ QUOTED = (
 BARE = (
     ("union-select", re.compile(r"[(a]*1?\)*U[d(]*E(?:[1s]|a|[fF]|v,|vk|\()|v?\)*U[d(]*E(?:1,|s,|F|1k|1c)")),
     ("subquery", re.compile(r"[(a]*1\)*[&Oao,]+[!(]*\(E|\(+E(?:F|a|1[,ck)]|s,)")),
-    ("function", re.compile(r"[(a]*1\)*[&Oao,;]+[!(]*E?\(*F")),
+    ("function", re.compile(r"(?:[(a]*1|[);]+)\)*[&Oao,;]+[!(]*E?\(*F")),
     ("order-by-probe", re.compile(r"[(a]*1\)*Bb1(?:,1)*c")),
     ("empty-comparison", re.compile(r"[(a]*1\)*&[!(]*s\)*O\(*s")),
 )
-_NUMERIC = re.compile(r"[(a]*1\)*[&H][!(]*[1sv]\)*[Oo]\(*[1sv]\)*")
+_NUMERIC = re.compile(r"(?:[(a]*1|[);]*)\)*[&H][!(]*([1sv])\)*[Oo]\(*([1sv])\)*")
 # What is meant for a database wherever it stands.
 SIGNATURES = (
     ("stacked", re.compile(
-        r"['\"\d)] ?;[; ]*(?:(?:drop|truncate|alter|create) (?:table|database|schema|user|view|index|procedure|role|login)\b"
-        r"|insert into\b|update \w{1,60} set\b|delete from\b|exec(?:ute)?\b|declare @|shutdown\b|select\b|waitfor\b)"
+        r"['\"\d)] ?;[; ]*(?:(?:drop|truncate|alter|create) (?:table|database|schema|user|view|index|procedure|role)\b"
+        r"|(?:begin )?declare @|if ?\(|insert into\b|update \w{1,60} set\b|delete from\b|exec(?:ute)?\b|shutdown\b"
+        r"|select\b|waitfor\b)"
     )),
     ("timing", re.compile(r"\bwaitfor (?:delay|time) ?['\"]|\bpg_sleep ?\( ?\d|\bbenchmark ?\( ?\d{4}")),
-    ("procedure", re.compile(r"\bxp_(?:cmdshell|dirtree|regread|fileexist)\b|\b(?:extractvalue|updatexml) ?\( ?[\d'\"]")),
+    ("procedure", re.compile(
+        r"\bxp_(?:cmdshell|dirtree|regread|fileexist)\b|\b(?:extractvalue|updatexml) ?\( ?[\d'\"]"
+    )),
     ("catalogue", re.compile(
-        r"['\"\d)(,] ?(?:from|join|,) ?(?:information_schema\.|sysobjects\b|sys\.\w|pg_catalog\.|sqlite_master\b|mysql\.user\b)"
-        r"|select[^;]{1,200}? from (?:information_schema\.(?:tables|columns|schemata)|sqlite_master|mysql\.user|sysobjects)\b"
+        r"['\"\d)(,] ?(?:from|join|,) ?(?:information_schema\.|sysobjects\b|sys\.\w|pg_catalog\.|sqlite_master\b)"
+        r"|select[^;]{1,200}?from (?:information_schema\.|sqlite_master\b|mysql\.user\b|sysobjects\b|sys(?:cat|ibm)\.)"
         r"|(?:select|union|[=,(]) ?@@version\b"
     )),
     ("outfile", re.compile(r"\binto (?:out|dump)file ?['\"]")),
@@ -171,5 +175,5 @@ def _is_tautology(found: Tokens, numeric: re.Match[str]) -> bool:
     end = numeric.end()
     if found.letters[end : end + 1] == "c":
         return True
-    sides = [text.strip("'\"") for text in found.texts[:end] if text not in "()"][-3:]
-    return len(sides) == 3 and end == len(found.letters) and (sides[0] == sides[2] or sides[0] == "'")
+    left, right = (found.texts[numeric.start(side)].strip("'\"") for side in (1, 2))
+    return left == right and end == len(found.letters)

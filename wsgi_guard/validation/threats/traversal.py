@@ -9,14 +9,19 @@ from .normalise import for_path
 HINTS = ("..", "/etc", "\\", "://", "proc/", "windows", "-inf", "etc/", "boot.ini", "/.", "%00", "\x00", "/var/log")
 
 RULES = (
-    ("climbs", re.compile(r"(?:^|[=:,;\s\"'/])(?:\.\.;?/){2,}|^(?:\.\.;?/)+[\w.-]+$|^/?(?:\.\.;?/)+(?:\.\.)?$|/\.\.$|^\.\.;?/\w+/")),
+    ("climbs", re.compile(
+        r"(?:^|[=:,;\s\"'/])(?:\.\.;?/){2,}|^(?:\.\.;?/)+[\w.-]+$|^/?(?:\.\.;?/)+(?:\.\.)?$|/\.\.$|^\.\.;?/\w+/"
+    )),
     ("folder-climbs", re.compile(r"^/?[\w-]{1,60}/(?:\.\.;?/)+[\w.]")),
     ("disguised", re.compile(r"\.{3,}/{1,3}\.{2,}|\.\.(?:%(?:25){0,9}(?:2f|5c)|0x2f|0x5c)")),
     ("known-file", re.compile(
-        r"(?:^|[/:=\"'\s])etc/(?:passwd|shadow|group|hosts|hostname|issue|motd|fstab|crontab|sudoers|ssh/|apache2?/|nginx/|httpd/"
-        r"|mysql/|my\.cnf|resolv\.conf|php)"
-        r"|(?:^|[/:=\"'])proc/(?:self|\d{1,7})/(?:environ|cmdline|fd|status|maps|cwd|root)|(?:^|/)proc/(?:version|cpuinfo|mounts)\b"
-        r"|(?:^|[/:])(?:windows|winnt)/(?:win\.ini|system32/|system\.ini|repair/|php\.ini)|^[cd]:/(?:windows|winnt|boot\.ini|inetpub)"
+        r"(?:^|[/:=\"'\s])etc/(?:passwd|shadow|sudoers)\b"
+        r"|^[\w:./-]{0,80}?/?etc/(?:group|hosts|hostname|issue|motd|fstab|crontab|ssh/|apache2?/|nginx/|httpd/|mysql/|my\.cnf"
+        r"|resolv\.conf|php)[^\s]{0,80}$"
+        r"|(?:^|[/:=\"'])proc/(?:self|\d{1,7})/(?:environ|cmdline|fd|status|maps|cwd|root)"
+        r"|(?:^|/)proc/(?:version|cpuinfo|mounts)\b"
+        r"|(?:^|[/:])(?:windows|winnt)/(?:win\.ini|system32/|system\.ini|repair/|php\.ini)"
+        r"|^[cd]:/(?:windows|winnt|boot\.ini|inetpub)"
         r"|(?:^|/)boot\.ini\b|(?:^|/)(?:web|meta)-inf/"
         r"|/\.(?:ssh/|aws/credentials|git/(?:config|head)|svn/entries|htpasswd|htaccess|bash_history|env$)"
         r"|^/?var/log/(?:apache2?|httpd|nginx|auth|syslog|messages|mail)"
