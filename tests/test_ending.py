@@ -12,9 +12,7 @@ from pathlib import Path
 from typing import Any
 from wsgiref.util import FileWrapper
 
-import django
 import pytest
-from django.conf import settings as django_settings
 from django.http import HttpResponse, StreamingHttpResponse
 from gunicorn.http.wsgi import FileWrapper as GunicornFileWrapper
 from waitress.buffers import ReadOnlyFileBasedBuffer
@@ -22,14 +20,13 @@ from werkzeug.wsgi import ClosingIterator
 from werkzeug.wsgi import FileWrapper as WerkzeugFileWrapper
 
 from tests.support.calling import PLAIN, RAISE, App, Environ, Server, request, serve
+from tests.support.django_settings import configure_django
 from wsgi_guard import Guard, current
 from wsgi_guard.chain import Chain
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Outcome
 
-if not django_settings.configured:
-    django_settings.configure()
-    django.setup()
+configure_django()
 
 
 class Ends:

@@ -193,7 +193,7 @@ class Exchange:
                 reply = self._step_failed(layer, error)
             if reply is not None:
                 put = self.reply = reply
-                facts.replied = True
+                facts.replied = facts.root.replied = True
                 head = Head(reply.status, list(reply.headers), exc_info)
         headers = head.headers
         if not self._nested and not _names_request(headers):
@@ -222,7 +222,8 @@ class Exchange:
 
     def _put(self, reply: Reply, afters: Afters, exc_info: ExcInfo | None) -> None:
         """Hands over the head of an answer of the guard's own; a layer on its way out may put another in its place."""
-        self.reply, self.facts.replied = reply, True
+        self.reply = reply
+        self.facts.replied = self.facts.root.replied = True
         self._head, self._headers_type = Head(reply.status, list(reply.headers), exc_info), None
         self._flush(self._head, afters)
 

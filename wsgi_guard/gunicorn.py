@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, MutableMapping
+from types import FrameType
 from typing import Any
 
 from .errors import ConfigurationError, GuardError
@@ -144,13 +145,13 @@ def _forget_this_module() -> None:
 
 def _is_the_configuration() -> bool:
     """Whether gunicorn itself is importing this module as its configuration, and not a configuration file of it."""
-    frame = sys._getframe()
+    frame: FrameType | None = sys._getframe()
     while frame is not None:
         if frame.f_globals.get("__name__") == "__config__":
             return False
         if frame.f_code.co_name == "get_config_from_module_name":
             return True
-        frame = frame.f_back  # type: ignore[assignment]
+        frame = frame.f_back
     return False
 
 

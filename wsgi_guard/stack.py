@@ -6,6 +6,7 @@ them. A layer that is off is absent.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -33,12 +34,15 @@ ORDER = ("capture", "rate_limit", "validation", "health", "data")
 OUTER_ONLY = ("capture", "health")
 
 FAILURE = "the request could not be checked"
+log = logging.getLogger("wsgi_guard")
 
 T = TypeVar("T")
 
 
 class Stack:
     """The layers of one guard: `full`, and `nested` for when it runs inside another guard."""
+
+    name = "settings"
 
     def __init__(self, settings: Settings, origin: Origin, layers: Mapping[str, Any], capture: Capture) -> None:
         present: list[tuple[str, Layer]] = [(name, layers[name]) for name in ORDER if layers.get(name) is not None]
@@ -47,8 +51,15 @@ class Stack:
         self.capture = capture
         self.full = Chain([layer for _, layer in present])
         self.nested = Chain([layer for name, layer in present if name not in OUTER_ONLY])
+        # Behind the start of capture, which gives log lines somewhere to go.
+        self.full.starts = (*self.full.starts[:1], (self.tell, self), *self.full.starts[1:])
         self.raises = settings.capture.on_error == "raise"
         self.denies_on_error = settings.guard.on_layer_error == "deny"
+
+    def tell(self) -> None:
+        """Logs what the settings noted: what was left unread, and why."""
+        for note in self.settings.notes:
+            log.info("%s", note)
 
     def problem(self, facts: Facts, refused: Refused) -> Reply:
         return problem(facts.environ, refused, facts.request_id)
@@ -83,18 +94,19 @@ class Build:
 
         settings = self.settings
         capture = self.attempt(lambda: Capture(settings.capture, environment=settings.environment, release=None))
-        store = self.attempt(self._store) if "rate_limit" in self.wanted else None
+        # Health may have a check of the store without the layer that uses it; opening connects to nothing.
+        store = self.attempt(self._store) if self.wanted & {"rate_limit", "health"} else None
         data = self.attempt(self._data) if settings.pools else None
         health = self.attempt(lambda: self._health(store, data, capture)) if "health" in self.wanted else None
         own_paths = health.own_paths if health is not None else frozenset()
-        limit = self.attempt(lambda: self._rate_limit(store, own_paths)) if store is not None else None
+        limit = self.attempt(lambda: self._rate_limit(store, own_paths)) if "rate_limit" in self.wanted else None
         validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
         origin = self.attempt(self._origin)
         if self.problems or capture is None or origin is None:
             raise ConfigurationError(self.problems)
         if limit is not None and health is not None:
             health.report("rate_limit", lambda: limit.degraded)
-        if capture is not None and health is not None:
+        if health is not None:
             health.report("sentry", capture.report)
         if validation is not None and validation.idle:
             validation = None
@@ -113,10 +125,12 @@ class Build:
 
         return open_store(self.settings.rate_limit)
 
-    def _rate_limit(self, store: Store, own_paths: frozenset[str]) -> RateLimit:
+    def _rate_limit(self, store: Store | None, own_paths: frozenset[str]) -> RateLimit | None:
         from .ratelimit.layer import RateLimit
 
         settings = self.settings
+        if store is None:
+            return None
         return RateLimit(
             settings.rate_limit, settings.guard, self.routes, store, own_paths=own_paths, workers=HOST.workers
         )

@@ -12,7 +12,6 @@ import bottle
 import falcon
 import flask
 import pytest
-from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.urls import path
@@ -22,6 +21,8 @@ from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import current
 
 from .conftest import Lines
+from tests.support.django_settings import configure_django
+
 from .support import Answer, App, call, guarded
 
 with warnings.catch_warnings():
@@ -95,11 +96,8 @@ handler500 = django_500
 
 
 def django_app() -> App:
-    if not settings.configured:
-        settings.configure(
-            DEBUG=False, ALLOWED_HOSTS=["*"], ROOT_URLCONF=__name__, SECRET_KEY="x" * 40, LOGGING_CONFIG=None
-        )
-        sys.modules.setdefault(__name__, sys.modules[view.__module__])
+    configure_django(ROOT_URLCONF=__name__)
+    sys.modules.setdefault(__name__, sys.modules[view.__module__])
     return get_wsgi_application()  # type: ignore[no-any-return]
 
 

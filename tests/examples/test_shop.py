@@ -17,6 +17,7 @@ OPTIONS = ("-c", "python:wsgi_guard.gunicorn", "--workers", "2", "--chdir", str(
 
 
 def tour(site: Running, **env: str) -> subprocess.CompletedProcess[str]:
+    assert isinstance(site.address, tuple)
     host, port = site.address
     command = [sys.executable, str(ROOT / "examples" / "tour.py"), f"http://{host}:{port}", str(site.log_path)]
     variables = {**os.environ, "SHOP_ADMIN_TOKEN": TOKEN, **env}

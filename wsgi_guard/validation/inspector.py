@@ -7,7 +7,7 @@ not read is put on record as unscanned.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from wsgi_guard.body import BODILESS
@@ -27,8 +27,10 @@ from .parse import JsonReader, Malformed
 from .shapes import ANY, Shape
 from .threats.screen import Finding, screen
 
-# A query that holds nothing but plain fields; `+` is a space in it, `&` and `=` part the fields.
-_PLAIN_QUERY = re.compile(r"[\w.,@:&=+-]*", re.A)
+# A query of plain fields: names and values of which `is_plain` is true, `+` and a few escapes standing for what is
+# plain too, each field with one `=` at most ("1 or 1=1" has a second).
+_PLAIN_TEXT = r"[\w.,@:+-]*+(?:%(?:20|2[CDE]|3A|40)[\w.,@:+-]*+)*+"
+_PLAIN_QUERY = re.compile(rf"{_PLAIN_TEXT}(?:=?+{_PLAIN_TEXT})(?:&{_PLAIN_TEXT}(?:=?+{_PLAIN_TEXT}))*+", re.A)
 # Headers with people's or programs' own text; never Accept, Authorization or validators, whose grammar looks wild.
 HEADERS = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_COOKIE", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
 # Header values in which nothing was found; clients repeat theirs. At most 2 x 128 of 1024 characters for each header.
@@ -52,62 +54,73 @@ class Inspector:
         self._max_members = section.max_members
         self._json = JsonReader(section.max_depth, section.max_members)
         self._innocent: dict[str, Recent[str, bool]] = {name: Recent(_REMEMBERED) for name in HEADERS}
+        self._known = tuple((name, recent.get) for name, recent in self._innocent.items())
 
-    def path(self, given: str, excuses: tuple[Excuse, ...]) -> tuple[Place, ...]:
+    def path(self, given: str, excuses: tuple[Excuse, ...]) -> list[Place]:
         """Findings in a path: a traversal has no place in one segment, all else has."""
         text = as_text(given)
-        whole = [Leaf((), text, ANY)] if "traversal" in self._classes else []
-        found = [place for place in self._look("path", whole, excuses) if place.finding.kind == "traversal"]
+        climbing = tuple(kind for kind in self._classes if kind == "traversal")
+        found = list(self._look("path", [Leaf((), text, ANY)], excuses, climbing))
+        others = tuple(kind for kind in self._classes if kind != "traversal")
         segments = [Leaf((), segment, ANY) for segment in text.split("/")]
-        found += [place for place in self._look("path", segments, excuses) if place.finding.kind != "traversal"]
-        return tuple(found)
+        return found + list(self._look("path", segments, excuses, others))
 
-    def findings(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterator[Place]:
-        """Findings in query, headers and body, in this order; raises Denial for a body that may not pass unread."""
+    def head(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any]) -> Sequence[Place]:
+        """Findings in query and headers, in this order."""
         environ = facts.environ
+        found: list[Place] | None = None
         query = environ.get("QUERY_STRING")
         if query and (_PLAIN_QUERY.fullmatch(query) is None or "union" in query.lower()):
-            yield from self._query(facts, query, excuses, parts["query"].shape if "query" in parts else ANY)
-        for name in HEADERS:
+            found = self._query(facts, query, excuses, parts["query"].shape if "query" in parts else ANY)
+        for name, known in self._known:
             value = environ.get(name)
-            if value and self._innocent[name].get(value) is None:
-                yield from self._header(name, value, excuses)
-        if read.fields is not None:
-            yield from self._look(read.part, of_fields(read.fields, parts[read.part].shape), excuses)
-        elif read.part:
-            yield from self._look(read.part, of_json(read.value, parts[read.part].shape), excuses)
-        elif announced(facts) and not ("body" in parts or "form" in parts):
-            yield from self._unread(facts, excuses)
+            if value and known(value) is None:
+                found = [*(found or ()), *self._header(name, value, excuses)]
+        return found or ()
 
-    def _look(self, part: str, leaves: Iterable[Leaf], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+    def body(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterable[Place]:
+        """Findings in the body; raises Denial for one that may not pass unread."""
+        if read.fields is not None:
+            return self._look(read.part, of_fields(read.fields, parts[read.part].shape), excuses)
+        if read.part:
+            return self._look(read.part, of_json(read.value, parts[read.part].shape), excuses)
+        if announced(facts) and not ("body" in parts or "form" in parts):
+            return self._unread(facts, excuses)
+        return ()
+
+    def _look(
+        self, part: str, leaves: Iterable[Leaf], excuses: tuple[Excuse, ...], among: tuple[str, ...] | None = None
+    ) -> Iterator[Place]:
+        """Findings in `leaves` of the classes `among`, by default those of the settings."""
+        wanted = self._classes if among is None else among
         for leaf in leaves:
-            classes: tuple[str, ...] = self._classes
+            classes = wanted
             if leaf.shape.skip or excuses:
                 pointer, skip = leaf.pointer, leaf.shape.skip
                 classes = tuple(
                     kind
-                    for kind in classes
+                    for kind in wanted
                     if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
                 )
             finding = screen(leaf.text, classes)
             if finding is not None:
                 yield Place(part, leaf.pointer, finding)
 
-    def _query(self, facts: Facts, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> Iterator[Place]:
+    def _query(self, facts: Facts, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> list[Place]:
         try:
             fields = parse_fields(native(query, errors="replace"), self._max_members, errors="replace")
         except Malformed as error:
             facts.decide("validation", "unscanned", "query", str(error))
-            return
-        yield from self._look("query", of_fields(fields, shape), excuses)
+            return []
+        return list(self._look("query", of_fields(fields, shape), excuses))
 
-    def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+    def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> list[Place]:
         text = native(value, errors="replace")
         leaf = Leaf(((), name[5:].lower().replace("_", "-")), text, ANY)
         found = list(self._look("headers", self._values(name, leaf), excuses))
         if not found and not excuses and len(value) <= _LONGEST:
             self._innocent[name].put(value, True)
-        yield from found
+        return found
 
     def _values(self, name: str, leaf: Leaf) -> list[Leaf]:
         """The texts in a header that are judged each for itself: cookies, the query of a referring address."""
@@ -176,8 +189,10 @@ class Inspector:
 def announced(facts: Facts) -> bool:
     """Whether there is a body to look at; most requests have none and cost two look-ups."""
     environ = facts.environ
-    if facts.verb in BODILESS and not environ.get("CONTENT_LENGTH") and "HTTP_TRANSFER_ENCODING" not in environ:
-        return False
+    if facts.verb in BODILESS and "HTTP_TRANSFER_ENCODING" not in environ:
+        length = environ.get("CONTENT_LENGTH")
+        if not length or length == "0":
+            return False
     try:
         return facts.body.present
     except Refused:  # a length that is none is refused by whoever wants to read, and passes where nobody does

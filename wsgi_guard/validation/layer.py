@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _REPORTED = 5
 # Methods are the client's words: what a path means is remembered for this many of them.
 _METHODS = 8
+_ORDINARY = re.compile(r"[\w/.~:$\[\] -]{0,100}", re.A)
 
 
 class Sight:
@@ -37,7 +39,7 @@ class Sight:
         self.parts: dict[str, Any] = {}
         self.params: dict[str, str] = {}
         self.excuses: tuple[Excuse, ...] = ()
-        self.places: tuple[Place, ...] = ()
+        self.places: Sequence[Place] = ()
 
 
 class Validation:
@@ -91,10 +93,17 @@ class Validation:
         if sight.ambiguous:
             raise Denial(400, decide.AMBIGUOUS, "path")
         read = self._judge.judge(facts, sight.parts, sight.params) if sight.parts else NOTHING
-        if self._inspector is not None:
+        inspector = self._inspector
+        if inspector is not None:
             if sight.places:
                 self._report(facts, sight.places)
-            self._report(facts, self._inspector.findings(facts, sight.excuses, sight.parts, read))
+            # In this order, and each before the next is looked at: a refused query costs no body.
+            found: Iterable[Place] = inspector.head(facts, sight.excuses, sight.parts)
+            if found:
+                self._report(facts, found)
+            found = inspector.body(facts, sight.excuses, sight.parts, read)
+            if found:
+                self._report(facts, found)
 
     def _report(self, facts: Facts, places: Iterable[Place]) -> None:
         """Puts findings on record; in block mode the first one refuses the request."""
@@ -128,7 +137,7 @@ class Validation:
 
 def _shown(pointer: str) -> str:
     """A pointer for the record: its names may be the client's, so only ordinary and short ones are shown."""
-    return pointer if len(pointer) <= 100 and pointer.isascii() and pointer.isprintable() else "/..."
+    return pointer if _ORDINARY.fullmatch(pointer) else "/..."
 
 
 def _endpoints(

@@ -68,5 +68,6 @@ def of_fields(fields: Iterable[tuple[str, str]], shape: Shape) -> list[Leaf]:
         if not part.silent and not is_plain(value):
             found.append(Leaf(((), name), value, part))
         if name not in shape.properties and not is_plain(name):
-            found.append(Leaf(((), name), name, shape))
+            # at the root: a name that is looked at for itself is the client's text and no place
+            found.append(Leaf((), name, shape))
     return found

@@ -13,7 +13,7 @@ RULES = (
         r"(?:^|[=:,;\s\"'/])(?:\.\.;?/){2,}|^(?:\.\.;?/)+[\w.-]+$|^/?(?:\.\.;?/)+(?:\.\.)?$|/\.\.$|^\.\.;?/\w+/"
     )),
     ("folder-climbs", re.compile(r"^/?[\w-]{1,60}/(?:\.\.;?/)+[\w.]")),
-    ("disguised", re.compile(r"\.{3,}/{1,3}\.{2,}|\.\.(?:%(?:25){0,9}(?:2f|5c)|0x2f|0x5c)")),
+    ("disguised", re.compile(r"(?<!\.)\.{3,}+/\.{2}|\.\.(?:%(?:25){0,9}(?:2f|5c)|0x2f|0x5c)")),
     ("known-file", re.compile(
         r"(?:^|[/:=\"'\s])etc/(?:passwd|shadow|sudoers)\b"
         r"|^[\w:./-]{0,80}?/?etc/(?:group|hosts|hostname|issue|motd|fstab|crontab|ssh/|apache2?/|nginx/|httpd/|mysql/|my\.cnf"

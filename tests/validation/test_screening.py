@@ -1,0 +1,207 @@
+"""What the layer does with a finding: tells it or refuses the request, where it looks, and where it is told not to."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.support.calling import Server
+from wsgi_guard.validation.decide import Excuse
+
+from .asking import FORM, JSON, Audit, Site
+
+SQL, XSS = "' or 1=1--", "<script>alert(1)</script>"
+BLOCK: dict[str, Any] = {"threats": {"mode": "block"}}
+
+
+def asked(site: Site, place: str, value: str) -> Server:
+    """A request with `value` at a place."""
+    quoted = "".join(f"%{byte:02x}" for byte in value.encode())
+    document = json.dumps({"a": [{"b": value}]}).encode()
+    if place == "path":
+        return site.ask(f"/x/{value}")
+    if place == "query":
+        return site.ask("/x", query=f"q={quoted}")
+    if place == "query name":
+        return site.ask("/x", query=f"{quoted}=1")
+    if place in ("HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_REFERER", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST"):
+        text = {"HTTP_COOKIE": f"a=1; b={quoted}", "HTTP_REFERER": f"https://example.org/?q={quoted}"}.get(place, value)
+        return site.ask("/x", **{place: text})
+    kinds = {
+        "json": (JSON, document),
+        "json name": (JSON, json.dumps({value: 1}).encode()),
+        "second value": (JSON, document[:-1] + b', "a": 1}'),
+        "vendor json": ("application/vnd.api+json", document),
+        "lines": ("application/x-ndjson", b'{"a": 1}\n' + document),
+        "form": (FORM, f"a=1&a={quoted}".encode()),
+        "text": ("text/plain", value.encode()),
+        "json as text": ("text/plain; charset=utf-8", document),
+        "broken json": (JSON, document[:-1]),
+    }
+    kind, body = kinds[place]
+    server = site.post("/x", body, kind)
+    assert not site.calls or site.body == body
+    return server
+
+
+PLACES = {
+    "path": "path", "query": "query/q", "query name": "query/...", "HTTP_USER_AGENT": "headers/user-agent",
+    "HTTP_COOKIE": "headers/cookie", "HTTP_REFERER": "headers/referer", "HTTP_X_FORWARDED_FOR": "headers/x-forwarded-for",
+    "HTTP_X_FORWARDED_HOST": "headers/x-forwarded-host", "json": "body/a/0/b", "json name": "body", "second value": "body/a/0/0/b",
+    "vendor json": "body/a/0/b", "lines": "body/1/a/0/b", "form": "form/a", "text": "body", "json as text": "body/a/0/b",
+    "broken json": "body",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("value", [SQL, XSS], ids=["sqli", "xss"])
+def test_findings_are_told_in_shadow_and_refused_in_block(audit: Audit, place: str, value: str) -> None:
+    kind = "sqli" if value == SQL else "xss"
+    assert asked(Site(None), place, value).code == 200
+    assert ("shadow", kind) in audit.kinds()
+    shadow = [decision["reason"] for decision in audit.decisions if decision["rule"] == kind]
+    blocking = Site(None, **BLOCK)
+    server = asked(blocking, place, value)
+    assert (server.code, blocking.calls) == (403, 0)
+    answer = json.loads(server.body)
+    assert answer["detail"] == "the request looks like an attack"
+    assert answer["decision"] == answer["request_id"]
+    assert ("deny", kind) in audit.kinds()
+    if place != "broken json":
+        assert shadow[0].split(" ")[0].startswith(PLACES[place].removesuffix("..."))
+    assert value not in json.dumps(audit.decisions)
+
+
+def test_all_places_are_listed() -> None:
+    assert len(PLACES) == 17
+
+
+def test_a_request_tells_at_most_five_findings(audit: Audit) -> None:
+    Site(None).post("/x", {f"f{number}": XSS for number in range(50)})
+    assert len(audit.decisions) == 5
+
+
+FREE = {"type": "string"}
+SHAPES: tuple[tuple[Any, Any, int], ...] = (
+    (FREE, SQL, 403),
+    ({**FREE, "x-threats": False}, SQL, 200),
+    ({**FREE, "x-threats": ["sqli"]}, SQL, 200),
+    ({**FREE, "x-threats": ["sqli"]}, XSS, 403),
+    ({"x-threats": False, "items": FREE}, [SQL], 200),
+    ({"x-threats": False, "properties": {"b": {}}}, {"b": SQL, "c": XSS}, 200),
+    ({"enum": [SQL, "x"]}, SQL, 200),
+    ({"const": [SQL]}, [SQL], 403),
+    ({"type": ["string", "null"], "format": "uuid"}, "123e4567-e89b-12d3-a456-426614174000", 200),
+    ({"format": "uuid"}, {"b": SQL}, 403),
+    ({"type": "string", "format": "uri"}, "javascript:alert(1)", 403),
+    ({"anyOf": [{"enum": [SQL]}, {"type": "null"}]}, SQL, 200),
+    ({"anyOf": [{"enum": [SQL]}, FREE]}, SQL, 403),
+    ({"allOf": [FREE, {"const": SQL}]}, SQL, 200),
+    ({"$ref": "#/$defs/quiet"}, SQL, 200),
+    ({"prefixItems": [{"const": SQL}], "items": FREE}, [SQL, SQL], 403),
+    ({"prefixItems": [{"const": SQL}], "items": FREE}, [SQL, "x"], 200),
+    (True, SQL, 403),
+)
+
+
+@pytest.mark.parametrize(("schema", "value", "code"), SHAPES, ids=range(len(SHAPES)))
+def test_what_a_schema_pins_down_is_not_looked_at(tmp_path: Any, schema: Any, value: Any, code: int) -> None:
+    document = {"properties": {"f": schema}, "$defs": {"quiet": {"x-threats": False}}}
+    site = Site(tmp_path, {"a/POST.json": document, "a/GET.query.json": document}, **BLOCK)
+    assert site.post("/a", {"f": value}).code == code
+    if isinstance(value, str):
+        query = "f=" + "".join(f"%{byte:02x}" for byte in value.encode())
+        assert site.ask("/a", query=query).code == code
+    assert len(SHAPES) == 18
+
+
+def test_names_a_schema_does_not_know_are_looked_at(tmp_path: Any) -> None:
+    site = Site(tmp_path, {"a/POST.json": {"properties": {XSS: {"type": "integer"}}}}, **BLOCK)
+    assert site.post("/a", {XSS: 1}).code == 200
+    assert site.post("/a", {"<script >": 1}).code == 403
+
+
+def test_what_does_not_fit_is_400_before_403(tmp_path: Any) -> None:
+    site = Site(tmp_path, {"a/POST.json": {"properties": {"f": {"maxLength": 3}}}}, **BLOCK)
+    assert site.post("/a", {"f": XSS}).code == 400
+
+
+EXCLUDED: tuple[tuple[dict[str, Any], dict[str, Any], int], ...] = (
+    # exclusion, request, code
+    ({}, {}, 200),
+    ({"classes": ["xss"]}, {}, 200),
+    ({"classes": ["sqli"]}, {}, 403),
+    ({"part": "body"}, {}, 200),
+    ({"part": "query"}, {}, 403),
+    ({"pointer": "/text"}, {}, 200),
+    ({"pointer": "/te"}, {}, 403),
+    ({"pointer": "/text"}, {"document": {"text": [{"x": XSS}]}}, 200),
+    ({"pointer": "/text"}, {"document": {"text": 1, "title": XSS}}, 403),
+    ({"part": "query", "pointer": "/q"}, {"document": {}, "query": "q=%3Cscript%3E"}, 200),
+    ({"part": "query", "pointer": "/q"}, {"document": {}, "query": "r=%3Cscript%3E"}, 403),
+    ({"part": "headers", "pointer": "/user-agent"}, {"document": {}, "HTTP_USER_AGENT": XSS}, 200),
+    ({}, {"path": "/posts/"}, 200),
+    ({}, {"path": "/login"}, 403),
+    ({}, {"path": "/posts/x"}, 403),
+    # a path that can be read in two ways is excused from nothing
+    ({}, {"path": "/x/../posts"}, 403),
+    ({}, {"path": "//posts"}, 403),
+    ({}, {"path": "/posts;x=1"}, 403),
+    ({"path": "/posts/{rest+}"}, {"path": "/posts/../login"}, 403),
+    ({"path": "/posts/{id}"}, {"path": "/posts/a/b", "RAW_URI": "/posts/a%2Fb"}, 403),
+    ({"path": "/posts/{id}"}, {"path": "/posts/a", "RAW_URI": "/posts/a?u=a%2Fb", "query": "u=a%2Fb"}, 200),
+)
+
+
+@pytest.mark.parametrize(("exclude", "sent", "code"), EXCLUDED, ids=range(len(EXCLUDED)))
+def test_exclusions_hold_exactly_where_they_say(exclude: dict[str, Any], sent: dict[str, Any], code: int) -> None:
+    site = Site(None, threats={"mode": "block", "exclude": [{"path": "/posts", **exclude}]})
+    keys = {"path": "/posts", "document": {"text": XSS}, **sent}
+    assert site.post(keys.pop("path"), keys.pop("document"), **keys).code == code
+    assert len(EXCLUDED) == 21
+
+
+def test_excuses_cover_places_below() -> None:
+    excuse = Excuse("body", "/a", frozenset())
+    covered = ["/a", "/a/b"], ["", "/", "/ab", "/b/a"]
+    assert [pointer for pointer in covered[0] if not excuse.covers("body", pointer, "xss")] == []
+    assert [pointer for pointer in covered[1] if excuse.covers("body", pointer, "xss")] == []
+
+
+def test_an_innocent_header_vouches_for_no_other() -> None:
+    """A referring address is judged by the values in its query alone, so its text may be an attack elsewhere."""
+    site = Site(None, **BLOCK)
+    assert site.ask("/x", HTTP_REFERER=XSS).code == 200
+    assert site.ask("/x", HTTP_USER_AGENT=XSS).code == 403
+    for _ in range(2):
+        assert site.ask("/x", HTTP_USER_AGENT="Mozilla/5.0 (X11; Linux x86_64) 'x'").code == 200
+
+
+def test_classes_can_be_chosen() -> None:
+    site = Site(None, threats={"mode": "block", "classes": ["xss"]})
+    assert asked(site, "query", SQL).code == 200
+    assert asked(site, "query", XSS).code == 403
+
+
+def test_enforced_defaults_block(tmp_path: Any) -> None:
+    from wsgi_guard import Guard
+
+    guard = Guard(lambda environ, start_response: [], {"guard": {"defaults": "enforce", "layers": ["validation"]}})
+    layer = next(layer for layer in guard.stack.full.layers if layer.name == "validation")
+    assert layer._blocks is True  # type: ignore[attr-defined]
+
+
+def test_an_everyday_request_decides_nothing(audit: Audit) -> None:
+    site = Site(None, **BLOCK)
+    chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+    answer = site.post(
+        "/api/orders/42",
+        {"name": "O'Brien & Sons", "note": "see <b>5 > 3</b>; thanks -- A.", "mail": "a+b@example.org", "n": [1, None]},
+        query="page=2&q=rock+%27n%27+roll&url=https%3A%2F%2Fexample.org%2F%3Fa%3D1",
+        HTTP_USER_AGENT=chrome,
+        HTTP_COOKIE="sid=eyJ1IjoxfQ.ZzY0.abc-_; theme=dark; _ga=GA1.2.3.4",
+        HTTP_REFERER="https://example.org/a?b=c%20d",
+    )
+    assert (answer.code, audit.decisions) == (200, [])
