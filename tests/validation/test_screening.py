@@ -47,10 +47,10 @@ def asked(site: Site, place: str, value: str) -> Server:
 
 
 PLACES = {
-    "path": "path", "query": "query/q", "query name": "query/...", "HTTP_USER_AGENT": "headers/user-agent",
-    "HTTP_COOKIE": "headers/cookie", "HTTP_REFERER": "headers/referer", "HTTP_X_FORWARDED_FOR": "headers/x-forwarded-for",
-    "HTTP_X_FORWARDED_HOST": "headers/x-forwarded-host", "json": "body/a/0/b", "json name": "body", "second value": "body/a/0/0/b",
-    "vendor json": "body/a/0/b", "lines": "body/1/a/0/b", "form": "form/a", "text": "body", "json as text": "body/a/0/b",
+    "path": "path", "query": "query/q", "query name": "query", "HTTP_USER_AGENT": "headers/user-agent",
+    "HTTP_COOKIE": "headers/cookie", "HTTP_REFERER": "headers/referer",
+    "HTTP_X_FORWARDED_FOR": "headers/x-forwarded-for", "HTTP_X_FORWARDED_HOST": "headers/x-forwarded-host",
+    "json": "body/a/0/b", "json name": "body", "second value": "body/a/0/0/b", "vendor json": "body/a/0/b", "lines": "body/1/a/0/b", "form": "form/a", "text": "body", "json as text": "body/a/0/b",
     "broken json": "body",
 }  # fmt: skip
 
@@ -70,7 +70,7 @@ def test_findings_are_told_in_shadow_and_refused_in_block(audit: Audit, place: s
     assert answer["decision"] == answer["request_id"]
     assert ("deny", kind) in audit.kinds()
     if place != "broken json":
-        assert shadow[0].split(" ")[0].startswith(PLACES[place].removesuffix("..."))
+        assert shadow[0].split(" ")[0] == PLACES[place]
     assert value not in json.dumps(audit.decisions)
 
 
@@ -195,7 +195,7 @@ def test_enforced_defaults_block(tmp_path: Any) -> None:
 
 def test_an_everyday_request_decides_nothing(audit: Audit) -> None:
     site = Site(None, **BLOCK)
-    chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0 Safari/537.36"
+    chrome = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/130.0.0.0"
     answer = site.post(
         "/api/orders/42",
         {"name": "O'Brien & Sons", "note": "see <b>5 > 3</b>; thanks -- A.", "mail": "a+b@example.org", "n": [1, None]},

@@ -19,6 +19,7 @@ from . import answer
 from .decide import judge, match, standings
 from .fallback import Fallback
 from .plan import Plan, Spent
+from .reports import Reports
 from .rules import Quota, Rule, Rules
 
 log = logging.getLogger("wsgi_guard")
@@ -54,6 +55,7 @@ class RateLimit:
         self._own_paths = own_paths
         self._form = section.headers
         self._warned = False
+        self._reports = Reports()
         verbs = {"OPTIONS"}.union(*(rule.methods for rule in self._rules.all))
         # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
         self._memos = {verb: (NAME, verb) for verb in verbs}
@@ -121,7 +123,10 @@ class RateLimit:
     def _judge(self, facts: Facts, quotas: Sequence[Quota], states: list[State]) -> None:
         verdict = judge(quotas, states)
         for quota in verdict.shadowed:
-            facts.decide(NAME, "shadow", quota.rule, _reason(quota))
+            count = self._reports.due(quota.id, facts.client_ip, facts.started)
+            if count:
+                told = f", {count} requests since the last line" if count > 1 else ""
+                facts.decide(NAME, "shadow", quota.rule, _reason(quota) + told)
         for quota in verdict.denied:
             facts.decide(NAME, "deny", quota.rule, _reason(quota))
         if verdict.denied:
