@@ -57,7 +57,14 @@ class Site:
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"app"]
 
     def ask(
-        self, path: str = "/", method: str = "GET", body: bytes = b"", *, query: str = "", lawful: bool = True, **keys: Any
+        self,
+        path: str = "/",
+        method: str = "GET",
+        body: bytes = b"",
+        *,
+        query: str = "",
+        lawful: bool = True,
+        **keys: Any,
     ) -> Server:
         """One request; further environ keys by keyword. `lawful` if PEP 3333 allows what is asked."""
         environ = request(path, method, body, **{"QUERY_STRING": query, **keys})

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from wsgiref.validate import validator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from tests.support.calling import request, serve
+from wsgi_guard import Guard
 
 from .asking import FORM, JSON, Site
 
@@ -49,14 +53,19 @@ BODIES = st.binary(max_size=60) | st.text("[]{}\",:\\u d8019eE.+-NaInfty'<&%=;",
 @pytest.fixture(scope="module", params=["shadow", "block"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
     root: Path = tmp_path_factory.mktemp("site")
-    return Site(root, FILES, threats={"mode": request.param}, max_depth=8, max_members=50)
+    keys: dict[str, Any] = {"threats": {"mode": request.param}, "max_depth": 8, "max_members": 50}
+    site = Site(root, FILES, **keys)
+    # alone: health checks draw random numbers in a thread, which Hypothesis takes for an unsteady test
+    keys["schemas"] = str(root / "schemas")
+    site.guard = Guard(validator(site.app), {"guard": {"layers": ["validation"]}, "validation": keys})
+    return site
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from(["/a", "/b", "/a/1"]) | LATIN.map("/".__add__), BODIES, TYPES, LATIN, LATIN, LATIN)
 def test_any_bytes_are_answered(site: Site, path: str, body: bytes, kind: str, query: str, agent: str, n: str) -> None:
     site.calls = 0
-    keys = {"CONTENT_TYPE": kind, "HTTP_USER_AGENT": agent, "HTTP_X_N": n, "HTTP_COOKIE": agent}
+    keys: dict[str, Any] = {"CONTENT_TYPE": kind, "HTTP_USER_AGENT": agent, "HTTP_X_N": n, "HTTP_COOKIE": agent}
     keys["HTTP_REFERER"] = f"/?{query}"
     server = site.ask(path, "POST", body, query=query, **keys)
     assert 200 <= server.code < 500
@@ -77,9 +86,6 @@ ODD = ["CONTENT_LENGTH", "CONTENT_TYPE", "QUERY_STRING", "PATH_INFO", "REQUEST_M
 @pytest.mark.parametrize("name", ODD)
 def test_an_odd_environ_is_no_failure(site: Site, name: str) -> None:
     """Servers leave keys out or empty; PEP 3333's checker allows less than they do, so it is not asked here."""
-    from tests.support.calling import request, serve
-    from wsgi_guard import Guard
-
     guard = Guard(site.app, {"guard": {"layers": ["validation"]}})
     for value in (None, ""):
         if name == "wsgi.input" and value == "":

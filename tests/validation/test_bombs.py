@@ -34,7 +34,9 @@ DOUBLING = {"type": "object", "additionalProperties": {"anyOf": [{"$ref": "#"}, 
 FILES = {
     "tree/POST.json": TREE,
     "double/POST.json": DOUBLING,
-    "form/POST.form.json": {"properties": {"n": {"type": "number"}, "l": {"type": "array", "items": {"type": "integer"}}}},
+    "form/POST.form.json": {
+        "properties": {"n": {"type": "number"}, "l": {"type": "array", "items": {"type": "integer"}}}
+    },
     "query/GET.query.json": {"properties": {"n": {"type": "number", "multipleOf": 0.1}, "flag": {"type": "boolean"}}},
     "heads/GET.headers.json": {"properties": {"x-a": {"type": "integer"}}},
     "cookies/GET.cookies.json": {"properties": {"a": {"type": "integer"}}},
@@ -46,8 +48,10 @@ _many = settings(max_examples=EXAMPLES // 8, deadline=None, suppress_health_chec
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda below: st.lists(below, max_size=4)
-    | st.dictionaries(st.sampled_from(["value", "below", "unique", "money", "any", "when", "x"]), below, max_size=4),
+    lambda below: (
+        st.lists(below, max_size=4)
+        | st.dictionaries(st.sampled_from(["value", "below", "unique", "money", "any", "when", "x"]), below, max_size=4)
+    ),
     max_leaves=20,
 )
 DOCUMENTS = VALUES.map(lambda value: json.dumps(value).encode())
@@ -88,7 +92,11 @@ def test_any_head_is_taken_or_refused(site: Site, query: str, cookie: str, heade
 
 
 @_many
-@given(length=TEXTS | st.sampled_from(["12", "0", "-1", " 12", "12 ", "+12", "1_2", "²"]), coding=TEXTS | st.none(), ends=st.booleans())
+@given(
+    length=TEXTS | st.sampled_from(["12", "0", "-1", " 12", "12 ", "+12", "1_2", "²"]),
+    coding=TEXTS | st.none(),
+    ends=st.booleans(),
+)
 def test_any_framing_is_taken_or_refused(site: Site, length: str, coding: str | None, ends: bool) -> None:
     keys = {"CONTENT_LENGTH": length, "HTTP_TRANSFER_ENCODING": coding, "wsgi.input_terminated": ends}
     answer = site.ask("/tree", "POST", b'{"value": 1}', lawful=False, CONTENT_TYPE=JSON, **keys)

@@ -27,7 +27,10 @@ PROBLEMS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
     "not UTF-8": ({REF: b'{"title": "\xff"}'}, ((REF, "UTF-8"),)),
     "NaN": ({REF: '{"minimum": NaN}'}, ((REF, "NaN"),)),
     "too deep": ({REF: '{"not":' * 20_000 + "{}" + "}" * 20_000}, ((REF, "too deep"),)),
-    "a member twice": ({REF: '{"properties": {"a": {"type": "string", "type": "null"}}}'}, ((f"{REF}#/properties/a", "type"),)),
+    "a member twice": (
+        {REF: '{"properties": {"a": {"type": "string", "type": "null"}}}'},
+        ((f"{REF}#/properties/a", "type"),),
+    ),
     "no schema": ({REF: "[]"}, ((f"{REF}#", "not valid JSON Schema"),)),
     "a wrong type": ({REF: {"properties": {"a": {"type": "text"}}}}, ((f"{REF}#/properties/a/type", "valid"),)),
     "a wrong keyword value": ({REF: {"maxLength": -1}}, ((f"{REF}#/maxLength", "valid"),)),
@@ -49,7 +52,10 @@ PROBLEMS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
         {REF: {"allOf": [{"$ref": "../_shared/a.json"}]}, "_shared/a.json": {"$ref": "/api/POST.json"}},
         (("itself",), ("itself",), ("itself",)),
     ),
-    "a default that does not fit": ({REF: {"properties": {"a": {"type": "integer", "default": "x"}}}}, ((f"{REF}#/properties/a/default",),)),
+    "a default that does not fit": (
+        {REF: {"properties": {"a": {"type": "integer", "default": "x"}}}},
+        ((f"{REF}#/properties/a/default",),),
+    ),
     "a method that is none": ({"api/FETCH.json": OBJECT}, (("api/FETCH.json", "not a method"),)),
     "a method in lower case": ({"api/post.json": OBJECT}, (("api/post.json", "did you mean 'POST'?"),)),
     "a method misspelt": ({"api/PSOT.json": OBJECT}, (("api/PSOT.json", "did you mean 'POST'?"),)),
@@ -59,7 +65,10 @@ PROBLEMS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
     "a schema without ending": ({"api/POST": "{}"}, (("api/POST", "METHOD.json"),)),
     "a schema in YAML": ({"api/POST.yaml": "{}"}, (("api/POST.yaml", "METHOD.json"),)),
     "files": ({"api/POST.files.json": OBJECT}, (("api/POST.files.json", "not supported yet"),)),
-    "x-sanitize": ({REF: {"properties": {"a": {"x-sanitize": True}}}}, ((f"{REF}#/properties/a", "x-sanitize", "not supported yet"),)),
+    "x-sanitize": (
+        {REF: {"properties": {"a": {"x-sanitize": True}}}},
+        ((f"{REF}#/properties/a", "x-sanitize", "not supported yet"),),
+    ),
     "x-validator": ({REF: {"x-validator": "vat"}}, ((f"{REF}#", "x-validator", "not supported yet"),)),
     "x-rewrite": ({REF: {"x-rewrite": True}}, ((f"{REF}#", "x-rewrite", "not supported yet"),)),
     "x-coerce of another type": ({REF: {"x-coerce": "no"}}, ((f"{REF}#", "x-coerce", "true or false"),)),
@@ -170,7 +179,11 @@ REFERENCES: dict[str, dict[str, Any]] = {
     "through a file": {"a/POST.json": {"$ref": "/_shared/again.json"}},
     "to a routed file": {"a/POST.json": {"$ref": "../b/{id}/PUT.json"}, "b/{id}/PUT.json": {"type": "integer"}},
     "to an encoded name": {"a/POST.json": {"$ref": "../b/%7Bid%7D/PUT.json"}, "b/{id}/PUT.json": {"type": "integer"}},
-    "an id of its own": {"a/POST.json": {"$id": "https://example.org/x/y.json", "$ref": "n.json", "$defs": {"n": {"$id": "n.json", "type": "integer"}}}},
+    "an id of its own": {
+        "a/POST.json": {
+            "$id": "https://example.org/x/y.json", "$ref": "n.json", "$defs": {"n": {"$id": "n.json", "type": "integer"}},
+        },
+    },
     "with neighbours": {"a/POST.json": {"$ref": "/_shared/n.json", "maximum": 9}},
 }  # fmt: skip
 SHARED = {

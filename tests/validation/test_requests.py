@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support.calling import PLAIN, request, serve
-from wsgi_guard import Guard
-
-from .asking import FORM, JSON, Audit, Site, errors, schema_folder
+from .asking import FORM, JSON, Audit, Site, errors
 
 ORDER = {
     "type": "object",
@@ -26,7 +22,9 @@ ORDER = {
     "required": ["id"],
     "additionalProperties": False,
 }
-PAGE = {"properties": {"page": {"type": "integer", "default": 1}, "tag": {"type": "array", "items": {"type": "integer"}}}}
+PAGE = {
+    "properties": {"page": {"type": "integer", "default": 1}, "tag": {"type": "array", "items": {"type": "integer"}}}
+}
 FILES = {
     "orders/POST.json": ORDER,
     "orders/GET.query.json": PAGE,
@@ -73,8 +71,18 @@ ANSWERS: tuple[tuple[str, bytes, dict[str, Any], int], ...] = (
     ("/orders", GOOD, {"CONTENT_LENGTH": "-1"}, 400),
     ("/orders", GOOD, {"CONTENT_LENGTH": "1e1"}, 400),
     ("/orders", GOOD, {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked"}, 411),
-    ("/orders", GOOD, {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}, 200),
-    ("/orders", b"{", {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}, 400),
+    (
+        "/orders",
+        GOOD,
+        {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True},
+        200,
+    ),
+    (
+        "/orders",
+        b"{",
+        {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True},
+        400,
+    ),
     ("/orders", GOOD, {"CONTENT_TYPE": "text/plain"}, 415),
     ("/orders", GOOD, {"CONTENT_TYPE": None}, 415),
     ("/orders", GOOD, {"CONTENT_TYPE": FORM}, 415),
@@ -138,11 +146,17 @@ def test_every_mistake_is_told_at_once(site: Site) -> None:
 
 def test_mistakes_of_all_parts_are_told(site: Site) -> None:
     told = errors(site.post("/all", {}))
-    assert [(error["part"], error["message"]) for error in told] == [("query", "'q' is required"), ("body", "'id' is required")]
+    assert [(error["part"], error["message"]) for error in told] == [
+        ("query", "'q' is required"),
+        ("body", "'id' is required"),
+    ]
 
 
 def test_mistakes_have_a_stable_order_and_an_end(tmp_path: Path) -> None:
-    schema = {"additionalProperties": {"type": "integer"}, "properties": {f"p{n:02}": {"type": "null"} for n in range(30)}}
+    schema = {
+        "additionalProperties": {"type": "integer"},
+        "properties": {f"p{n:02}": {"type": "null"} for n in range(30)},
+    }
     site = Site(tmp_path, {"a/POST.json": schema})
     document = {f"p{n:02}": "x" for n in range(30)}
     told = errors(site.post("/a", document))
@@ -198,6 +212,7 @@ def test_the_page_for_people_holds_no_value_either(site: Site) -> None:
 
 # what the app is given
 
+
 def test_the_app_reads_the_bytes_that_were_sent(site: Site) -> None:
     body = b' {"id":1 ,\n"note":"\\u0041"}\t'
     assert site.post("/orders", body).code == 200
@@ -238,158 +253,3 @@ def test_head_is_judged_as_get(site: Site) -> None:
 
 def test_a_method_override_changes_nothing(site: Site) -> None:
     assert site.post("/orders", b"{", HTTP_X_HTTP_METHOD_OVERRIDE="PUT").code == 400
-
-
-# paths
-
-TRICKS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("/orders/", {}),
-    ("//orders", {}),
-    ("/./orders", {}),
-    ("/x/../orders", {}),
-    ("/orders;v=1", {}),
-    ("/orders;", {}),
-    ("/orders/.", {}),
-    ("/%6Frders", {}),
-    ("/%256Frders", {}),
-    ("/x/%2e%2e/orders", {}),
-    ("/orders%2F", {}),
-    ("/orders//", {}),
-    ("orders", {}),
-    ("/orders", {"RAW_URI": "/%6frders"}),
-    ("/orders", {"REQUEST_URI": "//orders"}),
-    ("", {"SCRIPT_NAME": "/orders"}),
-    ("/orders", {"SCRIPT_NAME": ""}),
-)
-
-
-@pytest.mark.parametrize(("path", "keys"), TRICKS)
-def test_no_spelling_of_a_path_slips_past_its_schema(tmp_path: Path, path: str, keys: dict[str, Any]) -> None:
-    folder = schema_folder(tmp_path, FILES)
-    guard = Guard(ok, {"guard": {"layers": ["validation"]}, "validation": {"schemas": str(folder)}})
-    # without the checker: PEP 3333 wants a "/" in front, and some servers do not
-    answer = serve(guard, request(path, "POST", b"{", CONTENT_TYPE=JSON, **keys))
-    assert answer.code == 400
-    assert len(TRICKS) == 17
-
-
-def test_a_path_with_two_readings_is_refused(tmp_path: Path, audit: Audit) -> None:
-    site = Site(tmp_path, {"a/{x}/POST.json": {"type": "integer"}, "a/b/c/POST.json": {"type": "string"}})
-    keys = {"RAW_URI": "/a/b%2Fc"}
-    assert site.post("/a/b/c", "x").code == 200
-    assert site.post("/a/b/c", "x", **keys).code == 400
-    assert site.post("/a/b/c", 1, **keys).code == 400
-    assert ("deny", "path") in audit.kinds()
-
-
-def test_one_reading_without_schema_meets_that_of_the_other(tmp_path: Path) -> None:
-    site = Site(tmp_path, {"a/{x}/POST.json": {"type": "integer"}})
-    keys = {"RAW_URI": "/a/b%2Fc"}
-    assert site.post("/a/b/c", "x", **keys).code == 400
-    assert site.post("/a/b/c", 1, **keys).code == 200
-
-
-def test_the_most_specific_file_describes_a_path(tmp_path: Path) -> None:
-    files = {"a/b/POST.json": {"type": "null"}, "a/{x}/POST.json": {"type": "integer"}, "{r+}/POST.json": {"type": "string"}}
-    site = Site(tmp_path, files)
-    assert [site.post(path, body).code for path, body in (("/a/b", None), ("/a/c", 1), ("/x/y/z", "t"))] == [200] * 3
-    assert [site.post(path, body).code for path, body in (("/a/b", 1), ("/a/c", "t"), ("/x", 1))] == [400] * 3
-
-
-# the guard's own paths
-
-def test_the_guards_own_paths_are_exempt(tmp_path: Path) -> None:
-    site = Site(tmp_path, {"{rest+}/GET.query.json": {"required": ["q"]}}, threats={"mode": "block"})
-    assert site.ask("/livez").code == 200
-    assert site.ask("/livez", query="a=<script>alert(1)</script>").code == 200
-    assert site.calls == 0
-    assert site.ask("/livez/x").code == 400
-    assert site.ask("//livez").code == 400
-
-
-# which bodies are read
-
-def ok(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    start_response("200 OK", [PLAIN])
-    return [b"ok"]
-
-
-class Untouchable(io.RawIOBase):
-    """A stream that tells whether anybody read it."""
-
-    touched = False
-
-    def read(self, size: int = -1) -> bytes:
-        self.touched = True
-        return b""
-
-    readline = read
-
-
-UNREAD: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("an upload", {"CONTENT_TYPE": "multipart/form-data; boundary=x", "CONTENT_LENGTH": "100"}),
-    ("a picture", {"CONTENT_TYPE": "image/png", "CONTENT_LENGTH": "100"}),
-    ("bytes", {"CONTENT_TYPE": "application/octet-stream", "CONTENT_LENGTH": "100"}),
-    ("no type", {"CONTENT_LENGTH": "100"}),
-    ("a large document", {"CONTENT_TYPE": JSON, "CONTENT_LENGTH": str(128 * 1024 + 1)}),
-    ("an endless document", {"CONTENT_TYPE": JSON, "HTTP_TRANSFER_ENCODING": "chunked"}),
-    ("an encoded document", {"CONTENT_TYPE": JSON, "CONTENT_LENGTH": "100", "HTTP_CONTENT_ENCODING": "gzip"}),
-    ("another charset", {"CONTENT_TYPE": f"{JSON}; charset=utf-16", "CONTENT_LENGTH": "100"}),
-)
-
-
-@pytest.mark.parametrize(("name", "keys"), UNREAD)
-def test_a_body_nobody_asks_for_is_not_read(audit: Audit, name: str, keys: dict[str, Any]) -> None:
-    stream = Untouchable()
-    seen: list[Any] = []
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        seen.append(environ["wsgi.input"])
-        return ok(environ, start_response)
-
-    guard = Guard(app, {"guard": {"layers": ["validation"]}, "validation": {"threats": {"mode": "block"}}})
-    answer = serve(guard, request("/up", "POST", **{"wsgi.input": stream, **keys}))
-    assert (answer.code, stream.touched) == (200, False)
-    assert seen == [stream]
-    assert audit.kinds() == [("unscanned", "body")]
-    assert len(UNREAD) == 8
-
-
-@pytest.mark.parametrize("keys", [{}, {"CONTENT_LENGTH": "0"}, {"CONTENT_TYPE": JSON}, {"CONTENT_LENGTH": ""}])
-def test_a_request_without_body_is_not_read_and_not_counted(audit: Audit, keys: dict[str, Any]) -> None:
-    stream = Untouchable()
-    guard = Guard(ok, {"guard": {"layers": ["validation"]}})
-    for method in ("GET", "POST"):
-        assert serve(guard, request("/a", method, **{"wsgi.input": stream, **keys})).code == 200
-    assert not stream.touched
-    assert audit.kinds() == []
-
-
-@pytest.mark.parametrize(("name", "keys"), UNREAD[4:])
-def test_beyond_refuse_takes_nothing_unseen(name: str, keys: dict[str, Any]) -> None:
-    threats = {"mode": "block", "beyond": "refuse"}
-    guard = Guard(ok, {"guard": {"layers": ["validation"]}, "validation": {"threats": threats}})
-    answer = serve(guard, request("/up", "POST", **{"wsgi.input": Untouchable(), **keys}))
-    assert answer.code in (411, 413, 415)
-
-
-def test_a_body_without_schema_is_not_judged_by_its_form(audit: Audit) -> None:
-    site = Site(None, threats={"mode": "block"})
-    for kind, body in ((JSON, b"{"), (JSON, b"\xff"), (JSON, b'{"a":1,"a":2}'), (FORM, b"%FF=%"), ("text/plain", b"\x00\xff")):
-        assert site.post("/free", body, kind).code == 200
-        assert site.body == body
-    assert [verdict for verdict, _ in audit.kinds() if verdict == "deny"] == []
-
-
-def test_nothing_is_read_when_threats_are_off(audit: Audit, tmp_path: Path) -> None:
-    folder = schema_folder(tmp_path, FILES)
-    settings = {"validation": {"schemas": str(folder), "threats": {"mode": "off"}}, "guard": {"layers": ["validation"]}}
-    stream = Untouchable()
-    environ = request("/free", "POST", CONTENT_TYPE=JSON, CONTENT_LENGTH="9", **{"wsgi.input": stream})
-    assert serve(Guard(ok, settings), environ).code == 200
-    assert (stream.touched, audit.kinds()) == (False, [])
-
-
-def test_a_layer_with_nothing_to_do_is_absent() -> None:
-    assert "validation" not in repr(Guard(ok, {"validation": {"threats": {"mode": "off"}}}))
-    assert "validation" in repr(Guard(ok, {}))

@@ -28,7 +28,8 @@ def asked(site: Site, place: str, value: str) -> Server:
         return site.ask("/x", query=f"{quoted}=1")
     if place in ("HTTP_USER_AGENT", "HTTP_COOKIE", "HTTP_REFERER", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST"):
         text = {"HTTP_COOKIE": f"a=1; b={quoted}", "HTTP_REFERER": f"https://example.org/?q={quoted}"}.get(place, value)
-        return site.ask("/x", **{place: text})
+        keys: dict[str, Any] = {place: text}
+        return site.ask("/x", **keys)
     kinds = {
         "json": (JSON, document),
         "json name": (JSON, json.dumps({value: 1}).encode()),
@@ -50,8 +51,8 @@ PLACES = {
     "path": "path", "query": "query/q", "query name": "query", "HTTP_USER_AGENT": "headers/user-agent",
     "HTTP_COOKIE": "headers/cookie", "HTTP_REFERER": "headers/referer",
     "HTTP_X_FORWARDED_FOR": "headers/x-forwarded-for", "HTTP_X_FORWARDED_HOST": "headers/x-forwarded-host",
-    "json": "body/a/0/b", "json name": "body", "second value": "body/a/0/0/b", "vendor json": "body/a/0/b", "lines": "body/1/a/0/b", "form": "form/a", "text": "body", "json as text": "body/a/0/b",
-    "broken json": "body",
+    "json": "body/a/0/b", "json name": "body", "second value": "body/a/0/0/b", "vendor json": "body/a/0/b",
+    "lines": "body/1/a/0/b", "form": "form/a", "text": "body", "json as text": "body/a/0/b", "broken json": "body",
 }  # fmt: skip
 
 
