@@ -50,15 +50,21 @@ TYPES = st.sampled_from([
 BODIES = st.binary(max_size=60) | st.text("[]{}\",:\\u d8019eE.+-NaInfty'<&%=;", max_size=60).map(str.encode)
 
 
+class Alone(Site):
+    """A site without health checks: they draw random numbers in a thread, which Hypothesis takes for unsteadiness."""
+
+    def __init__(self, root: Path, files: dict[str, Any], **validation: Any) -> None:
+        super().__init__(root, files, **validation)
+        validation["schemas"] = str(root / "schemas")
+        self._checked = validator(
+            Guard(validator(self.app), {"guard": {"layers": ["validation"]}, "validation": validation})
+        )
+
+
 @pytest.fixture(scope="module", params=["shadow", "block"])
 def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Site:
     root: Path = tmp_path_factory.mktemp("site")
-    keys: dict[str, Any] = {"threats": {"mode": request.param}, "max_depth": 8, "max_members": 50}
-    site = Site(root, FILES, **keys)
-    # alone: health checks draw random numbers in a thread, which Hypothesis takes for an unsteady test
-    keys["schemas"] = str(root / "schemas")
-    site.guard = Guard(validator(site.app), {"guard": {"layers": ["validation"]}, "validation": keys})
-    return site
+    return Alone(root, FILES, threats={"mode": request.param}, max_depth=8, max_members=50)
 
 
 @settings(max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])

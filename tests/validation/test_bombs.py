@@ -98,7 +98,7 @@ def test_any_head_is_taken_or_refused(site: Site, query: str, cookie: str, heade
     ends=st.booleans(),
 )
 def test_any_framing_is_taken_or_refused(site: Site, length: str, coding: str | None, ends: bool) -> None:
-    keys = {"CONTENT_LENGTH": length, "HTTP_TRANSFER_ENCODING": coding, "wsgi.input_terminated": ends}
+    keys: dict[str, Any] = {"CONTENT_LENGTH": length, "HTTP_TRANSFER_ENCODING": coding, "wsgi.input_terminated": ends}
     answer = site.ask("/tree", "POST", b'{"value": 1}', lawful=False, CONTENT_TYPE=JSON, **keys)
     assert 200 <= answer.code < 500, answer.body
 

@@ -181,7 +181,9 @@ REFERENCES: dict[str, dict[str, Any]] = {
     "to an encoded name": {"a/POST.json": {"$ref": "../b/%7Bid%7D/PUT.json"}, "b/{id}/PUT.json": {"type": "integer"}},
     "an id of its own": {
         "a/POST.json": {
-            "$id": "https://example.org/x/y.json", "$ref": "n.json", "$defs": {"n": {"$id": "n.json", "type": "integer"}},
+            "$id": "https://example.org/x/y.json",
+            "$ref": "n.json",
+            "$defs": {"n": {"$id": "n.json", "type": "integer"}},
         },
     },
     "with neighbours": {"a/POST.json": {"$ref": "/_shared/n.json", "maximum": 9}},

@@ -70,6 +70,7 @@ PLACES: dict[str, tuple[str, str, bytes, dict[str, Any]]] = {
         {"CONTENT_LENGTH": None, "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True},
     ),
     "a method of one's own": ("/", "PURGE", document({"a": XSS}), {}),
+    "a loop of cmd.exe": ("/", "POST", document({"a": 'for /f "tokens=1" %a in (list.txt) do @echo %a'}), {}),
     "a place behind innocent ones": ("/", "POST", document({"a": "O'Brien", "b": ["it's", XSS]}), {}),
 }  # fmt: skip
 
@@ -84,7 +85,7 @@ def test_attacks_are_found_where_they_stand(audit: Audit, name: str) -> None:
         assert json.loads(answer.body)["decision"] == answer.header("X-Request-ID")
     assert site.calls == 0
     assert [verdict for verdict, _ in audit.kinds()] == ["deny", "deny"]
-    assert len(PLACES) == 39
+    assert len(PLACES) == 40
 
 
 NOWHERE: tuple[dict[str, Any], ...] = (

@@ -26,7 +26,7 @@ class Untouchable(io.RawIOBase):
 
     touched = False
 
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1) -> bytes:
         self.touched = True
         return b""
 

@@ -9,7 +9,7 @@ import re
 
 from .normalise import for_shell
 
-HINTS = (";", "|", "&", "`", "$", "\n", "{", "/bin/", "/dev/", "cmd", "powershell", "()")
+HINTS = (";", "|", "&", "`", "$", "\n", "{", "/bin/", "/dev/", "cmd", "powershell", "()", "%")
 
 _COMMAND = (
     r"(?:/?(?:usr/)?(?:local/)?s?bin/)?(?:cat|ls|id|whoami|wget|curl|nc|ncat|netcat|bash|sh|zsh|ksh|dash|csh|ping6?|uname|sleep"
@@ -35,6 +35,8 @@ RULES = (
     ("windows", re.compile(
         r"(?:^|[;|&\"']) ?(?:cmd(?:\.exe)? ?/[ck]\b|powershell(?:\.exe)? -(?:e|enc|nop|w|command|c|ep)\b)"
     )),
+    # a loop of cmd.exe: for /f "options" %a in (set) do command
+    ("windows-loop", re.compile(r"(?<!\w)for (?:/[dflr] [^%()]{0,200}+)?%{1,2}[a-z\[] ?in ?\([^()]{0,200}+\) ?do [\w(@]")),
 )  # fmt: skip
 
 
