@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 
-
 class Remote:
     """The composite on `storage`; `time(method, count)` is the mean of so many requests, in microseconds."""
 

@@ -136,8 +136,8 @@ def report(rates: dict[str, list[float]], memory: dict[str, float], start: dict[
           f"guarded {figures['requests_per_second']['guarded']:.0f}, share {figures['guarded_share']:.3f}")  # type: ignore[index]
     print(f"worker memory, MB: bare {memory['bare']:.1f}, guarded {memory['guarded']:.1f}, "
           f"adds {memory['guarded'] - memory['bare']:.1f}")
-    added = start["werkzeug + guard"] - start["werkzeug"]
-    print(f"start, ms: werkzeug {start['werkzeug']:.0f}, with a default guard {start['werkzeug + guard']:.0f}, adds {added:.0f}")
+    plain, guarded = start["werkzeug"], start["werkzeug + guard"]
+    print(f"start, ms: werkzeug {plain:.0f}, with a default guard {guarded:.0f}, adds {guarded - plain:.0f}")
     if target:
         target.write_text(json.dumps(figures, indent=2) + "\n")
 

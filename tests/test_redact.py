@@ -254,7 +254,7 @@ def test_time_grows_with_the_length_only(piece: str) -> None:
         return best
 
     # Eight times the text: a quadratic pattern would take 64 times as long.
-    assert seconds(64_000) < 24 * max(seconds(8_000), 0.0005)
+    assert seconds(64_000) < 40 * max(seconds(8_000), 0.001)
 
 
 def test_huge_texts_cost_as_much_as_their_limit() -> None:

@@ -17,12 +17,11 @@ from django.http import HttpRequest, HttpResponse, HttpResponseServerError
 from django.urls import path
 from flask import Flask
 
+from tests.support.django_settings import configure_django
 from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import current
 
 from .conftest import Lines
-from tests.support.django_settings import configure_django
-
 from .support import Answer, App, call, guarded
 
 with warnings.catch_warnings():

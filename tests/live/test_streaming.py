@@ -49,7 +49,8 @@ def test_close_runs_once_after_last_byte(site: Running, events: Events, token: s
 
 def test_close_runs_once_after_head(site: Running, events: Events, token: str, server: str) -> None:
     assert site.ask("HEAD", f"/iterator-with-length?token={token}").body == b""
-    events.wait(token, "close")
+    if server not in FORGETS_CLOSE:
+        events.wait(token, "close")
 
 
 def test_close_runs_once_after_disconnect(site: Running, events: Events, token: str, server: str) -> None:

@@ -37,10 +37,17 @@ def compiled(root: Path, files: Mapping[str, Any]) -> list[Endpoint]:
 class Site:
     """An app that reads its body, inside a guard; what the app found last are its attributes."""
 
-    def __init__(self, root: Path | None, files: Mapping[str, Any] | None = None, **validation: Any) -> None:
+    def __init__(
+        self,
+        root: Path | None,
+        files: Mapping[str, Any] | None = None,
+        *,
+        layers: tuple[str, ...] = ("validation",),
+        **validation: Any,
+    ) -> None:
         if root is not None and files is not None:
             validation["schemas"] = str(schema_folder(root, files))
-        settings = {"guard": {"layers": ["validation", "health"]}, "validation": validation}
+        settings = {"guard": {"layers": list(layers)}, "validation": validation}
         self._checked = validator(Guard(validator(self.app), settings))
         # What no server sends, the checker does not let through.
         self._unchecked = Guard(self.app, settings)

@@ -38,7 +38,7 @@ FILES = {
     "all/POST.json": {"required": ["id"]},
     "all/POST.query.json": {"required": ["q"]},
 }
-SMALL = {"max_body": 200, "max_depth": 4, "max_members": 20}
+SMALL: dict[str, Any] = {"max_body": 200, "max_depth": 4, "max_members": 20}
 
 
 @pytest.fixture

@@ -34,7 +34,8 @@ class Clock(NamedTuple):
 
     now: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
-    random: Callable[[], float] = random.random
+    # The system's: no worker shares the state of its parent, and a seed set by the app or its tests stays its own.
+    random: Callable[[], float] = random.SystemRandom().random
 
 
 class Monitor:

@@ -36,7 +36,9 @@ RULES = (
         r"(?:^|[;|&\"']) ?(?:cmd(?:\.exe)? ?/[ck]\b|powershell(?:\.exe)? -(?:e|enc|nop|w|command|c|ep)\b)"
     )),
     # a loop of cmd.exe: for /f "options" %a in (set) do command
-    ("windows-loop", re.compile(r"(?<!\w)for (?:/[dflr] [^%()]{0,200}+)?%{1,2}[a-z\[] ?in ?\([^()]{0,200}+\) ?do [\w(@]")),
+    ("windows-loop", re.compile(
+        r"(?<!\w)for (?:/[dflr] [^%()]{0,200}+)?%{1,2}[a-z\[] ?in ?\([^()]{0,200}+\) ?do [\w(@]"
+    )),
 )  # fmt: skip
 
 
