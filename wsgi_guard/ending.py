@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .facts import CURRENT
 
 if TYPE_CHECKING:
-    from .guard import Exchange
+    from .exchange import Exchange
 
 # Containers whose iteration runs no code of the app's. The last ones are mistakes, which the server words better.
 WHOLE = frozenset({list, tuple, bytes, bytearray, str, dict, set, frozenset})

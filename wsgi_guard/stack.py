@@ -1,6 +1,6 @@
 """The one file that names, orders and switches the layers.
 
-Builds what one guard needs from its settings: the chain of layers, the parts they share, and what `guard.py` asks of
+Builds what one guard needs from its settings: the chain of layers, the parts they share, and what `exchange.py` asks of
 them. A layer that is off is absent.
 """
 
