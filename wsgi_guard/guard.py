@@ -1,4 +1,4 @@
-"""Guard: the one WSGI callable. It holds the app, the stack of layers and what each process starts; no request's state."""
+"""Guard: the one WSGI callable. It holds the app and the stack of layers, and nothing of any request."""
 
 from __future__ import annotations
 
