@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 from inspect import iscoroutinefunction
 
@@ -176,3 +177,11 @@ def test_coroutine_function_stays_one() -> None:
     assert iscoroutinefunction(later)
     site = Site(_search_rule())
     assert [site.run(lambda: asyncio.run(later("x"))).code for _ in range(3)] == [200, 200, 429]
+
+
+def test_wrapper_shows_the_signature_of_the_function() -> None:
+    @rate_limit("search")
+    def view(request: object) -> str:
+        return "found"
+
+    assert inspect.getfullargspec(view).args == ["request"]

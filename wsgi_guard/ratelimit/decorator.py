@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
-from inspect import iscoroutinefunction
+from inspect import iscoroutinefunction, signature
 from typing import Any, ParamSpec, TypeVar
 
 from wsgi_guard.errors import Refused
@@ -41,9 +42,16 @@ def rate_limit(rule: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
             spend(rule)
             return function(*args, **kwargs)
 
-        return limited
+        return _signed(limited, function)
 
     return decorate
+
+
+def _signed(wrapper: Callable[P, R], function: Callable[P, R]) -> Callable[P, R]:
+    """The wrapper with the function's own signature, by which Pyramid decides what to call a view with."""
+    with suppress(TypeError, ValueError):
+        wrapper.__signature__ = signature(function)  # type: ignore[attr-defined]
+    return wrapper
 
 
 def _asynchronous(rule: str, function: Callable[P, Any]) -> Callable[P, Any]:
@@ -54,7 +62,7 @@ def _asynchronous(rule: str, function: Callable[P, Any]) -> Callable[P, Any]:
         spend(rule)
         return await function(*args, **kwargs)
 
-    return limited
+    return _signed(limited, function)
 
 
 def spend(rule: str) -> None:
