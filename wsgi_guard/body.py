@@ -103,7 +103,11 @@ class Body:
         """Whether a body was announced, by length, by a transfer coding or (HTTP/2) by a stream that ends by itself."""
         if self.length is not None:
             return self.length > 0 or self.chunked
-        return self.chunked or (self.terminated and self._environ.get("REQUEST_METHOD") not in BODILESS)
+        return self.chunked or (self.terminated and not self._bodiless)
+
+    @property
+    def _bodiless(self) -> bool:
+        return str(self._environ.get("REQUEST_METHOD")).upper() in BODILESS
 
     def read(self, limit: int) -> bytes:
         """The whole body. Raises Refused: 400 malformed or cut short, 411 length unknowable, 413 over `limit`."""
@@ -156,10 +160,14 @@ class Body:
         return data
 
     def drain(self) -> None:
-        """Throws a small body away that nobody has read; a large, unknowable or withheld (100-continue) one stays."""
+        """Throws a small body away that nobody has read; a large, unknowable or withheld (100-continue) one stays.
+
+        So does that of a method without one, or a client that announces and never sends could hold a health probe.
+        """
         # Whatever is wrong with it was no reason for the answer that is about to be given.
         with suppress(Exception):
-            if not self._begun and "HTTP_EXPECT" not in self._environ and 0 < (self.length or 0) <= DRAIN:
+            unasked = self._begun or "HTTP_EXPECT" in self._environ or self._bodiless
+            if not unasked and 0 < (self.length or 0) <= DRAIN:
                 self._up_to(self._environ.get("wsgi.input"), self.length or 0)
 
     def _up_to(self, stream: Any, size: int) -> bytes:

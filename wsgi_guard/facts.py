@@ -67,7 +67,8 @@ class Facts:
         self.started = perf_counter()
         method = environ.get("REQUEST_METHOD")
         self.method: str = method if type(method) is str else ""
-        self.verb: str = "GET" if method == "HEAD" else self.method
+        verb = self.method.upper()
+        self.verb: str = "GET" if verb == "HEAD" else verb
         if outer is not None:
             self._outer = outer
             self.request_id: str = outer.request_id

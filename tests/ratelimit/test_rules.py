@@ -41,9 +41,16 @@ def test_key_of_the_clients_choice_gets_a_ceiling() -> None:
     assert "header:x-api-key" in note
 
 
-@pytest.mark.parametrize("key", [("ip",), ("user",), ("endpoint",), ("header:x-a", "ip"), ("header:x-a", "user")])
+@pytest.mark.parametrize("key", [("header:x-a", "ip"), ("header:x-a", "user"), ("endpoint",), ("ip", "endpoint")])
+def test_joint_key_is_as_free_as_its_freest_part(key: tuple[str, ...]) -> None:
+    rules = _rules(rule("keys", "5 per minute", key=key))
+    assert _labels(rules) == ["keys", "keys:ip"]
+    assert len(rules.notes) == 1
+
+
+@pytest.mark.parametrize("key", [("ip",), ("user",), ("endpoint",), ("ip", "endpoint")])
 def test_other_keys_need_no_ceiling(key: tuple[str, ...]) -> None:
-    rules = _rules(rule("keys", key=key))
+    rules = _rules(rule("keys", key=key, path=("/orders",)))
     assert _labels(rules) == ["keys"]
     assert rules.notes == []
 

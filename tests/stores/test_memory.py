@@ -35,17 +35,16 @@ def test_expired_keys_go_first() -> None:
     assert len(store) == 2
 
 
-def test_oldest_of_the_first_to_end_makes_room() -> None:
+def test_oldest_of_the_largest_makes_room() -> None:
     store = MemoryStore(10)
-    minute, hour = Policy("minute", 5, 60), Policy("hour", 5, 3600)
-    for number in range(5):
-        store.charge([hour], [f"client-{number}"], START)
-        store.charge([minute], [f"client-{number}"], START)
-    store.charge([hour], ["one more"], START)
+    login, pages = Policy("login", 5, 60), Policy("pages", 5, 3600)
+    for number in range(3):
+        store.charge([login], [f"client-{number}"], START)
+    for number in range(500):
+        store.charge([pages], [f"page-{number}"], START)
     assert len(store) == 10
-    assert store.charge([minute], ["client-1"], START)[1][0][3] == 2
-    assert store.charge([hour], ["client-0"], START)[1][0][3] == 2
-    assert store.charge([minute], ["client-0"], START)[1][0][3] == 1
+    assert [store.charge([login], [f"client-{number}"], START)[1][0][3] for number in range(3)] == [2, 2, 2]
+    assert store.charge([pages], ["page-0"], START)[1][0][3] == 1
 
 
 def test_flood_of_keys_keeps_recent_counts() -> None:

@@ -159,7 +159,7 @@ def test_bad_url_is_refused_without_its_secret(url: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         RedisStore(url, 0.1)
     assert "rate_limit.store" in str(caught.value)
-    assert "hunt" not in str(caught.value).replace("options hunter", "")
+    assert "hunt" not in str(caught.value)
 
 
 def test_wrong_password_is_told_without_it(redis_server: Redis) -> None:

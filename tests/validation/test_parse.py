@@ -141,7 +141,8 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
             value = READER.read(data, duplicates=duplicates)
         except Malformed:
             continue
-        json.dumps(value, allow_nan=False).encode()
+        if not duplicates:
+            json.dumps(value, allow_nan=False).encode()
 
 
 def test_duplicates_are_kept_for_the_screen() -> None:

@@ -206,3 +206,36 @@ def test_an_everyday_request_decides_nothing(audit: Audit) -> None:
         HTTP_REFERER="https://example.org/a?b=c%20d",
     )
     assert (answer.code, audit.decisions) == (200, [])
+
+
+HIDDEN = [
+    b'{"x": NaN, "q": "1 or 1=1"}',
+    b'{"x": Infinity, "q": "1 union select user, pass from t"}',
+    b'{"x": 1e999, "q": "\\u002e\\u002e\\u002f..\\u002f..\\u002fetc/passwd"}',
+    b'{"x": "\\ud800", "q": "1\' or \'1\'=\'1"}',
+    b'{"q": "\\u003bcat /etc/passwd", "x": ' + b"[" * 100 + b"]" * 100 + b"}",
+    b'{"q": "1 or 1=1", "x": [' + b"0," * 11_000 + b"0]}",
+    b'{"q": "1 or 1=1", "broken',
+]
+
+
+@pytest.mark.parametrize("body", HIDDEN, ids=range(len(HIDDEN)))
+def test_what_the_strict_reader_refuses_hides_nothing(body: bytes) -> None:
+    assert len(HIDDEN) == 7
+    assert Site(None, **BLOCK).post("/any", body).code == 403
+
+
+@pytest.mark.parametrize("kind", ["application/json; charset=x", "application/json"])
+def test_headers_about_the_body_hide_nothing(kind: str) -> None:
+    site = Site(None, **BLOCK)
+    body = b'{"q": "1 or 1=1"}'
+    answer = site.ask("/any", "POST", body, CONTENT_TYPE=kind, HTTP_CONTENT_ENCODING="x")
+    assert answer.code == 403
+
+
+def test_many_fields_hide_nothing() -> None:
+    site = Site(None, **BLOCK)
+    attack = "q=1%27%20or%20%271%27=%271"
+    assert site.ask("/any", query="&" * 10_001 + attack).code == 403
+    form = b"a=b&" * 10_001 + attack.encode()
+    assert site.ask("/any", "POST", form, CONTENT_TYPE="application/x-www-form-urlencoded").code == 403

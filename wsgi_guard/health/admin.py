@@ -13,7 +13,10 @@ from wsgi_guard.client import SOCKETS, UNIX, UNKNOWN, parse_address
 from wsgi_guard.facts import Facts
 from wsgi_guard.settings.sections import AdminSection
 
-FORWARDING = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+FORWARDING = (
+    "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_TRUE_CLIENT_IP",
+    "HTTP_CF_CONNECTING_IP", "HTTP_X_CLIENT_IP",
+)  # fmt: skip
 """Signs that a request on a unix socket came by way of a proxy, so that the peer is not the client."""
 
 

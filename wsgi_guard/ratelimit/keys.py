@@ -86,10 +86,12 @@ class Keys:
         return keyer
 
 
-def chosen_by_client(parts: tuple[str, ...]) -> bool:
-    """Whether a client may have as many keys as it likes: headers, and nothing that is its own."""
-    headers = [part for part in parts if part.startswith("header:")]
-    return bool(headers) and all(part == "endpoint" or part in headers for part in parts)
+def chosen_by_client(parts: tuple[str, ...], templates: Templates) -> bool:
+    """Whether a client may have as many keys as it likes: a joint key is as free as its freest part.
+
+    Headers are free, and so are the endpoints of a rule that matches paths nobody wrote down.
+    """
+    return any(part.startswith("header:") or (part == "endpoint" and not templates) for part in parts)
 
 
 def short(kind: str, text: str) -> str:

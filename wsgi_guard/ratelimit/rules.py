@@ -83,7 +83,7 @@ class Rules:
 
     def _quotas(self, written: RuleSection, templates: Templates, guess: bool) -> Iterator[Quota]:
         keyer = self.keys.keyer(written.key, templates)
-        loose = chosen_by_client(written.key)
+        loose = chosen_by_client(written.key, templates)
         if loose:
             self.notes.append(
                 f"rate limit rule {written.name!r} counts by {' and '.join(written.key)}, which a client can change at "

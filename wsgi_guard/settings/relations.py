@@ -88,7 +88,7 @@ def _paths(settings: Settings) -> Iterator[Clash]:
         ("health", health.health, "readyz", health.readyz),
     ):
         if path is not None and path == taken:
-            yield (f"health.{name}", f"health.{other}"), f"{path!r} is the path of {other} already"
+            yield (f"health.{name}", f"health.{other}"), f"{name} and {other} cannot both be at {path!r}"
     for name, path in (("livez", health.livez), ("readyz", health.readyz)):
         below = f"{health.health}/"
         if health.health and path and (path == f"{below}detailed" or path.startswith(f"{below}check/")):

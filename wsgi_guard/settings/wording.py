@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 SHOWN = 60  # characters of a value that a message repeats: it is to be recognised, not copied
+LOGIN = re.compile(r"//[^/@\s'\"]{1,500}@")
 BARE = re.compile(r"[A-Za-z0-9_-]{1,60}")
 KINDS: tuple[tuple[type, str], ...] = (
     (bool, "a boolean"),
@@ -27,6 +28,8 @@ def shown(value: object) -> str:
         text = repr(value)
     except ValueError:  # an integer of more digits than Python turns into text
         text = "a number too long to show"
+    # A URL in a wrong place may carry a password.
+    text = LOGIN.sub("//***@", text)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 3]}..."
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import islice
-from math import inf
 from threading import Lock
 from time import monotonic_ns
 
@@ -38,10 +37,6 @@ class Counters:
         self.current = {}
         self.index = index
         return held - len(self)
-
-    def end(self) -> float:
-        """When its oldest keys stop counting, in microseconds; never, if it has none."""
-        return (self.index + (1 if self.previous else 2)) * self.span if len(self) else inf
 
     def __len__(self) -> int:
         return len(self.previous) + len(self.current)
@@ -102,13 +97,16 @@ class MemoryStore:
             states[at] = (True, part, previous, current + 1)
 
     def _evict(self, now: int) -> None:
-        """Makes room: all that has expired unseen, else the oldest keys of the window that ends first."""
+        """Makes room: all that has expired unseen, else the oldest keys of the limit that holds most.
+
+        So a flood of keys under one limit throws itself out, and not what others have counted.
+        """
         for counters in self._tables.values():
             if now // counters.span > counters.index:
                 self._held -= counters.turn(now // counters.span)
         if self._held >= self._most:
-            first = min(self._tables.values(), key=Counters.end)
-            oldest = first.previous or first.current
+            largest = max(self._tables.values(), key=len)
+            oldest = largest.previous or largest.current
             for key in list(islice(oldest, len(oldest) // EVICTED + 1)):
                 del oldest[key]
                 self._held -= 1

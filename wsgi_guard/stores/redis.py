@@ -206,7 +206,9 @@ def _place(url: str) -> dict[str, Any]:
         raise ConfigurationError([f"rate_limit.store: not a redis URL, expected {expected}"]) from None
     unknown = sorted(name for name in place if name not in PLACE and not name.startswith("ssl_"))
     if unknown:
-        raise ConfigurationError([f"rate_limit.store: the redis URL has unknown options {', '.join(unknown)}"])
+        # Not named: a password with a question mark in it ends up here.
+        problem = "the redis URL has options that are not known, expected only ssl_..., db, username and password"
+        raise ConfigurationError([f"rate_limit.store: {problem}"])
     return place
 
 

@@ -23,7 +23,7 @@ from .fields import native, parse_cookies, parse_fields
 from .judge import Read
 from .leaves import Leaf, of_fields, of_json
 from .media import Media, media
-from .parse import JsonReader, Malformed
+from .parse import JsonReader, Malformed, literals
 from .shapes import ANY, Shape
 from .threats.screen import Finding, screen
 
@@ -71,7 +71,7 @@ class Inspector:
         found: list[Place] | None = None
         query = environ.get("QUERY_STRING")
         if query and (_PLAIN_QUERY.fullmatch(query) is None or "union" in query.lower()):
-            found = self._query(facts, query, excuses, parts["query"].shape if "query" in parts else ANY)
+            found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY)
         for name, known in self._known:
             value = environ.get(name)
             if value and known(value) is None:
@@ -106,12 +106,9 @@ class Inspector:
             if finding is not None:
                 yield Place(part, leaf.pointer, finding)
 
-    def _query(self, facts: Facts, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> list[Place]:
-        try:
-            fields = parse_fields(native(query, errors="replace"), self._max_members, errors="replace")
-        except Malformed as error:
-            facts.decide("validation", "unscanned", "query", str(error))
-            return []
+    def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> list[Place]:
+        # All of its fields, however many: the server bounds the line, and one too many must not hide the rest.
+        fields = parse_fields(native(query, errors="replace"), len(query) + 1, errors="replace")
         return list(self._look("query", of_fields(fields, shape), excuses))
 
     def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> list[Place]:
@@ -142,6 +139,9 @@ class Inspector:
         environ = facts.environ
         kind = media(environ.get("CONTENT_TYPE") or "")
         if kind.kind not in decide.SCREENED:
+            if not (facts.body.chunked or facts.body.length):
+                # On servers whose streams end by themselves a POST without a body is one with an empty body.
+                return
             facts.decide("validation", "unscanned", "body", f"bodies of this type ({kind.kind}) are not inspected")
             return
         data = self._data(facts, kind)
@@ -152,30 +152,41 @@ class Inspector:
         """The body, None when it passes unread. Raises Denial where the settings refuse what cannot be inspected."""
         limit = self._section.scan
         try:
-            decide.readable(kind, facts.environ.get("HTTP_CONTENT_ENCODING") or "")
+            self._told(facts, kind)
             data = facts.body.read_within(limit)
             if data is None:
                 raise Denial(413, f"the body of the request may have at most {limit} bytes", "body")
-        except Denial as denial:
+        except Denial:
             if self._section.beyond == "refuse":
                 raise
             reason = "the body is larger than validation.threats.scan, or its end is not known"
-            facts.decide("validation", "unscanned", "body", denial.detail if denial.status == 415 else reason)
+            facts.decide("validation", "unscanned", "body", reason)
             return None
         return data
 
+    def _told(self, facts: Facts, kind: Media) -> None:
+        """Raises Denial for a body that says it cannot be read as it is, unless such bodies pass.
+
+        Then it is looked at all the same: an app may not care what the header says.
+        """
+        try:
+            decide.readable(kind, facts.environ.get("HTTP_CONTENT_ENCODING") or "")
+        except Denial as denial:
+            if self._section.beyond == "refuse":
+                raise
+            facts.decide("validation", "unscanned", "body", denial.detail)
+
     def _body(self, data: bytes, kind: Media, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
         if kind.kind == "form":
-            try:
-                fields = parse_fields(data.decode("utf-8", "replace"), self._max_members, errors="replace")
-                return self._look("form", of_fields(fields, ANY), excuses)
-            except Malformed:
-                return self._look("form", [_whole(data)], excuses)
+            fields = parse_fields(data.decode("utf-8", "replace"), len(data) + 1, errors="replace")
+            return self._look("form", of_fields(fields, ANY), excuses)
         try:
             return self._look("body", self._leaves(data, kind), excuses)
         except Malformed:
-            # Not what it says it is, and the app will say so; as one text nothing hides behind a typo.
-            return self._look("body", [_whole(data)], excuses)
+            # Not what it says it is, or beyond a limit; as one text, and string by string, nothing hides in that.
+            whole = _whole(data)
+            pieces = [Leaf((), text, ANY) for text in literals(whole.text)]
+            return self._look("body", [whole, *pieces], excuses)
 
     def _leaves(self, data: bytes, kind: Media) -> list[Leaf]:
         if kind.kind == "lines":

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from math import isinf
 from typing import Any, NoReturn
 
@@ -31,7 +30,10 @@ def _refuse_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _keep_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        return {name: [value for key, value in pairs if key == name] for name in found}
+        values: dict[str, Any] = {}
+        for name, value in pairs:
+            values.setdefault(name, []).append(value)
+        return values
     return found
 
 
@@ -46,12 +48,11 @@ def _finite(text: str) -> float:
     return value
 
 
-def _decoder(hook: Callable[[list[tuple[str, Any]]], Any]) -> json.JSONDecoder:
-    return json.JSONDecoder(object_pairs_hook=hook, parse_constant=_refuse_constant, parse_float=_finite)
-
-
-_STRICT = _decoder(_refuse_duplicates)
-_LOOSE = _decoder(_keep_duplicates)
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant, parse_float=_finite
+)
+# For looking only: takes what apps take, or an attack would hide behind a NaN.
+_LOOSE = json.JSONDecoder(object_pairs_hook=_keep_duplicates, strict=False)
 
 
 class JsonReader:
@@ -64,7 +65,8 @@ class JsonReader:
         self._max_members = max_members
 
     def read(self, data: bytes, *, duplicates: bool = False) -> Any:
-        """The value; a member named twice is refused, or with `duplicates` becomes a list of its values."""
+        """The value. With `duplicates` a member named twice becomes a list of its values, and NaN, Infinity and halves
+        of surrogate pairs stand as apps read them; else all of these are refused."""
         text = decode(data)
         self._measure(text)
         try:
@@ -77,7 +79,7 @@ class JsonReader:
             raise Malformed("the body holds a number that is too long") from None
         except RecursionError:  # nearly no stack was left when the request came; the depth itself was measured
             raise Malformed("the body is nested too deep") from None
-        if "\\ud" in text or "\\uD" in text:
+        if not duplicates and ("\\ud" in text or "\\uD" in text):
             _refuse_surrogates(value)
         return value
 
@@ -99,6 +101,17 @@ class JsonReader:
             depth += _DEPTH.get(char, 0)
             if depth > limit:
                 raise Malformed(f"the body is nested deeper than {limit} levels")
+
+
+def literals(text: str) -> list[str]:
+    """Every string of a text that is not JSON as a whole, its escapes undone where they can be."""
+    found = []
+    for literal in _STRING.findall(text):
+        try:
+            found.append(json.loads(literal, strict=False))
+        except ValueError:
+            found.append(literal)
+    return found
 
 
 def decode(data: bytes) -> str:

@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
-from unicodedata import normalize
 
 from . import cmdi, ldap, sqli, traversal, xss
-from .normalise import decoded
+from .normalise import decoded, folded
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
 _PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
@@ -39,7 +38,7 @@ def is_plain(value: str) -> bool:
     if _PLAIN.fullmatch(value) is None:
         if value.isascii():
             return False
-        value = normalize("NFKC", value)
+        value = folded(value)
         if _PLAIN_ABROAD.fullmatch(value) is None:
             return False
     return len(value) < _SHORTEST or _WORD not in value.lower()
