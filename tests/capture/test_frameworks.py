@@ -20,6 +20,7 @@ from flask import Flask
 from tests.support.django_settings import configure_django
 from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import current
+from wsgi_guard.guard import Guard
 
 from .conftest import Lines
 from .support import Answer, App, call, guarded
@@ -278,3 +279,18 @@ def test_flask_in_debug_mode_is_one_event(lines: Lines) -> None:
     answer = call(guarded(app), "/boom")
     [event] = lines.events
     assert (answer.code, answer.error_id) == (500, event["id"])
+
+
+def test_pyramid_takes_its_arguments_by_name() -> None:
+    """`invoke_exception_view` has a parameter `request`, which a wrapper's own must not shadow."""
+    from pyramid.request import Request
+    from pyramid.view import ViewMethodsMixin
+
+    Guard(pyramid_app(), {}).begin()
+    request = Request.blank("/")
+    request.registry = Configurator().registry
+    with pytest.raises(ValueError, match="by name"):
+        try:
+            raise ValueError("by name")
+        except ValueError:
+            ViewMethodsMixin.invoke_exception_view(request, request=request, reraise=True)

@@ -104,7 +104,7 @@ def _bottle(module: Any) -> None:
         return
 
     @wraps(make)
-    def noting(error: Any, *args: Any, **options: Any) -> None:
+    def noting(error: Any, /, *args: Any, **options: Any) -> None:
         make(error, *args, **options)
         note_here(getattr(error, "exception", None), soft=True, raised=True)
 
@@ -119,11 +119,12 @@ def _pyramid(module: Any) -> None:
         return
 
     @wraps(invoke)
-    def noting(request: Any, exc_info: Any = None, *args: Any, **options: Any) -> Any:
-        error = (exc_info or sys.exc_info())[1]
+    def noting(asked: Any, /, *args: Any, **options: Any) -> Any:
+        # It takes a `request` of its own by name, so ours may not be called so.
+        error = ((args[0] if args else options.get("exc_info")) or sys.exc_info())[1]
         if getattr(error, "status_int", 500) >= 500:
             note_here(error, soft=True, raised=True)
-        return invoke(request, exc_info, *args, **options)
+        return invoke(asked, *args, **options)
 
     setattr(noting, _MARK, True)
     module.ViewMethodsMixin.invoke_exception_view = noting
