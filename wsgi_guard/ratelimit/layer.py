@@ -77,6 +77,9 @@ class RateLimit:
         plan = route.memo.get(memo)
         if plan is None:
             plan = route.memo[memo] = self._plan_for(route, facts.verb)
+        if not plan.quotas and route.given in self._own_paths and facts.root is not facts:
+            # Inside another guard there is no health layer to answer these paths, so they are the app's.
+            plan = self._matched(route, facts.verb)
         if plan.quotas:
             self._charge(facts, plan)
         else:
@@ -158,6 +161,9 @@ class RateLimit:
     def _plan_for(self, route: Route, verb: str) -> Plan:
         if route.given in self._own_paths:
             return self._plan((), exempt=False)
+        return self._matched(route, verb)
+
+    def _matched(self, route: Route, verb: str) -> Plan:
         found = match(self._rules.all, [hit.template for hit in route.hits], verb)
         return self._plan(found.rules, exempt=found.exempt)
 
