@@ -13,12 +13,11 @@ from wsgiref.validate import validator
 import pytest
 
 from tests.health.asking import BEARER, TOKEN
-from tests.health.ticking import PATIENCE, until
+from tests.health.ticking import stop_monitors, until
 from tests.support.calling import request, serve
 from tests.support.postgres import Postgres
 from tests.support.redis import Redis
 from wsgi_guard import Guard
-from wsgi_guard.health.layer import Health
 
 App = Callable[..., Any]
 CALM = {name: {"type": f"{__name__}:calm"} for name in ("system", "disk")}
@@ -45,10 +44,7 @@ def guarded() -> Iterator[Callable[..., App]]:
         return outside
 
     yield build
-    for guard in made:
-        for layer in guard.stack.full.layers:
-            if isinstance(layer, Health):
-                layer._monitor.stop(PATIENCE)
+    stop_monitors(made)
 
 
 def document(app: App, path: str) -> tuple[int, Any]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
+from wsgi_guard import Guard
+from wsgi_guard.health.layer import Health
 from wsgi_guard.health.monitor import Clock, Monitor
 
 PATIENCE = 20.0
@@ -29,3 +31,11 @@ def until(holds: Callable[[], bool]) -> None:
     while not holds():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.001)
+
+
+def stop_monitors(guards: Iterable[Guard]) -> None:
+    """Ends the threads of whole guards."""
+    for guard in guards:
+        for layer in guard.stack.full.layers:
+            if isinstance(layer, Health):
+                layer._monitor.stop(PATIENCE)

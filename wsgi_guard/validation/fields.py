@@ -14,13 +14,13 @@ from .parse import Malformed
 Fields = list[tuple[str, str]]
 
 
-def parse_fields(text: str, limit: int, *, errors: str = "strict") -> Fields:
+def parse_fields(text: str, limit: int | None, *, errors: str = "strict") -> Fields:
     """Pairs of `a=1&b=2` in order; an escape that is none stays as it stands.
 
-    `text` is ASCII or already decoded. Raises Malformed for more than `limit` pairs, and under "strict" for bytes
-    that are not UTF-8.
+    `text` is ASCII or already decoded. Raises Malformed for more than `limit` pairs (None: as many as there
+    are), and under "strict" for bytes that are not UTF-8.
     """
-    if text.count("&") >= limit:
+    if limit is not None and text.count("&") >= limit:
         raise Malformed(f"there are more than {limit} fields")
     found = []
     for item in text.split("&"):

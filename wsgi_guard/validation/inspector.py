@@ -108,7 +108,7 @@ class Inspector:
 
     def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> list[Place]:
         # All of its fields, however many: the server bounds the line, and one too many must not hide the rest.
-        fields = parse_fields(native(query, errors="replace"), len(query) + 1, errors="replace")
+        fields = parse_fields(native(query, errors="replace"), None, errors="replace")
         return list(self._look("query", of_fields(fields, shape), excuses))
 
     def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> list[Place]:
@@ -178,7 +178,7 @@ class Inspector:
 
     def _body(self, data: bytes, kind: Media, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
         if kind.kind == "form":
-            fields = parse_fields(data.decode("utf-8", "replace"), len(data) + 1, errors="replace")
+            fields = parse_fields(data.decode("utf-8", "replace"), None, errors="replace")
             return self._look("form", of_fields(fields, ANY), excuses)
         try:
             return self._look("body", self._leaves(data, kind), excuses)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from .normalise import for_shell
+from .rules import first_match
 
 HINTS = (";", "|", "&", "`", "$", "\n", "{", "/bin/", "/dev/", "cmd", "powershell", "()", "%")
 
@@ -46,8 +47,4 @@ def find(text: str) -> str | None:
     """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
     if not any(hint in text for hint in HINTS):
         return None
-    view = for_shell(text)
-    for name, pattern in RULES:
-        if pattern.search(view):
-            return name
-    return None
+    return first_match(RULES, for_shell(text))

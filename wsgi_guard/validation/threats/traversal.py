@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .normalise import for_path
+from .rules import first_match
 
 HINTS = ("..", "/etc", "\\", "://", "proc/", "windows", "-inf", "etc/", "boot.ini", "/.", "%00", "\x00", "/var/log")
 
@@ -38,9 +39,5 @@ def find(text: str) -> str | None:
     """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
     if not any(hint in text for hint in HINTS):
         return None
-    view = for_path(text)
-    for name, pattern in RULES:
-        # folding makes "php://" one slash, and takes NUL out
-        if pattern.search(text if name in ("nul", "wrapper") else view):
-            return name
-    return None
+    # folding makes "php://" one slash, and takes NUL out
+    return first_match(RULES, for_path(text), {"nul": text, "wrapper": text})

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from .normalise import for_markup, without_controls
+from .rules import first_match
 
 # Each rule holds one of these once references and escapes are undone, and `&` or a backslash may become any of them.
 HINTS = ("<", "&", "\\", "script:", "on", "(", "`", "data:")
@@ -59,8 +60,4 @@ def find(text: str) -> str | None:
     if not any(hint in text for hint in HINTS):
         return None
     view = for_markup(text)
-    compact = without_controls(view)
-    for name, pattern in RULES:
-        if pattern.search(compact if name == "script-scheme" else view):
-            return name
-    return None
+    return first_match(RULES, view, {"script-scheme": without_controls(view)})
