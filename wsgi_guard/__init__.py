@@ -11,6 +11,7 @@ from .guard import Guard
 if TYPE_CHECKING:
     from .capture.api import capture_error
     from .db.query import execute_query, get_db_connection
+    from .ratelimit import api as limits
     from .ratelimit.decorator import rate_limit
 
 __version__ = "0.1.0"
@@ -24,6 +25,7 @@ __all__ = [
     "current",
     "execute_query",
     "get_db_connection",
+    "limits",
     "rate_limit",
 ]
 
@@ -32,6 +34,7 @@ _LAZY = {
     "capture_error": "wsgi_guard.capture.api",
     "execute_query": "wsgi_guard.db.query",
     "get_db_connection": "wsgi_guard.db.query",
+    "limits": "wsgi_guard.ratelimit.api",
     "rate_limit": "wsgi_guard.ratelimit.decorator",
 }
 
@@ -41,5 +44,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'wsgi_guard' has no attribute {name!r}")
     from importlib import import_module
 
-    value = globals()[name] = getattr(import_module(_LAZY[name]), name)
+    module = import_module(_LAZY[name])
+    value = globals()[name] = module if name == "limits" else getattr(module, name)
     return value

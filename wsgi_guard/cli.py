@@ -1,4 +1,4 @@
-"""`wsgi-guard check` and `wsgi-guard drain`: what an operator asks outside a running server."""
+"""`wsgi-guard check`, `drain` and `limits`: what an operator asks outside a running server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from .errors import ConfigurationError
+from . import operate
+from .errors import ConfigurationError, GuardError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,6 +28,9 @@ def _parser() -> argparse.ArgumentParser:
     drain.add_argument("file", nargs="?", help="settings file, as for check")
     drain.add_argument("--off", action="store_true", help="take traffic again")
     drain.set_defaults(run=_drain)
+    limits = commands.add_parser("limits", help="see, reset, block and unblock the keys of rate limits")
+    operate.add_arguments(limits)
+    limits.set_defaults(run=_limits)
     return parser
 
 
@@ -42,6 +46,15 @@ def _check(options: argparse.Namespace) -> int:
     print(as_text(stack.settings))
     print("layers: " + " > ".join(layer.name for layer in stack.full.layers))
     print("ok")
+    return 0
+
+
+def _limits(options: argparse.Namespace) -> int:
+    try:
+        print(operate.limits(options))
+    except (ValueError, LookupError, GuardError) as error:
+        print(error.args[0] if isinstance(error, LookupError) else error, file=sys.stderr)
+        return 1
     return 0
 
 

@@ -49,6 +49,11 @@ class Guard:
         self.stack: Stack = build(settings, only)
         self.starts = Starts(self.stack)
 
+    @property
+    def limits(self) -> Any:
+        """Rate limits by hand (see `ratelimit/control.py`); None when that layer is off."""
+        return self.stack.limits
+
     def __repr__(self) -> str:
         names = " > ".join(layer.name for layer in self.stack.full.layers)
         return f"<Guard {names} > {getattr(self.app, '__name__', type(self.app).__name__)!r}>"

@@ -64,12 +64,7 @@ class Hooks:
         refuse_worker_class(server.cfg.worker_class)
         settings = load_or_stop(self._settings)
         HOST.prepare(server.cfg.workers)
-        if server.cfg.workers > 1 and settings.rate_limit.store.reveal() in ("auto", "memory"):
-            server.log.warning(
-                "wsgi_guard counts rate limits in each of the %d workers by itself; "
-                "set rate_limit.store to a redis URL to share them",
-                server.cfg.workers,
-            )
+        share_limits(server, settings)
 
 
 def install(namespace: MutableMapping[str, Any], settings: Any = None) -> None:
@@ -117,6 +112,24 @@ def load_or_stop(settings: Any) -> Settings:
         return load(settings)
     except GuardError as error:
         raise RuntimeError(str(error)) from None
+
+
+def share_limits(server: Any, settings: Settings) -> None:
+    """Makes the table in which all workers count, unless the settings name another store; says which it is, and why."""
+    where, workers = settings.rate_limit.store.reveal(), server.cfg.workers
+    if where in ("auto", "shared"):
+        from .stores.shared import SharedTable
+
+        # Kept over a reload: its workers go on counting where those before them were.
+        HOST.table = HOST.table or SharedTable.create(settings.rate_limit.max_keys)
+        reason = "no Redis URL is known" if where == "auto" else "rate_limit.store says so"
+        server.log.info("wsgi_guard: rate limits are counted in memory that %d worker(s) share: %s", workers, reason)
+    elif where == "memory" and workers > 1:
+        server.log.warning(
+            "wsgi_guard counts rate limits in each of the %d workers by itself, so clients have %d times the limit; "
+            "set rate_limit.store to auto or shared, or to a redis URL",
+            workers, workers,
+        )  # fmt: skip
 
 
 def arrange_drain(server: Any, delay: float) -> None:

@@ -1,4 +1,4 @@
-"""What the processes of one gunicorn master share: how many they are, and whether they drain.
+"""What the processes of one gunicorn master share: how many they are, whether they drain, and a table of counters.
 
 Set in the master before the fork, read in the workers. Without the gunicorn hooks a process stands for itself.
 """
@@ -6,13 +6,21 @@ Set in the master before the fork, read in the workers. Without the gunicorn hoo
 from __future__ import annotations
 
 from mmap import mmap
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .stores.shared import SharedTable
 
 
 class Host:
-    """`workers` processes answer for this host; `draining()` once the master was told to stop."""
+    """`workers` processes answer for this host; `draining()` once the master was told to stop.
+
+    `table` holds the counters of all of them, None without the hooks.
+    """
 
     def __init__(self) -> None:
         self.workers = 1
+        self.table: SharedTable | None = None
         self._flag: mmap | None = None
 
     def prepare(self, workers: int) -> None:

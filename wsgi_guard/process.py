@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .stack import Stack
 
 _used: weakref.WeakSet[Starts] = weakref.WeakSet()
+_made: weakref.WeakSet[Starts] = weakref.WeakSet()
 _watching = False
 
 
@@ -24,7 +25,12 @@ class Starts:
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
+        _made.add(self)
         self.again()
+
+    @property
+    def stack(self) -> Stack:
+        return self._stack
 
     def again(self) -> None:
         self.done = False
@@ -45,6 +51,11 @@ class Starts:
                     raise
                 del self._left[0]
             self.done = True
+
+
+def stacks() -> list[Stack]:
+    """Those of all guards of this process."""
+    return [starts.stack for starts in list(_made)]
 
 
 def _watch(starts: Starts) -> None:

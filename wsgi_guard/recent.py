@@ -42,5 +42,16 @@ class Recent(dict[K, V]):
             self.clear()
         self[key] = value
 
+    def forget(self, key: K) -> None:
+        self.pop(key, None)
+        self._old.pop(key, None)
+
+    def forget_all(self) -> None:
+        self._old = {}
+        self.clear()
+
+    def all(self) -> list[V]:
+        return [*self._old.values(), *self.values()]
+
     def count(self) -> int:
         return len(self) + len(self._old)

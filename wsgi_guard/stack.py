@@ -24,14 +24,16 @@ if TYPE_CHECKING:
     from .capture.layer import Capture
     from .db.layer import Data
     from .health.layer import Health
+    from .pages import Pages
+    from .ratelimit.control import Control
     from .ratelimit.layer import RateLimit
-    from .stores import Store
+    from .stores import Place
     from .validation.layer import Validation
 
 # Outermost first: an error anywhere inside is captured, a flood is stopped before it is parsed, the app comes last.
-ORDER = ("capture", "rate_limit", "validation", "health", "data")
+ORDER = ("capture", "rate_limit", "validation", "health", "admin", "data")
 # A guard inside another leaves these to the outer one.
-OUTER_ONLY = ("capture", "health")
+OUTER_ONLY = ("capture", "health", "admin")
 
 FAILURE = "the request could not be checked"
 log = logging.getLogger("wsgi_guard")
@@ -53,6 +55,8 @@ class Stack:
         self.nested = Chain([layer for name, layer in present if name not in OUTER_ONLY])
         # Behind the start of capture, which gives log lines somewhere to go.
         self.full.starts = (*self.full.starts[:1], (self.tell, self), *self.full.starts[1:])
+        limit = layers.get("rate_limit")
+        self.limits: Control | None = None if limit is None else limit.control
         self.raises = settings.capture.on_error == "raise"
         self.denies_on_error = settings.guard.on_layer_error == "deny"
 
@@ -77,7 +81,7 @@ class Build:
         self.routes = Routes()
         self.problems: list[str] = []
         chosen = settings.guard.layers
-        self.wanted = set(ORDER if chosen is None else ("capture", "data", *chosen))
+        self.wanted = set(ORDER if chosen is None else ("capture", "admin", "data", *chosen))
 
     def attempt(self, part: Callable[[], T]) -> T | None:
         """What `part` returns; None when it has problems, which are kept."""
@@ -95,11 +99,11 @@ class Build:
         settings = self.settings
         capture = self.attempt(lambda: Capture(settings.capture, environment=settings.environment, release=None))
         # Health may have a check of the store without the layer that uses it; opening connects to nothing.
-        store = self.attempt(self._store) if self.wanted & {"rate_limit", "health"} else None
+        place = self.attempt(self._place) if self.wanted & {"rate_limit", "health"} else None
         data = self.attempt(self._data) if settings.pools else None
-        health = self.attempt(lambda: self._health(store, data, capture)) if "health" in self.wanted else None
-        own_paths = health.own_paths if health is not None else frozenset()
-        limit = self.attempt(lambda: self._rate_limit(store, own_paths)) if "rate_limit" in self.wanted else None
+        health = self.attempt(lambda: self._health(place, data, capture)) if "health" in self.wanted else None
+        own_paths = self._page_paths() | (health.own_paths if health is not None else frozenset())
+        limit = self.attempt(lambda: self._rate_limit(place, own_paths)) if "rate_limit" in self.wanted else None
         validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
         origin = self.attempt(self._origin)
         if self.problems or capture is None or origin is None:
@@ -111,28 +115,47 @@ class Build:
         if validation is not None and validation.idle:
             validation = None
         layers = {
-            "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "data": data,
+            "capture": capture, "rate_limit": limit, "validation": validation, "health": health,
+            "admin": self._pages(limit), "data": data,
         }  # fmt: skip
         return Stack(settings, origin, layers, capture)
+
+    def _page_paths(self) -> frozenset[str]:
+        """The admin paths there will be; known before the layers whose pages they are, for these leave them alone."""
+        from .admin import Admin
+        from .ratelimit.pages import paths
+
+        prefix = self.settings.admin.rate_limits
+        wanted = prefix is not None and "rate_limit" in self.wanted and Admin(self.settings.admin).configured
+        return frozenset(paths(prefix) if wanted and prefix else ())
+
+    def _pages(self, limit: RateLimit | None) -> Pages | None:
+        if limit is None or not self._page_paths():
+            return None
+        from .admin import Admin
+        from .pages import Pages
+        from .ratelimit.pages import pages
+
+        return Pages(Admin(self.settings.admin), pages(self.settings.admin.rate_limits or "", limit))
 
     def _origin(self) -> Origin:
         guard = self.settings.guard
         identity = resolve_target(guard.identity) if guard.identity else None
         return Origin(self.routes, Addresses(guard.trusted_proxies, guard.forwarded_header), identity)
 
-    def _store(self) -> Store:
-        from .stores import open_store
+    def _place(self) -> Place:
+        from .stores import Place
 
-        return open_store(self.settings.rate_limit)
+        return Place(self.settings.rate_limit, lambda: HOST.table)
 
-    def _rate_limit(self, store: Store | None, own_paths: frozenset[str]) -> RateLimit | None:
+    def _rate_limit(self, place: Place | None, own_paths: frozenset[str]) -> RateLimit | None:
         from .ratelimit.layer import RateLimit
 
         settings = self.settings
-        if store is None:
+        if place is None:
             return None
         return RateLimit(
-            settings.rate_limit, settings.guard, self.routes, store, own_paths=own_paths, workers=HOST.workers
+            settings.rate_limit, settings.guard, self.routes, place, own_paths=own_paths, workers=lambda: HOST.workers
         )
 
     def _validation(self, own_paths: frozenset[str]) -> Validation:
@@ -146,12 +169,12 @@ class Build:
 
         return Data(self.settings.pools)
 
-    def _health(self, store: Store | None, data: Data | None, capture: Capture | None) -> Health:
+    def _health(self, place: Place | None, data: Data | None, capture: Capture | None) -> Health:
         from .health.layer import Health
 
         pings: dict[str, Callable[[float], None]] = dict(data.pings()) if data else {}
-        if store is not None and store.name == "redis":
-            pings["redis"] = store.ping
+        if place is not None and place.remote:
+            pings["redis"] = place.open().ping
         return Health(self.settings.health, self.settings.admin, pings=pings, draining=self._draining())
 
     def _draining(self) -> Callable[[], bool]:

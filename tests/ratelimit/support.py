@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import redis
+
+from tests.support.redis import Redis
 from wsgi_guard.client import Addresses
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import CURRENT, Facts, Origin
-from wsgi_guard.layer import Head
+from wsgi_guard.layer import Head, Outcome
 from wsgi_guard.ratelimit.layer import RateLimit
 from wsgi_guard.routes import Routes
 from wsgi_guard.settings.quantities import limits
 from wsgi_guard.settings.sections import GuardSection, RateLimitSection, RuleSection
-from wsgi_guard.stores import MemoryStore, Store
+from wsgi_guard.stores import MemoryStore, Place, Store
 
 CLIENT = "203.0.113.9"
 
@@ -21,6 +24,14 @@ CLIENT = "203.0.113.9"
 def rule(name: str = "all", limit: str = "3 per hour", **keys: Any) -> RuleSection:
     """A rule as the settings would have it; `limit` "" for none."""
     return RuleSection(name=name, limit=limits(limit) if limit else (), **keys)
+
+
+class Given(Place):
+    """A place that is the store a test has made."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(RateLimitSection(), lambda: None)
+        self._store = store
 
 
 class Site:
@@ -39,8 +50,8 @@ class Site:
         guard = guard or GuardSection(trusted_proxies=())
         section = RateLimitSection(rules=rules, **{"builtin_rules": "off", **keys})
         routes = Routes()
-        self.store = store or MemoryStore(section.max_keys)
-        self.layer = RateLimit(section, guard, routes, self.store, own_paths=own_paths, workers=workers)
+        self.store = MemoryStore(section.max_keys) if store is None else store
+        self.layer = RateLimit(section, guard, routes, Given(self.store), own_paths=own_paths, workers=lambda: workers)
         self._origin = Origin(routes, Addresses(guard.trusted_proxies, guard.forwarded_header), identity)
         self.facts: Facts
 
@@ -68,6 +79,7 @@ class Site:
         finally:
             CURRENT.reset(token)
         self.layer.after(facts, head)
+        self.layer.finish(facts, Outcome(head.code, 0.0, "return"))
         facts.open = False
         return head
 
@@ -77,6 +89,13 @@ class Site:
     def decisions(self) -> list[tuple[str, str]]:
         """Verdict and rule of each decision about the last request."""
         return [(decision.verdict, decision.rule) for decision in self.facts.decisions or ()]
+
+
+def calls(server: Redis) -> int:
+    """How many scripts a server has run."""
+    with redis.Redis.from_url(server.url, protocol=2) as client:
+        stats: dict[str, Any] = client.info("commandstats")
+        return int(stats.get("cmdstat_evalsha", {"calls": 0})["calls"])
 
 
 def field(head: Head, name: str) -> str | None:

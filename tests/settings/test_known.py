@@ -124,8 +124,8 @@ def test_other_known_variables() -> None:
 WRONG: list[tuple[dict[str, str], str]] = [
     ({"HEALTH_CHECK_INTERVAL": "soon"}, "variable HEALTH_CHECK_INTERVAL: expected a time such as 30"),
     ({"HEALTH_CHECK_INTERVAL": "0"}, "variable HEALTH_CHECK_INTERVAL: expected 0.1 to 2678400 seconds"),
-    ({"RATE_LIMIT_STORAGE_URL": "memcached://h"}, "variable RATE_LIMIT_STORAGE_URL: expected auto, memory, or a URL"),
-    ({"REDIS_URL": "h:6379"}, "variable REDIS_URL: expected auto, memory, or a URL"),
+    ({"RATE_LIMIT_STORAGE_URL": "memcached://h"}, "variable RATE_LIMIT_STORAGE_URL: expected auto, memory, shared"),
+    ({"REDIS_URL": "h:6379"}, "variable REDIS_URL: expected auto, memory, shared"),
     ({"SENTRY_DSN": "sentry"}, "variable SENTRY_DSN: expected a DSN"),
     ({"DATABASE_URL": PG, "DB_MAX_CONN": "many"}, "variable DB_MAX_CONN: expected an integer, not 'many'"),
     ({"DATABASE_URL": PG, "DB_MIN_CONN": "20"}, "variable DB_MIN_CONN: min_size is 20, more than max_size, which is"),

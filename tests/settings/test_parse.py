@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from tests.settings.asking import table
 from wsgi_guard.settings import load
+from wsgi_guard.settings.fields import MONTH
 from wsgi_guard.settings.quantities import BYTES, SECONDS, duration, limits, size
-from wsgi_guard.settings.sections import MONTH, Limit, Settings
+from wsgi_guard.settings.sections import Limit, Settings
 
 DURATIONS = [
     (30, 30.0), (0.1, 0.1), ("10", 10.0), ("500 ms", 0.5), ("500ms", 0.5), ("3 ms", 0.003), ("1.5 s", 1.5),

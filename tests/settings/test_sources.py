@@ -170,7 +170,7 @@ BAD_FILES: list[tuple[bytes, str]] = [
     (b"[env.live]\nrate_limt = 1", "wsgi_guard.toml [env.live] rate_limt: unknown key, nearest is 'rate_limit'"),
     (b"[env.live.env.x]", "wsgi_guard.toml [env.live] env: unknown key"),
     (b"[[rate_limit.rules]]\nlimit = '1/s'", "wsgi_guard.toml [rate_limit.rules #1]: name is missing"),
-    (b"[[rate_limit.rules]]\nname = 'a'\nlimit = '1'", "wsgi_guard.toml [rate_limit.rules #1] limit: expected a limit"),
+    (b"[[rate_limit.rules]]\nname = 'a'\nlimit = '1 a s'", "[rate_limit.rules #1] limit: expected a limit"),
     (b"[pools.main]\nmin_size = 1", "wsgi_guard.toml [pools.main]: url is missing"),
     (b"[health]\ninterval = 2024-05-05", "[health] interval: expected a time such as 30 (seconds)"),
     (b"[guard]\nidentity = 2024-05-05", "[guard] identity: expected a string, not a date"),

@@ -11,8 +11,10 @@ import pytest
 
 from tests.stores.model import Model
 from tests.support.redis import Redis
-from wsgi_guard.stores import MemoryStore, Policy
+from wsgi_guard.stores import Debt, MemoryStore, Policy, Store, Tally
+from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
 from wsgi_guard.stores.redis import RedisStore
+from wsgi_guard.stores.shared import SharedStore, SharedTable
 
 # 100,000 decisions in a soak, a twentieth of them here.
 DECISIONS = 100_000 if os.environ.get("WSGI_GUARD_SOAK") else 5_000
@@ -20,6 +22,8 @@ HISTORIES = 25
 # Nothing shorter than a real minute: Redis forgets by its own clock, these histories run on one of theirs.
 WINDOWS = (60, 61, 300, 3600, 86_400, 31 * 86_400)
 QUANTITIES = (0, 1, 2, 3, 7, 50, 10**9)
+# A bucket of 10^9 is full again before Redis, which forgets what is full, has answered.
+LOGGED = (0, 1, 2, 3, 7, 50)
 START = 1_700_000_000_000_000
 _serial = count()
 pytestmark = pytest.mark.soak
@@ -34,10 +38,19 @@ def lua(shared_redis: Redis) -> Iterator[RedisStore]:
 
 def _policies(dice: Random) -> list[Policy]:
     history = f"agreement-{os.getpid()}-{next(_serial)}"
-    return [
-        Policy(f"{history}-{at}", dice.choice(QUANTITIES), dice.choice(WINDOWS), dice.random() < 0.8)
-        for at in range(6)
-    ]
+    found = []
+    for at in range(6):
+        algorithm = dice.choice((WINDOW, WINDOW, LOG, BUCKET))
+        quantity = dice.choice(QUANTITIES if algorithm == WINDOW else LOGGED)
+        block, after = dice.choice(((0, 1), (0, 1), (90, 1), (3600, 3)))
+        burst = dice.choice((0, 0, quantity + 3)) if algorithm == BUCKET and quantity else 0
+        found.append(
+            Policy(
+                f"{history}-{at}", quantity, dice.choice(WINDOWS), dice.random() < 0.8,
+                algorithm=algorithm, burst=burst, block=block, after=after,
+            )
+        )  # fmt: skip
+    return found
 
 
 def _step(dice: Random, policies: list[Policy]) -> int:
@@ -46,27 +59,78 @@ def _step(dice: Random, policies: list[Policy]) -> int:
     return dice.choice((0, 1, dice.randrange(1000), dice.randrange(span // 20), dice.randrange(3 * span)))
 
 
+class History:
+    """One history, told to the model and to stores alike."""
+
+    def __init__(self, dice: Random, stores: list[Store]) -> None:
+        self.dice, self.stores, self.model = dice, stores, Model()
+        self.policies = _policies(dice)
+        self.owed: list[Debt] = []
+
+    def go_on(self, now: int) -> None:
+        dice = self.dice
+        charged = dice.sample(self.policies, dice.randint(1, 6))
+        alike = dice.random() < 0.5
+        keys = ["client-0" if alike else f"client-{dice.randrange(3)}" for _ in charged]
+        kind = dice.random()
+        if kind < 0.06:
+            self._same(self.model.peek(charged, keys, now), [store.peek(charged, keys, now) for store in self.stores])
+        elif kind < 0.08:
+            self._act(charged[0], keys[0], dice.choice((0, 30, 600)), now)
+        elif kind < 0.09:
+            self.model.forget(charged[0], keys[0])
+            for store in self.stores:
+                store.forget(charged[:1], keys[:1], now)
+        elif kind < 0.25 and self.owed:
+            self._refund(self.owed.pop(dice.randrange(len(self.owed))), now)
+        else:
+            self._charge(charged, keys, now)
+
+    def _charge(self, charged: list[Policy], keys: list[str], now: int) -> None:
+        dice = self.dice
+        costs = None if dice.random() < 0.6 else [dice.choice((0, 1, 2, 5)) for _ in charged]
+        tally = self.model.charge(charged, keys, costs, now)
+        self._same(tally, [store.charge(charged, keys, costs, now) for store in self.stores])
+        admitted, states, at = tally
+        if admitted:
+            for policy, key, cost, state in zip(charged, keys, costs or [1] * len(keys), states, strict=True):
+                if state[0] == 1 and cost and dice.random() < 0.3:
+                    self.owed.append(Debt(policy, key, cost, at, state))
+
+    def _act(self, policy: Policy, key: str, seconds: int, now: int) -> None:
+        self.model.block(policy, key, seconds, now)
+        for store in self.stores:
+            store.block([policy], [key], seconds, now)
+
+    def _refund(self, debt: Debt, now: int) -> None:
+        self.model.refund(debt, now)
+        for store in self.stores:
+            store.refund([debt], now)
+
+    def _same(self, tally: Tally, found: list[Tally]) -> None:
+        for store, one in zip(self.stores, found, strict=True):
+            assert one == tally, store.name
+
+
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_all_stores_agree_while_time_passes(lua: RedisStore, seed: int) -> None:
     dice = Random(seed)
-    policies, model, memory = _policies(dice), Model(), MemoryStore(10_000)
+    history = History(dice, [MemoryStore(10_000), SharedStore(SharedTable.create(4096), 1.0), lua])
     now = START + dice.randrange(10**12)
     for _ in range(DECISIONS // HISTORIES):
-        now += _step(dice, policies) if dice.random() < 0.3 else 0
-        charged = dice.sample(policies, dice.randint(1, 6))
-        keys = [f"client-{dice.randrange(3)}" for _ in charged]
-        tally = model.charge(charged, keys, now)
-        assert lua.charge(charged, keys, now) == tally
-        assert memory.charge(charged, keys, now) == tally
+        now += _step(dice, history.policies) if dice.random() < 0.3 else 0
+        history.go_on(now)
 
 
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_lua_keeps_its_word_when_clocks_jump(lua: RedisStore, seed: int) -> None:
     dice = Random(1000 + seed)
-    policies, model = _policies(dice), Model()
+    policies, model = [one for one in _policies(dice) if one.algorithm == WINDOW], Model()
     now = START
     for _ in range(DECISIONS // HISTORIES // 5):
-        now = max(0, now + dice.choice((-1, 1, 1)) * _step(dice, policies))
-        charged = dice.sample(policies, dice.randint(1, 3))
+        now = max(0, now + dice.choice((-1, 1, 1)) * _step(dice, _policies(dice)))
+        charged = dice.sample(policies, dice.randint(1, len(policies))) if policies else []
         keys = [f"client-{dice.randrange(2)}" for _ in charged]
-        assert lua.charge(charged, keys, now) == model.charge(charged, keys, now)
+        blocks = any(policy.block for policy in charged)
+        if charged and not blocks:
+            assert lua.charge(charged, keys, None, now) == model.charge(charged, keys, None, now)

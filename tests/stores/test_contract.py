@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
 
 import pytest
 
 from tests.support.redis import Redis
-from wsgi_guard.stores import MemoryStore, Policy, Store
+from wsgi_guard.stores import MemoryStore, Policy, State, Store
 from wsgi_guard.stores.redis import RedisStore
+from wsgi_guard.stores.shared import SharedStore, SharedTable
 
 MINUTE = 60_000_000
 START = 1_700_000_040_000_000 // MINUTE * MINUTE
@@ -22,15 +23,25 @@ HOSTILE = (
 _serial = count()
 
 
-@pytest.fixture(params=["memory", "redis"])
+@pytest.fixture(params=["memory", "shared", "redis"])
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
     if request.param == "memory":
         yield MemoryStore(100_000)
+        return
+    if request.param == "shared":
+        yield SharedStore(SharedTable.create(4096), 5.0)
         return
     server: Redis = request.getfixturevalue("shared_redis")
     opened = RedisStore(server.url, 5.0)
     yield opened
     opened.close()
+
+
+def _charge(
+    store: Store, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None
+) -> tuple[bool, list[State]]:
+    admitted, states, _ = store.charge(policies, keys, None, now)
+    return admitted, states
 
 
 def _policy(quantity: int, window: int = 60, *, enforced: bool = True) -> Policy:
@@ -39,26 +50,26 @@ def _policy(quantity: int, window: int = 60, *, enforced: bool = True) -> Policy
 
 def test_admits_exactly_the_quantity(store: Store) -> None:
     policy = _policy(3)
-    assert [store.charge([policy], ["a"], START)[0] for _ in range(5)] == [True, True, True, False, False]
-    assert store.charge([policy], ["b"], START) == (True, [(True, 0, 0, 1)])
+    assert [_charge(store, [policy], ["a"], START)[0] for _ in range(5)] == [True, True, True, False, False]
+    assert _charge(store, [policy], ["b"], START) == (True, [(True, 0, 0, 1)])
 
 
 def test_own_clock_serves_without_now(store: Store) -> None:
     policy = _policy(2, 31 * 86400)
-    assert [store.charge([policy], ["a"])[0] for _ in range(3)] == [True, True, False]
+    assert [_charge(store, [policy], ["a"])[0] for _ in range(3)] == [True, True, False]
 
 
 def test_denied_charge_spends_nothing(store: Store) -> None:
     wide, narrow = _policy(10), _policy(1)
-    assert store.charge([wide, narrow], ["a", "a"], START)[0]
+    assert _charge(store, [wide, narrow], ["a", "a"], START)[0]
     for _ in range(5):
-        assert store.charge([wide, narrow], ["a", "a"], START) == (False, [(True, 0, 0, 1), (False, 0, 0, 1)])
-    assert store.charge([narrow, wide], ["b", "a"], START) == (True, [(True, 0, 0, 1), (True, 0, 0, 2)])
+        assert _charge(store, [wide, narrow], ["a", "a"], START) == (False, [(True, 0, 0, 1), (False, 0, 0, 1)])
+    assert _charge(store, [narrow, wide], ["b", "a"], START) == (True, [(True, 0, 0, 1), (True, 0, 0, 2)])
 
 
 def test_shadow_policy_stands_in_nobodys_way(store: Store) -> None:
     real, shadow = _policy(4), _policy(1, enforced=False)
-    tallies = [store.charge([shadow, real], ["a", "a"], START) for _ in range(5)]
+    tallies = [_charge(store, [shadow, real], ["a", "a"], START) for _ in range(5)]
     assert [admitted for admitted, _ in tallies] == [True, True, True, True, False]
     assert [states[0][0] for _, states in tallies] == [True, False, False, False, False]
     assert tallies[-1][1] == [(False, 0, 0, 1), (False, 0, 0, 4)]
@@ -67,41 +78,41 @@ def test_shadow_policy_stands_in_nobodys_way(store: Store) -> None:
 def test_previous_window_fades_out(store: Store) -> None:
     policy = _policy(10)
     for _ in range(10):
-        assert store.charge([policy], ["a"], START)[0]
-    assert store.charge([policy], ["a"], START + MINUTE) == (False, [(False, 0, 10, 0)])
+        assert _charge(store, [policy], ["a"], START)[0]
+    assert _charge(store, [policy], ["a"], START + MINUTE) == (False, [(False, 0, 10, 0)])
     first = START + MINUTE + MINUTE // 20  # where the ten of the window before weigh nine and a half
-    assert store.charge([policy], ["a"], first)[0] is False
-    assert store.charge([policy], ["a"], first + 60) == (True, [(True, 50_001, 10, 1)])
-    assert store.charge([policy], ["a"], START + 2 * MINUTE) == (True, [(True, 0, 1, 1)])
-    assert store.charge([policy], ["a"], START + 9 * MINUTE) == (True, [(True, 0, 0, 1)])
+    assert _charge(store, [policy], ["a"], first)[0] is False
+    assert _charge(store, [policy], ["a"], first + 60) == (True, [(True, 50_001, 10, 1)])
+    assert _charge(store, [policy], ["a"], START + 2 * MINUTE) == (True, [(True, 0, 1, 1)])
+    assert _charge(store, [policy], ["a"], START + 9 * MINUTE) == (True, [(True, 0, 0, 1)])
 
 
 @pytest.mark.parametrize("window", [1, 60, 31 * 86400])
 @pytest.mark.parametrize("quantity", [0, 1, 10**9])
 def test_extreme_limits_are_exact(store: Store, quantity: int, window: int) -> None:
     policy = _policy(quantity, window)
-    assert store.charge([policy], ["a"], START)[0] == (quantity > 0)
-    assert store.charge([policy], ["a"], START)[0] == (quantity > 1)
+    assert _charge(store, [policy], ["a"], START)[0] == (quantity > 0)
+    assert _charge(store, [policy], ["a"], START)[0] == (quantity > 1)
 
 
 def test_hostile_keys_are_keys_like_any(store: Store) -> None:
     assert len(set(HOSTILE)) == len(HOSTILE) >= 26
     policy = _policy(1)
     for key in HOSTILE:
-        assert store.charge([policy], [key], START)[0], key[:20]
+        assert _charge(store, [policy], [key], START)[0], key[:20]
     for key in HOSTILE:
-        assert not store.charge([policy], [key], START)[0], key[:20]
+        assert not _charge(store, [policy], [key], START)[0], key[:20]
 
 
 def test_sixteen_policies_in_one_charge(store: Store) -> None:
     policies = [_policy(2) for _ in range(16)]
     keys = [f"key-{at % 3}" for at in range(16)]
-    assert [store.charge(policies, keys, START)[0] for _ in range(3)] == [True, True, False]
+    assert [_charge(store, policies, keys, START)[0] for _ in range(3)] == [True, True, False]
 
 
 def test_lengths_must_agree(store: Store) -> None:
     with pytest.raises(ValueError, match="zip"):
-        store.charge([_policy(1)], ["a", "b"], START)
+        _charge(store, [_policy(1)], ["a", "b"], START)
 
 
 @pytest.mark.parametrize("keys", [("one",), ("one", "two", "three")])
@@ -110,13 +121,13 @@ def test_threads_admit_exactly_the_limit(store: Store, keys: tuple[str, ...]) ->
 
     def hammer(at: int) -> list[str]:
         chosen = [keys[(at + turn) % len(keys)] for turn in range(100)]
-        return [key for key in chosen if store.charge(policies, [key, "all"])[0]]
+        return [key for key in chosen if _charge(store, policies, [key, "all"])[0]]
 
     with ThreadPoolExecutor(8) as threads:
         passed = [key for found in threads.map(hammer, range(8)) for key in found]
     assert len(passed) == min(800, 200 * len(keys))
     assert all(passed.count(key) <= 200 for key in keys)
-    assert store.charge([policies[1]], ["all"])[1][0][3] == len(passed) + 1
+    assert _charge(store, [policies[1]], ["all"])[1][0][3] == len(passed) + 1
 
 
 def test_answers_ping(store: Store) -> None:

@@ -20,7 +20,7 @@ def test_never_holds_more_than_its_bound() -> None:
     now = START
     for number in range(20_000):
         now += dice.choice((0, 0, 1000, MINUTE // 3))
-        store.charge(policies, [f"client-{number if dice.random() < 0.8 else number % 10}"] * 3, now)
+        store.charge(policies, [f"client-{number if dice.random() < 0.8 else number % 10}"] * 3, None, now)
         assert _held(store) == len(store) <= 100
 
 
@@ -28,10 +28,10 @@ def test_expired_keys_go_first() -> None:
     store = MemoryStore(10)
     short, long = Policy("short", 5, 1), Policy("long", 5, 3600)
     for number in range(9):
-        store.charge([short], [f"brief-{number}"], START)
-    store.charge([long], ["kept"], START)
-    store.charge([long], ["new"], START + 5 * MINUTE)
-    assert store.charge([long], ["kept"], START + 5 * MINUTE)[1][0][3] == 2
+        store.charge([short], [f"brief-{number}"], None, START)
+    store.charge([long], ["kept"], None, START)
+    store.charge([long], ["new"], None, START + 5 * MINUTE)
+    assert store.charge([long], ["kept"], None, START + 5 * MINUTE)[1][0][3] == 2
     assert len(store) == 2
 
 
@@ -39,50 +39,50 @@ def test_oldest_of_the_largest_makes_room() -> None:
     store = MemoryStore(10)
     login, pages = Policy("login", 5, 60), Policy("pages", 5, 3600)
     for number in range(3):
-        store.charge([login], [f"client-{number}"], START)
+        store.charge([login], [f"client-{number}"], None, START)
     for number in range(500):
-        store.charge([pages], [f"page-{number}"], START)
+        store.charge([pages], [f"page-{number}"], None, START)
     assert len(store) == 10
-    assert [store.charge([login], [f"client-{number}"], START)[1][0][3] for number in range(3)] == [2, 2, 2]
-    assert store.charge([pages], ["page-0"], START)[1][0][3] == 1
+    assert [store.charge([login], [f"client-{number}"], None, START)[1][0][3] for number in range(3)] == [2, 2, 2]
+    assert store.charge([pages], ["page-0"], None, START)[1][0][3] == 1
 
 
 def test_flood_of_keys_keeps_recent_counts() -> None:
     """Who wants to forget his own count must bring as many new keys as the store holds."""
     store, policy = MemoryStore(1000), Policy("login", 3, 60)
     for _ in range(3):
-        assert store.charge([policy], ["attacker"], START)[0]
+        assert store.charge([policy], ["attacker"], None, START)[0]
     for number in range(900):
-        store.charge([policy], [f"noise-{number}"], START)
-    assert not store.charge([policy], ["attacker"], START)[0]
+        store.charge([policy], [f"noise-{number}"], None, START)
+    assert not store.charge([policy], ["attacker"], None, START)[0]
 
 
 def test_windows_of_the_past_are_dropped_whole() -> None:
     store, policy = MemoryStore(100_000), Policy("minute", 5, 60)
     for number in range(500):
-        store.charge([policy], [f"client-{number}"], START)
-    store.charge([policy], ["a"], START + MINUTE)
+        store.charge([policy], [f"client-{number}"], None, START)
+    store.charge([policy], ["a"], None, START + MINUTE)
     assert len(store) == 501
-    store.charge([policy], ["a"], START + 2 * MINUTE)
+    store.charge([policy], ["a"], None, START + 2 * MINUTE)
     assert len(store) == 2
 
 
 def test_clock_that_steps_back_gives_nothing_away() -> None:
     store, policy = MemoryStore(10), Policy("minute", 1, 60)
-    assert store.charge([policy], ["a"], START)[0]
-    assert not store.charge([policy], ["a"], START - 5 * MINUTE)[0]
+    assert store.charge([policy], ["a"], None, START)[0]
+    assert not store.charge([policy], ["a"], None, START - 5 * MINUTE)[0]
 
 
 def test_store_of_one_key_keeps_its_bound() -> None:
     store, policies = MemoryStore(1), [Policy("one", 30, 60), Policy("two", 30, 60)]
     for _ in range(20):
-        assert store.charge(policies, ["a", "b"], START)[0]
+        assert store.charge(policies, ["a", "b"], None, START)[0]
         assert _held(store) == len(store) == 1
 
 
 def test_close_forgets_everything() -> None:
     store, policy = MemoryStore(10), Policy("minute", 1, 60)
-    store.charge([policy], ["a"], START)
+    store.charge([policy], ["a"], None, START)
     store.close()
     assert len(store) == 0
-    assert store.charge([policy], ["a"], START)[0]
+    assert store.charge([policy], ["a"], None, START)[0]

@@ -9,7 +9,7 @@ from math import floor
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wsgi_guard.stores.window import PARTS, fits, remaining, seconds, wait
+from wsgi_guard.stores.window import PARTS, fits, refunded, remaining, wait
 
 BILLION = 10**9
 quantities = st.integers(0, BILLION)
@@ -59,10 +59,20 @@ def test_nothing_ever_fits_into_zero() -> None:
     assert remaining(0, 5, 0, 0) == 0
 
 
-@given(st.integers(0, 2 * PARTS), st.integers(1, 31 * 86400))
-def test_seconds_round_up(some: int, window: int) -> None:
-    exact = Fraction(some * window, PARTS)
-    assert exact <= seconds(some, window) < exact + 1
+@given(quantities, parts, quantities, quantities, quantities)
+def test_cost_fits_as_that_many_charges_would(quantity: int, part: int, previous: int, current: int, cost: int) -> None:
+    assert fits(quantity * PARTS, part, previous, current, cost + 1) == fits(
+        quantity * PARTS, part, previous, current + cost
+    )
+
+
+@given(st.integers(0, 3), quantities, quantities, quantities)
+def test_refund_takes_from_the_window_of_the_charge(charged: int, previous: int, current: int, cost: int) -> None:
+    before, now = refunded(2, previous, current, cost, charged)
+    assert (before, now) == (
+        max(0, previous - cost) if charged == 1 else previous,
+        max(0, current - cost) if charged == 2 else current,
+    )
 
 
 @given(st.integers(1, 5), st.lists(st.integers(0, 400_000), max_size=120))

@@ -91,15 +91,15 @@ def _redis(given: CheckSection, pings: Mapping[str, Ping]) -> Run:
 
 def _redis_ping(url: Secret, timeout: float) -> Ping:
     """A connection of the check's own, made by the one module that knows redis."""
-    from wsgi_guard.stores import open_store
+    from wsgi_guard.stores import Place
 
     try:
-        store = open_store(RateLimitSection(store=url, store_timeout=timeout))
+        place = Place(RateLimitSection(store=url, store_timeout=timeout), lambda: None)
     except ConfigurationError:
         raise ValueError(NO_REDIS) from None
-    if store.name != "redis":
+    if not place.remote:
         raise ValueError(NO_REDIS)
-    return store.ping
+    return place.open().ping
 
 
 def _postgres(given: CheckSection, pings: Mapping[str, Ping]) -> Run:

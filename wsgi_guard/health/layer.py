@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from wsgi_guard.admin import Admin
 from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Reply
@@ -17,7 +18,6 @@ from wsgi_guard.problem import phrase
 from wsgi_guard.settings.sections import AdminSection, HealthSection
 
 from . import decide, document
-from .admin import Admin
 from .checks import Checks, Ping
 from .monitor import Clock, Monitor
 

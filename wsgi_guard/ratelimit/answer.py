@@ -35,13 +35,21 @@ def policy(quotas: Sequence[Quota]) -> str:
     return ", ".join(f'"{quota.label}";q={quota.quantity};w={quota.window}' for quota in quotas if quota.enforced)
 
 
-def ietf(policies: str, found: Sequence[Standing]) -> list[Header]:
+def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> list[Header]:
+    """The fields in the `form` that the settings ask for, tightest limit first; `now` is a Unix time."""
+    headers = _ietf(policies, found) if form != "legacy" else []
+    if form != "ietf":
+        headers += _legacy(found, now)
+    return headers
+
+
+def _ietf(policies: str, found: Sequence[Standing]) -> list[Header]:
     items = [f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found]
     return [("RateLimit-Policy", policies), ("RateLimit", ", ".join(items))]
 
 
-def legacy(found: Sequence[Standing], now: float) -> list[Header]:
-    """Of the tightest limit alone; X-RateLimit-Reset is a Unix time, as most who send it mean it. `now` is one too."""
+def _legacy(found: Sequence[Standing], now: float) -> list[Header]:
+    """Of the tightest limit alone; X-RateLimit-Reset is a Unix time, as most who send it mean it."""
     left, sooner, _, quota = found[0]
     return [
         ("X-RateLimit-Limit", str(quota.quantity)),

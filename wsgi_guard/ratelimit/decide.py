@@ -10,9 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
+from wsgi_guard.facts import Facts
 from wsgi_guard.routes import Template
 from wsgi_guard.stores import State
-from wsgi_guard.stores.window import PARTS, remaining, seconds, wait
+from wsgi_guard.stores.contract import BUCKET, WINDOW
+from wsgi_guard.stores.standing import left, renewal, wait
+from wsgi_guard.stores.window import PARTS
 
 from .rules import Quota, Rule
 
@@ -39,14 +42,17 @@ Standing = tuple[int, int, str, Quota]
 
 
 def match(rules: Iterable[Rule], templates: Collection[Template], verb: str) -> Match:
-    """`verb` is the method, GET for HEAD; `templates` are those that any form of the path matches."""
+    """The rules that path and method match; those that exempt some requests only stand among them, see `chosen`.
+
+    `verb` is the method, GET for HEAD; `templates` are those that any form of the path matches.
+    """
     found: list[Rule] = []
     if verb == "OPTIONS":
         return Match((), exempt=False)
     for rule in rules:
         if not applies(rule, templates, verb):
             continue
-        if rule.exempt:
+        if rule.exempt and rule.conditions is None:
             return Match(tuple(found), exempt=True)
         found.append(rule)
     return Match(tuple(found), exempt=False)
@@ -58,16 +64,28 @@ def applies(rule: Rule, templates: Collection[Template], verb: str) -> bool:
     return rule.templates is None or not rule.templates.isdisjoint(templates)
 
 
-def judge(quotas: Sequence[Quota], states: Sequence[State]) -> Verdict:
+def chosen(rules: Iterable[Rule], facts: Facts, *, exempt: bool) -> Match:
+    """Those of the matching rules whose conditions this request meets; `exempt` as `match` found."""
+    found: list[Rule] = []
+    for rule in rules:
+        if rule.conditions is not None and not rule.conditions.hold(facts):
+            continue
+        if rule.exempt:
+            return Match(tuple(found), exempt=True)
+        found.append(rule)
+    return Match(tuple(found), exempt=exempt)
+
+
+def judge(quotas: Sequence[Quota], states: Sequence[State], costs: Sequence[int] | None = None) -> Verdict:
     denied: list[Quota] = []
     shadowed: list[Quota] = []
     longest = 1
-    for quota, (fits, part, previous, current) in zip(quotas, states, strict=True):
-        if fits:
+    for at, (quota, state) in enumerate(zip(quotas, states, strict=True)):
+        if state[0] > 0:
             continue
         if quota.enforced:
             denied.append(quota)
-            longest = max(longest, seconds(wait(quota.scaled, part, previous, current), quota.window))
+            longest = max(longest, seconds(wait(quota, state, costs[at] if costs else 1)))
         else:
             shadowed.append(quota)
     return Verdict(denied, shadowed, longest)
@@ -76,12 +94,31 @@ def judge(quotas: Sequence[Quota], states: Sequence[State]) -> Verdict:
 def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing]:
     """Enforced limits, the tightest first: fewest charges left, then longest to wait."""
     found: list[Standing] = []
-    for quota, (_, part, previous, current) in zip(quotas, states, strict=True):
+    for quota, state in zip(quotas, states, strict=True):
         if not quota.enforced:
             continue
-        left = remaining(quota.quantity, part, previous, current) if previous else quota.quantity - current
-        parts = PARTS - part if left > 0 else wait(quota.scaled, part, previous, current)
-        found.append((left if left > 0 else 0, parts * quota.window // -PARTS, quota.label, quota))
+        fits, part, previous, current = state
+        if fits > 0 and not previous and quota.algorithm == WINDOW and current < quota.quantity:
+            # Nearly every answer: nothing left over from the window before.
+            found.append((quota.quantity - current, (PARTS - part) * quota.window // -PARTS, quota.label, quota))
+            continue
+        charges = left(quota, state)
+        found.append((charges, -seconds(renewal(quota, state) if charges else wait(quota, state)), quota.label, quota))
     if len(found) > 1:
         found.sort()
     return found
+
+
+def unspent(quota: Quota, state: State, cost: int) -> State:
+    """The state once a charge of `cost` that is in it has been given back."""
+    fits, a, b, c = state
+    if quota.algorithm == WINDOW:
+        return fits, a, b, max(0, c - cost)
+    if quota.algorithm == BUCKET:
+        return fits, max(0, a - cost * PARTS), b, c
+    return fits, max(0, a - cost), b, c
+
+
+def seconds(microseconds: int) -> int:
+    """Whole seconds, rounded up."""
+    return -(-microseconds // 1_000_000)

@@ -6,14 +6,18 @@ frees nobody. Texts of one rule are told apart by kind: a user named like an add
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import blake2b
 from ipaddress import IPv6Address, ip_address
+from typing import Any
 
+from wsgi_guard.client import UNKNOWN, parse_address
 from wsgi_guard.facts import Facts
 from wsgi_guard.recent import Recent
 from wsgi_guard.routes import Template
 from wsgi_guard.settings import resolve_target
+
+from .conditions import environ_key
 
 Keyer = Callable[[Facts], str]
 Templates = frozenset[Template] | None
@@ -28,7 +32,7 @@ class Keys:
     def __init__(self, ipv6_prefix: int) -> None:
         self._shift = 128 - ipv6_prefix
         self._recent: Recent[str, str] = Recent(4096)
-        self._made: dict[str, Keyer] = {"ip": self.address, "user": self._user}
+        self._made: dict[str, Keyer] = {"ip": self.address, "user": self._user, "api_key": self._api_key}
 
     def keyer(self, parts: tuple[str, ...], templates: Templates) -> Keyer:
         """Counts by all `parts` together. Raises ValueError for a function that cannot be had."""
@@ -66,9 +70,13 @@ class Keys:
         identity = facts.identity
         return short("user", identity) if identity else self.address(facts)
 
+    def _api_key(self, facts: Facts) -> str:
+        """Always by its hash, for it is a secret."""
+        sent = api_key(facts.environ)
+        return hashed("api_key", sent) if sent else self.address(facts)
+
     def _header(self, name: str) -> Keyer:
-        name = name.upper().replace("-", "_")
-        key = name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+        key = environ_key(name)
 
         def keyer(facts: Facts) -> str:
             value = facts.environ.get(key)
@@ -86,18 +94,49 @@ class Keys:
         return keyer
 
 
+    def written(self, part: str, value: str) -> str:
+        """The key of one part as `value` would have it. Raises ValueError where it cannot be."""
+        if part == "ip":
+            if value != UNKNOWN and parse_address(value) is None:
+                raise ValueError("expected an address")
+            return self._network(value) if ":" in value else value
+        if part == "api_key":
+            return hashed(part, value)
+        kind = part if part in ("user", "endpoint") else "header" if part.startswith("header:") else "function"
+        return short(kind, value)
+
+
+def api_key(environ: Mapping[str, Any]) -> str:
+    """What was sent as X-API-Key, else the token of an Authorization header; "" for none."""
+    sent = environ.get("HTTP_X_API_KEY")
+    if isinstance(sent, str) and sent:
+        return sent
+    header = environ.get("HTTP_AUTHORIZATION")
+    scheme, _, token = header.partition(" ") if isinstance(header, str) else ("", "", "")
+    return token.strip(" ") if scheme.lower() in ("bearer", "apikey") else ""
+
+
 def chosen_by_client(parts: tuple[str, ...], templates: Templates) -> bool:
     """Whether a client may have as many keys as it likes: a joint key is as free as its freest part.
 
     Headers are free, and so are the endpoints of a rule that matches paths nobody wrote down.
     """
-    return any(part.startswith("header:") or (part == "endpoint" and not templates) for part in parts)
+    return any(
+        part == "api_key" or part.startswith("header:") or (part == "endpoint" and not templates) for part in parts
+    )
 
 
 def short(kind: str, text: str) -> str:
-    if len(text) <= LONGEST:
-        return f"{kind}:{text}"
+    return f"{kind}:{text}" if len(text) <= LONGEST else hashed(kind, text)
+
+
+def hashed(kind: str, text: str) -> str:
     return f"{kind}#{blake2b(text.encode('utf-8', 'surrogatepass'), digest_size=16).hexdigest()}"
+
+
+def joined(parts: Iterable[str]) -> str:
+    """One key of several; the lengths keep apart what would read alike once joined."""
+    return short("all", "".join(f"{len(part)}:{part}" for part in parts))
 
 
 def _endpoint(templates: Templates) -> Keyer:
@@ -114,9 +153,4 @@ def _endpoint(templates: Templates) -> Keyer:
 
 
 def _joined(keyers: list[Keyer]) -> Keyer:
-    def keyer(facts: Facts) -> str:
-        # The lengths keep apart what would read alike once joined.
-        parts = [made(facts) for made in keyers]
-        return short("all", "".join(f"{len(part)}:{part}" for part in parts))
-
-    return keyer
+    return lambda facts: joined(made(facts) for made in keyers)

@@ -1,23 +1,29 @@
-"""Connects the policy to a request: plan, one charge to the store, verdict; what is left goes out with the answer."""
+"""Connects the policy to a request: plan, one charge, verdict; what is left goes out with the answer."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from time import time
+from math import ceil
+from time import monotonic, time
 
-from wsgi_guard.errors import Outage, StoreError
+from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import Facts
-from wsgi_guard.layer import Head, Header
+from wsgi_guard.layer import Head, Header, Outcome
 from wsgi_guard.recent import Recent
 from wsgi_guard.routes import Route, Routes
-from wsgi_guard.settings.sections import GuardSection, RateLimitSection
-from wsgi_guard.stores import State, Store, Tally
+from wsgi_guard.settings.sections import THREATS, GuardSection, RateLimitSection
+from wsgi_guard.stores import Place
 
 from . import answer
-from .decide import judge, match, standings
+from .census import Census
+from .control import Control
+from .decide import Verdict, chosen, judge, match, standings, unspent
+from .denials import Denial
 from .fallback import Fallback
+from .ledger import Charged, Ledger, counts
+from .lists import Lists
 from .plan import Plan, Spent
 from .reports import Reports
 from .rules import Quota, Rule, Rules
@@ -29,12 +35,17 @@ SHARED = (
     "requests come through a proxy, but guard.trusted_proxies is not set: all clients may share the proxy's address, "
     "so the built-in rules by ip only report; set guard.trusted_proxies to the proxy's network, or to [] for none"
 )
+ALONE = (
+    "several processes answer, and each counts rate limits by itself, so clients have as many times the limit; start "
+    "gunicorn with the hooks (-c python:wsgi_guard.gunicorn), or set rate_limit.store to a redis URL or shared:/path"
+)
 
 
 class RateLimit:
     """The layer. Raises ConfigurationError with every problem of the rules.
 
-    `own_paths` are the guard's, given exactly, and free. `workers` share a host, and so a limit when the store is away.
+    `place` is opened in the process that charges, at its first use. `own_paths` are the guard's, given exactly, and
+    free. `workers` tells how many processes share a host, and so a limit when the store is away.
     """
 
     name = NAME
@@ -44,42 +55,52 @@ class RateLimit:
         section: RateLimitSection,
         guard: GuardSection,
         routes: Routes,
-        store: Store,
+        place: Place,
         *,
         own_paths: frozenset[str] = frozenset(),
-        workers: int = 1,
+        workers: Callable[[], int] = lambda: 1,
     ) -> None:
-        self._rules = Rules(section, guard, routes)
-        self._store = store
-        self._fallback = Fallback(section.max_keys, workers)
+        self.rules = Rules(section, guard, routes)
+        self.ledger = Ledger(place.open, lambda: Fallback(section.max_keys, workers()))
+        self.census = Census()
+        self.control = Control(self.rules, self.ledger)
+        self._place = place
+        self._lists = Lists(section.allow, section.deny) if section.allow or section.deny else None
         self._own_paths = own_paths
         self._form = section.headers
-        self._warned = False
+        self._warned = self._told_alone = False
         self._reports = Reports()
-        verbs = {"OPTIONS"}.union(*(rule.methods for rule in self._rules.all))
+        verbs = {"OPTIONS"}.union(*(rule.methods for rule in self.rules.all))
         # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
         self._memos = {verb: (NAME, verb) for verb in verbs}
         self._plans: Recent[tuple[object, ...], Plan] = Recent(1024)
+        self._free = self._plan((), exempt=True)
 
     @property
     def degraded(self) -> str | None:
         """Why the store is not used, None while it is."""
-        return self._fallback.degraded
+        return self.ledger.degraded
 
     def start(self) -> None:
-        for note in self._rules.notes:
+        for note in self.rules.notes:
             log.warning("%s", note)
+        log.info("%s", self._place.why())
 
     def before(self, facts: Facts) -> None:
-        """Raises Refused when a limit is over."""
+        """Raises Refused when a limit is over, or the client's network is on the deny list."""
         route = facts.route
         memo = self._memos.get(facts.verb, NAME)
         plan = route.memo.get(memo)
         if plan is None:
+            self._warn_alone(facts)
             plan = route.memo[memo] = self._plan_for(route, facts.verb)
         if not plan.quotas and route.given in self._own_paths and facts.root is not facts:
             # Inside another guard there is no health layer to answer these paths, so they are the app's.
             plan = self._matched(route, facts.verb)
+        if self._lists is not None and route.given not in self._own_paths:
+            plan = self._listed(facts, plan)
+        if plan.varies:
+            plan = self._varied(facts, plan)
         if plan.quotas:
             self._charge(facts, plan)
         else:
@@ -90,91 +111,146 @@ class RateLimit:
         if spent is None or not spent.states:
             return
         if not (spent.told and _tells(head)):
-            head.headers += self._fields(spent)
+            head.headers += self._fields(facts, spent, head.code)
+
+    def finish(self, facts: Facts, outcome: Outcome) -> None:
+        spent: Spent | None = facts.limits
+        if spent is not None and spent.owing:
+            owing, spent.owing = spent.owing, None
+            self.ledger.give_back(owing, outcome, threat=_found_threat(facts))
 
     def spend(self, facts: Facts, name: str) -> None:
         """One more charge, of the rule `name` alone, unless this request met it already or is exempt.
 
         Raises Refused when it is over its limit, LookupError when there is no such rule.
         """
-        rule = self._rules.named.get(name)
-        if rule is None:
-            known = ", ".join(sorted(self._rules.named)) or "none"
-            raise LookupError(f"there is no rate limit rule {name!r} in the settings; known are: {known}")
+        rule = self.rules.find(name)
         spent: Spent = facts.limits
-        if spent.plan.exempt or name in spent.plan.names or not rule.quotas:
+        if spent.plan.exempt or name in spent.plan.names or rule.exempt:
             return
-        self._charge(facts, self._plan((rule,), exempt=False), spent)
+        plan = self._plan((rule,), exempt=False)
+        if plan.varies:
+            plan = self._varied(facts, plan)
+        if plan.quotas:
+            self._charge(facts, plan, spent)
 
     def _charge(self, facts: Facts, plan: Plan, earlier: Spent | None = None) -> None:
         if plan.guesses and facts.client.shared:
             plan = self._wary(plan)
         keys = plan.keys(facts)
-        quotas: Sequence[Quota] = plan.quotas
+        costs = plan.costs_of(facts) if plan.costs else None
+        known = self.ledger.known(plan, keys, costs)
+        if known is not None:
+            self._deny_again(facts, plan, known)
+        was = self.ledger.degraded
         try:
-            admitted, states = self._store.charge(quotas, keys)
-        except StoreError as error:
-            quotas, (admitted, states) = self._without_store(facts, plan, keys, error)
-        else:
-            if self._fallback.degraded is not None:
-                self._fallback.worked()
-        spent = Spent(self, plan, quotas, states)
+            charged = self.ledger.charge(plan, keys, costs)
+        except Outage as outage:
+            facts.limits = earlier or plan.idle
+            self._tell_degraded(facts, was)
+            facts.decide(NAME, "deny", "", str(outage))
+            raise
+        self._tell_degraded(facts, was)
+        spent = Spent(self, plan, charged.quotas, charged.states)
+        spent.owing = charged.owing
         facts.limits = spent if earlier is None else spent.after(earlier)
-        if not admitted or plan.shadows:
-            self._judge(facts, quotas, states)
+        if not charged.admitted or plan.shadows:
+            self._judge(facts, charged, keys, costs)
 
-    def _judge(self, facts: Facts, quotas: Sequence[Quota], states: list[State]) -> None:
-        verdict = judge(quotas, states)
+    def _tell_degraded(self, facts: Facts, was: str | None) -> None:
+        if was is None and self.ledger.degraded is not None:
+            facts.decide(NAME, "degraded", "", self.ledger.degraded)
+
+    def _judge(self, facts: Facts, charged: Charged, keys: Sequence[str], costs: Sequence[int] | None) -> None:
+        verdict = judge(charged.quotas, charged.states, costs)
         for quota in verdict.shadowed:
+            self.census.shadowed(quota)
             count = self._reports.due(quota.id, facts.client_ip, facts.started)
             if count:
-                told = f", {count} requests since the last line" if count > 1 else ""
-                facts.decide(NAME, "shadow", quota.rule, _reason(quota) + told)
+                facts.decide(NAME, "shadow", quota.rule, _reason(quota) + _since(count))
         for quota in verdict.denied:
+            self.census.denied(quota, keys[charged.quotas.index(quota)])
             facts.decide(NAME, "deny", quota.rule, _reason(quota))
         if verdict.denied:
             spent: Spent = facts.limits
             spent.told = True
-            raise answer.refusal(verdict, self._fields(spent))
+            raise answer.refusal(verdict, self._fields(facts, spent, 429))
 
-    def _without_store(
-        self, facts: Facts, plan: Plan, keys: Sequence[str], error: StoreError
-    ) -> tuple[Sequence[Quota], Tally]:
-        if self._fallback.failed(error):
-            facts.decide(NAME, "degraded", "", str(error))
-        try:
-            return self._fallback.charge(plan.quotas, keys)
-        except Outage as outage:
-            facts.limits = facts.limits or plan.idle
-            facts.decide(NAME, "deny", "", str(outage))
-            raise outage from error
+    def _deny_again(self, facts: Facts, plan: Plan, known: list[Denial]) -> None:
+        """Refuses whom the store has denied before, until the time it gave; a log line a minute for each key."""
+        now = monotonic()
+        quotas = [denial.quota for denial in known]
+        for denial in known:
+            self.census.denied(denial.quota, denial.key)
+            count = denial.due(now)
+            if count:
+                facts.decide(NAME, "deny", denial.quota.rule, _reason(denial.quota) + _since(count))
+        wait = max(1, *(ceil(denial.until - now) for denial in known))
+        spent = facts.limits = Spent(self, plan, quotas, ())
+        spent.told = True
+        raise answer.refusal(Verdict(quotas, [], wait), self._spent_fields(plan, known, wait, now))
 
-    def _fields(self, spent: Spent) -> list[Header]:
-        found = standings(spent.quotas, spent.states or ()) if self._form != "none" else None
-        if not found:
+    def _fields(self, facts: Facts, spent: Spent, code: int) -> list[Header]:
+        if self._form == "none":
             return []
-        headers = answer.ietf(spent.policy(), found) if self._form != "legacy" else []
-        if self._form != "ietf":
-            headers += answer.legacy(found, time())
-        return headers
+        states = spent.states or ()
+        if spent.owing:
+            states = _as_settled(facts, spent, code)
+        found = standings(spent.quotas, states)
+        return answer.fields(self._form, spent.policy(), found, time()) if found else []
+
+    def _spent_fields(self, plan: Plan, known: list[Denial], wait: int, now: float) -> list[Header]:
+        if self._form == "none":
+            return []
+        found = sorted((0, -ceil(max(0.0, d.until - now)), d.quota.label, d.quota) for d in known)
+        return answer.fields(self._form, plan.policy, found, time())
 
     def _plan_for(self, route: Route, verb: str) -> Plan:
-        if route.given in self._own_paths:
-            return self._plan((), exempt=False)
-        return self._matched(route, verb)
+        return self._plan((), exempt=False) if route.given in self._own_paths else self._matched(route, verb)
 
     def _matched(self, route: Route, verb: str) -> Plan:
-        found = match(self._rules.all, [hit.template for hit in route.hits], verb)
+        found = match(self.rules.all, [hit.template for hit in route.hits], verb)
         return self._plan(found.rules, exempt=found.exempt)
 
     def _plan(self, rules: tuple[Rule, ...], *, exempt: bool) -> Plan:
+        """The plan of rules as they are written; a request may have to vary it."""
         key = (exempt, *rules)
         plan = self._plans.get(key)
         if plan is None:
+            varies = any(rule.conditions is not None or rule.adjust is not None for rule in rules)
             quotas = tuple(quota for rule in rules for quota in rule.quotas)
-            plan = Plan(self, frozenset(rule.name for rule in rules), quotas, exempt)
+            plan = Plan(self, rules, quotas, exempt=exempt, varies=varies)
             self._plans.put(key, plan)
         return plan
+
+    def _varied(self, facts: Facts, plan: Plan) -> Plan:
+        """The plan for this request: rules whose conditions hold, with the limits of its key."""
+        found = chosen(plan.rules, facts, exempt=plan.exempt)
+        quotas: list[Quota] = []
+        for rule in found.rules:
+            own = rule.adjust.quotas(facts, rule.quotas[0].key(facts)) if rule.adjust is not None else None
+            quotas += rule.quotas if own is None else own
+        key = ("varied", found.exempt, *found.rules, *quotas)
+        varied = self._plans.get(key)
+        if varied is None:
+            varied = Plan(self, found.rules, tuple(quotas), exempt=found.exempt, varies=False)
+            self._plans.put(key, varied)
+        return varied
+
+    def _listed(self, facts: Facts, plan: Plan) -> Plan:
+        """No limits for a client of the allow list. Raises Refused, 403, for one of the deny list."""
+        listed = self._lists.find(facts.client) if self._lists is not None else None
+        if listed == "deny":
+            facts.limits = plan.idle
+            facts.decide(NAME, "deny", "deny", "the client's network is on rate_limit.deny")
+            raise Refused(403, "requests from this network are not accepted")
+        return self._free if listed == "allow" else plan
+
+    def _warn_alone(self, facts: Facts) -> None:
+        """Says once that several processes answer, as their server knows, and each counts by itself."""
+        if not self._told_alone and facts.environ.get("wsgi.multiprocess") and self._place.alone:
+            self._told_alone = True
+            log.warning(ALONE)
 
     def _wary(self, plan: Plan) -> Plan:
         if not self._warned:
@@ -182,12 +258,32 @@ class RateLimit:
             log.warning(SHARED)
         if plan.wary is None:
             quotas = tuple(replace(quota, enforced=False) if quota.guess else quota for quota in plan.quotas)
-            plan.wary = Plan(self, plan.names, quotas, plan.exempt)
+            plan.wary = Plan(self, plan.rules, quotas, exempt=plan.exempt, varies=False)
         return plan.wary
+
+
+def _as_settled(facts: Facts, spent: Spent, code: int) -> list[tuple[int, int, int, int]]:
+    """States as they will be once what does not count has been given back; a place in use stays taken until then."""
+    threat = _found_threat(facts)
+    back = {id(one.debt.state): one for one in spent.owing or () if not one.quota.lease}
+    return [
+        unspent(quota, state, back[id(state)].debt.cost)
+        if id(state) in back and not counts(quota, code, threat)
+        else state
+        for quota, state in zip(spent.quotas, spent.states or (), strict=True)
+    ]
+
+
+def _found_threat(facts: Facts) -> bool:
+    return any(made.layer == "validation" and made.rule in THREATS for made in facts.root.decisions or ())
 
 
 def _reason(quota: Quota) -> str:
     return f"over {quota.quantity} in {quota.window} s"
+
+
+def _since(count: int) -> str:
+    return f", {count} requests since the last line" if count > 1 else ""
 
 
 def _tells(head: Head) -> bool:

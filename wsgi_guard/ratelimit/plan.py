@@ -1,41 +1,53 @@
 """What the requests of a route are to be charged, and what one of them has been.
 
-A plan is made once per set of rules and kept at the route, so that a request costs little more than its charge.
+A plan is made once per set of limits and kept at the route, so that a request costs little more than its charge.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_guard.facts import Facts
-from wsgi_guard.stores import State
+from wsgi_guard.stores import Debt, State, Store
 
 from . import answer
 from .keys import Keyer
-from .rules import Quota
+from .rules import Quota, Rule
 
 if TYPE_CHECKING:
     from .layer import RateLimit
 
+MOST_COST = 10**9
+
 
 class Plan:
-    """`quotas` are charged in one go, whose rules are `names`; `exempt` when a rule said that nothing further applies.
+    """`quotas` are charged in one go, whose rules are `rules`; `exempt` when a rule said that nothing further applies.
 
-    `wary` is the plan for clients that may share an address, made when it is needed.
+    `varies`: whether `rules` match, or what they allow, depends on the request beyond its path; then `rules` are the
+    candidates and the plan is only where to begin. `wary` is the plan for clients that may share an address.
     """
 
-    __slots__ = ("exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "shadows", "slots", "wary")
+    __slots__ = (
+        "costs", "exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "returns", "rules", "shadows",
+        "slots", "varies", "wary",
+    )  # fmt: skip
 
-    def __init__(self, layer: RateLimit, names: frozenset[str], quotas: tuple[Quota, ...], exempt: bool) -> None:
-        self.names = names
+    def __init__(
+        self, layer: RateLimit, rules: tuple[Rule, ...], quotas: tuple[Quota, ...], *, exempt: bool, varies: bool
+    ) -> None:
+        self.rules = rules
+        self.names = frozenset(rule.name for rule in rules)
         self.quotas = quotas
         self.exempt = exempt
+        self.varies = varies
         self.keyers: tuple[Keyer, ...] = tuple(dict.fromkeys(quota.key for quota in quotas))
         self.slots = tuple(self.keyers.index(quota.key) for quota in quotas)
         self.policy = answer.policy(quotas)
         self.guesses = any(quota.guess and quota.enforced for quota in quotas)
         self.shadows = any(not quota.enforced for quota in quotas)
+        self.returns = any(quota.returns for quota in quotas)
+        self.costs = any(quota.cost != 1 for quota in quotas)
         self.wary: Plan | None = None
         self.idle = Spent(layer, self, quotas, None)
 
@@ -46,6 +58,27 @@ class Plan:
         found = [keyer(facts) for keyer in self.keyers]
         return [found[slot] for slot in self.slots]
 
+    def costs_of(self, facts: Facts) -> Sequence[int] | None:
+        """What the request costs each quota; None for 1 each. Raises ValueError for a function's nonsense."""
+        return [cost_of(quota, facts) for quota in self.quotas] if self.costs else None
+
+
+def cost_of(quota: Quota, facts: Facts) -> int:
+    if isinstance(quota.cost, int):
+        return quota.cost
+    found = quota.cost(facts.environ)
+    if type(found) is not int or not 0 <= found <= MOST_COST:
+        raise ValueError(f"the cost function of rate limit rule {quota.rule!r} must return 0 to {MOST_COST}")
+    return found
+
+
+class Owing(NamedTuple):
+    """A charge that is given back at the end of the request, unless its quota counts what came of it."""
+
+    store: Store
+    debt: Debt
+    quota: Quota
+
 
 class Spent:
     """What a request has been charged, kept at its facts; made in each request, hence no dataclass.
@@ -54,14 +87,15 @@ class Spent:
     request's path, whatever decorators add to `quotas`. `told`: a refusal has carried the fields out already.
     """
 
-    __slots__ = ("layer", "plan", "quotas", "states", "told")
+    __slots__ = ("layer", "owing", "plan", "quotas", "states", "told")
 
-    def __init__(self, layer: RateLimit, plan: Plan, quotas: Sequence[Quota], states: list[State] | None) -> None:
+    def __init__(self, layer: RateLimit, plan: Plan, quotas: Sequence[Quota], states: Sequence[State] | None) -> None:
         self.layer = layer
         self.plan = plan
         self.quotas = quotas
         self.states = states
         self.told = False
+        self.owing: list[Owing] | None = None
 
     def policy(self) -> str:
         """The value of RateLimit-Policy."""
@@ -74,4 +108,5 @@ class Spent:
         quotas = [quota for quota, _ in old] + list(self.quotas)
         both = Spent(self.layer, earlier.plan, quotas, [state for _, state in old] + list(self.states or ()))
         both.told = earlier.told
+        both.owing = (earlier.owing or []) + (self.owing or []) or None
         return both

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.facts import Environ
 from wsgi_guard.routes import Routes
+from wsgi_guard.settings import resolve_target
+from wsgi_guard.settings.rules import LONGEST_LOG, limit_clashes
 from wsgi_guard.settings.sections import GuardSection, Limit, RateLimitSection, RuleSection
 from wsgi_guard.stores import Policy
+from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
 
 from .builtin import BUILTIN
-from .keys import Keyer, Keys, Templates, chosen_by_client
+from .conditions import Conditions, conditions
+from .keys import Keyer, Keys, Templates, chosen_by_client, joined
+
+if TYPE_CHECKING:
+    from .adjust import Adjust
 
 MOST = 10**9
 """The largest quantity for which the arithmetic of all stores is exact."""
@@ -19,12 +28,19 @@ MOST = 10**9
 CEILING = 10
 """An address may reach its limit as this many clients, by a key that it can choose."""
 
+LEASE = 60
+"""Seconds that a request in flight holds its place if the process that serves it dies; "5 per 10 minutes" says more."""
+
+ALGORITHMS = {"sliding-window": WINDOW, "sliding-log": LOG, "token-bucket": BUCKET, "concurrency": LOG}
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Quota(Policy):
     """One limit of one rule: what a store counts, and under which `label` answers speak of it.
 
-    `guess` marks a built-in limit by ip, which must not deny where all clients may share an address.
+    `guess` marks a built-in limit by ip, which must not deny where all clients may share an address. `outcomes` are
+    the statuses that count, `threats` whether a finding does; with neither every request counts. `lease`: requests in
+    flight are counted.
     """
 
     rule: str
@@ -32,17 +48,32 @@ class Quota(Policy):
     key: Keyer
     on_failure: str
     guess: bool = False
+    cost: int | Callable[[Environ], int] = 1
+    outcomes: frozenset[int] | None = None
+    threats: bool = False
+    lease: bool = False
+
+    @property
+    def returns(self) -> bool:
+        """Whether the end of a request may give its charge back."""
+        return self.lease or self.threats or self.outcomes is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rule:
-    """`templates` None matches every path, none of them only its name; `methods` empty matches every method."""
+    """`templates` None matches every path, none of them only its name; `methods` empty matches every method.
+
+    `key` are the parts it counts by, as written.
+    """
 
     name: str
     templates: Templates
     methods: frozenset[str]
     quotas: tuple[Quota, ...]
     exempt: bool = False
+    key: tuple[str, ...] = ()
+    conditions: Conditions | None = None
+    adjust: Adjust | None = None
 
 
 class Rules:
@@ -58,10 +89,45 @@ class Rules:
         self.notes: list[str] = []
         self._problems: list[str] = []
         rules = [*self._compiled(section.rules, guess=False), *self._builtin(section.builtin_rules or guard.defaults)]
+        self._check_reach(rules)
         if self._problems:
             raise ConfigurationError(self._problems)
         self.all: tuple[Rule, ...] = tuple(rules)
-        self.named = {rule.name: rule for rule in rules}
+        self._named = {rule.name: rule for rule in rules}
+
+    def find(self, name: str) -> Rule:
+        """Raises LookupError when there is no such rule."""
+        rule = self._named.get(name)
+        if rule is None:
+            known = ", ".join(sorted(self._named)) or "none"
+            raise LookupError(f"there is no rate limit rule {name!r} in the settings; known are: {known}")
+        return rule
+
+    def key_of(self, rule: Rule, value: str | Sequence[str] | Mapping[str, str]) -> str:
+        """The store's key for what an operator writes: a text, or for a joint key one for each part.
+
+        Raises ValueError, naming the parts, where `value` does not fit.
+        """
+        if isinstance(value, Mapping):
+            if tuple(value) == ("ip",):
+                # What anybody is counted by whose own key is not known.
+                return self.keys.written("ip", value["ip"])
+            value = [value.get(part, "") for part in rule.key]
+        parts = [value] if isinstance(value, str) else list(value)
+        if len(parts) != len(rule.key) or not all(parts):
+            raise ValueError(f"rule {rule.name!r} counts by {' and '.join(rule.key)}: expected a value for each")
+        made = [self.keys.written(part, text) for part, text in zip(rule.key, parts, strict=True)]
+        return made[0] if len(made) == 1 else joined(made)
+
+    def _check_reach(self, rules: list[Rule]) -> None:
+        """A rule behind one that exempts every request can never match."""
+        shut: Rule | None = None
+        for rule in rules:
+            if shut is not None and rule.templates != frozenset():
+                reason = f"can never match, for {shut.name!r} before it exempts every request"
+                self._problems.append(f"rate_limit.rules {rule.name!r}: {reason}")
+            if rule.exempt and rule.templates is None and not rule.methods and rule.conditions is None:
+                shut = rule
 
     def _builtin(self, mode: str) -> Iterator[Rule]:
         if mode != "off":
@@ -77,35 +143,104 @@ class Rules:
     def _rule(self, written: RuleSection, guess: bool) -> Rule:
         templates = None if written.path is None else frozenset(map(self._routes.add, written.path))
         methods = frozenset("GET" if method == "HEAD" else method for method in written.methods)
-        if written.exempt:
-            return Rule(written.name, templates, methods, (), exempt=True)
-        return Rule(written.name, templates, methods, tuple(self._quotas(written, templates, guess)))
+        maker = QuotaMaker(written, self._section, self.keys, templates, guess=guess)
+        rule = Rule(
+            written.name, templates, methods, () if written.exempt else maker.quotas(written.limit),
+            exempt=written.exempt, key=written.key, conditions=conditions(written),
+        )  # fmt: skip
+        self.notes += maker.notes()
+        return self._adjusted(rule, written, maker)
 
-    def _quotas(self, written: RuleSection, templates: Templates, guess: bool) -> Iterator[Quota]:
-        keyer = self.keys.keyer(written.key, templates)
-        loose = chosen_by_client(written.key, templates)
-        if loose:
-            self.notes.append(
+    def _adjusted(self, rule: Rule, written: RuleSection, maker: QuotaMaker) -> Rule:
+        if not (written.overrides or written.limit_by):
+            return rule
+        from .adjust import Adjust
+
+        overrides = {self.key_of(rule, one.key): one.limit for one in written.overrides}
+        find = resolve_target(written.limit_by) if written.limit_by else None
+        return replace(rule, adjust=Adjust(rule.name, overrides, find, maker.quotas))
+
+
+class QuotaMaker:
+    """Turns limits into what one rule charges. Raises ValueError for a function that cannot be had."""
+
+    def __init__(
+        self, written: RuleSection, section: RateLimitSection, keys: Keys, templates: Templates, *, guess: bool
+    ) -> None:
+        self._written = written
+        self._keyer = keys.keyer(written.key, templates)
+        self._address = keys.address
+        self._loose = chosen_by_client(written.key, templates)
+        self._on_failure = written.on_store_failure or section.on_store_failure
+        self._guess = guess
+        self._cost = written.cost if isinstance(written.cost, int) else resolve_target(written.cost)
+        self._outcomes, self._threats = read_outcomes(written.count)
+
+    def quotas(self, limits: Iterable[Limit]) -> tuple[Quota, ...]:
+        """Raises ValueError for limits that the rule's algorithm cannot keep."""
+        written = tuple(limits)
+        return tuple(quota for limit in written for quota in self._both(limit, alone=len(written) == 1))
+
+    def notes(self) -> Iterator[str]:
+        written = self._written
+        if self._loose and not written.exempt:
+            yield (
                 f"rate limit rule {written.name!r} counts by {' and '.join(written.key)}, which a client can change at "
                 f"will: each address is held to {CEILING} times its limit as well"
             )
-        for limit in written.limit:
-            # "name:60s" cannot be a rule's own name, so labels are unique.
-            label = written.name if len(written.limit) == 1 else f"{written.name}:{limit.window}s"
-            yield self._quota(written, label, limit, keyer, guess)
-            if loose:
-                ceiling = Limit(min(limit.quantity * CEILING, MOST), limit.window)
-                yield self._quota(written, f"{label}:ip", ceiling, self.keys.address, guess)
+        most = max((max(limit.quantity, written.burst) for limit in written.limit), default=0)
+        if isinstance(written.cost, int) and written.cost > most and written.limit:
+            yield f"rate limit rule {written.name!r} denies every request: its cost is above its limit"
 
-    def _quota(self, written: RuleSection, label: str, limit: Limit, keyer: Keyer, guess: bool) -> Quota:
+    def _both(self, limit: Limit, *, alone: bool) -> Iterator[Quota]:
+        for _, sentence in limit_clashes(self._written, limit):
+            raise ValueError(sentence)
+        window = limit.window or LEASE
+        # "name:60s" cannot be a rule's own name, so labels are unique.
+        label = self._written.name if alone else f"{self._written.name}:{window}s"
+        yield self._quota(label, limit.quantity, window, self._keyer)
+        if self._loose:
+            most = LONGEST_LOG if ALGORITHMS[self._written.algorithm] == LOG else MOST
+            yield self._quota(f"{label}:ip", min(limit.quantity * CEILING, most), window, self._address)
+
+    def _quota(self, label: str, quantity: int, window: int, key: Keyer) -> Quota:
+        written, own = self._written, key is self._keyer
         return Quota(
-            id=f"{label}:{limit.quantity}/{limit.window}",
-            quantity=limit.quantity,
-            window=limit.window,
+            id=self._id(label, quantity, window),
+            quantity=quantity,
+            window=window,
             enforced=written.mode == "enforce",
+            algorithm=ALGORITHMS[written.algorithm],
+            burst=written.burst * (1 if own else CEILING),
+            block=int(written.block) if own else 0,
+            after=written.block_after,
             rule=written.name,
             label=label,
-            key=keyer,
-            on_failure=written.on_store_failure or self._section.on_store_failure,
-            guess=guess,
+            key=key,
+            on_failure=self._on_failure,
+            guess=self._guess,
+            cost=self._cost,
+            outcomes=self._outcomes,
+            threats=self._threats,
+            lease=written.algorithm == "concurrency",
         )
+
+    def _id(self, label: str, quantity: int, window: int) -> str:
+        """Counters of another algorithm are not read as this one's; limits that vary by key share theirs."""
+        written = self._written
+        kind = "" if written.algorithm == "sliding-window" else written.algorithm[0]
+        varies = written.overrides or written.limit_by
+        return f"{label}:{window}{kind}" if varies else f"{label}:{quantity}/{window}{kind}"
+
+
+def read_outcomes(count: Sequence[str]) -> tuple[frozenset[int] | None, bool]:
+    """The statuses that count, None for all, and whether a threat finding does."""
+    if not count:
+        return None, False
+    statuses: set[int] = set()
+    for one in count:
+        if one.endswith("xx"):
+            statuses.update(range(int(one[0]) * 100, int(one[0]) * 100 + 100))
+        elif one != "threat":
+            statuses.add(int(one))
+    return frozenset(statuses), "threat" in count

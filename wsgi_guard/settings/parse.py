@@ -25,7 +25,8 @@ NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # stands in headers, log lines and s
 LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as NAME, and is one segment of a path
 PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")  # RFC 3986 3.3 without percent signs and parameters
 CHECKS = ("system", "disk", "postgres", "redis", "http")
-KEYS = ("ip", "user", "endpoint")
+KEYS = ("ip", "user", "api_key", "endpoint")
+OUTCOME = re.compile(r"[1-5][0-9]{2}|[1-5]xx|threat")
 
 
 def parse(about: Field[Any], value: object) -> Any:
@@ -132,6 +133,24 @@ def limit_key(value: object) -> str:
     raise ValueError(f"expected {', '.join(KEYS)}, header:<name> or module:function, not {shown(value)}")
 
 
+def outcome(value: object) -> str:
+    written = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+    if not isinstance(written, str) or not OUTCOME.fullmatch(written):
+        raise ValueError(f'expected a status such as 401, a class such as "4xx", or "threat", not {shown(value)}')
+    return written
+
+
+def outcomes(value: object, about: object = None) -> tuple[str, ...]:
+    items = [value] if isinstance(value, int) and not isinstance(value, bool) else value
+    return listing(items, outcome, empty=False)
+
+
+def cost(value: object, about: Field[Any]) -> int | str:
+    if isinstance(value, str):
+        return target(value)
+    return count(value, about.metadata["low"], about.metadata["high"])
+
+
 def check(value: object, about: object = None) -> str:
     written = text(value)
     if written in CHECKS or is_target(written):
@@ -149,23 +168,26 @@ def path(value: object, about: object = None) -> str:
 # An overlay or a variable cannot leave a key out, so "" takes back what a weaker source gave.
 EMPTY_IS_ABSENT = {"location", "path", "postgres", "secret", "target"}
 # Kinds that are made of texts: a token of digits only is no number.
-LISTS = {"choices", "keys", "limits", "methods", "networks", "templates", "texts"}
+LISTS = {"choices", "headers", "keys", "limits", "methods", "networks", "templates", "texts"}
 TEXTUAL = EMPTY_IS_ABSENT | LISTS | {"check", "choice", "header", "name", "pointer", "store", "template", "text"}
 PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "bytes": lambda value, about: size(value, about.metadata["low"], about.metadata["high"]),
     "check": check,
     "choice": lambda value, about: word(value, about.metadata["choices"]),
     "choices": choices,
+    "cost": cost,
     "count": lambda value, about: count(value, about.metadata["low"], about.metadata["high"]),
     "duration": lambda value, about: duration(value, about.metadata["low"], about.metadata["high"]),
     "flag": flag,
     "header": lambda value, about: header(value).lower(),
+    "headers": lambda value, about: tuple(item.lower() for item in listing(value, header)),
     "keys": lambda value, about: listing(value, limit_key, empty=False),
     "limits": lambda value, about: limits(value),
     "location": text,
     "methods": lambda value, about: tuple(item.upper() for item in listing(value, method, empty=False)),
     "name": name,
     "networks": lambda value, about: listing(value, network),
+    "outcomes": outcomes,
     "path": path,
     "pointer": pointer,
     "postgres": lambda value, about: secret(value, "postgres"),

@@ -26,6 +26,7 @@ BYTES = {
 NUMBER = r"[0-9]{1,15}(?:\.[0-9]{1,9})?"
 AMOUNT = re.compile(rf"\s*({NUMBER})\s*([A-Za-z]*)\s*")
 LIMIT = re.compile(rf"\s*([0-9]{{1,15}})\s*(?:/|per\b)\s*(?:({NUMBER})\s*)?([A-Za-z]+)\s*")
+AT_ONCE = re.compile(r"\s*([0-9]{1,15})(?:\s+at\s+once)?\s*")
 LONGEST_WINDOW = 31 * 86400  # seconds: no quota that people write is longer than a month
 TIME = 'a time such as 30 (seconds), "500 ms" or "5 minutes"'
 SIZE = 'a size such as 131072 (bytes) or "128 KiB"'
@@ -52,8 +53,8 @@ def count(value: object, low: float, high: float) -> int:
 
 
 def limits(value: object) -> tuple[Limit, ...]:
-    """All limits of "10 per second; 1000 per hour", or of a list of such texts."""
-    texts = [value] if isinstance(value, str) else value
+    """All limits of "10 per second; 1000 per hour", or of a list of such texts; "5 at once" and 5 have window 0."""
+    texts = [value] if isinstance(value, (str, int)) and not isinstance(value, bool) else value
     if not isinstance(texts, (list, tuple)) or not texts:
         raise ValueError(f"expected {RATE}, or a list of them, not {shown(value)}")
     found = tuple(_limit(part) for text in texts for part in _parts(text))
@@ -63,12 +64,17 @@ def limits(value: object) -> tuple[Limit, ...]:
 
 
 def _parts(text: object) -> list[str]:
+    if isinstance(text, int) and not isinstance(text, bool):
+        return [str(text)]
     if not isinstance(text, str):
         raise ValueError(f"expected {RATE}, not {shown(text)}")
     return text.split(";")
 
 
 def _limit(text: str) -> Limit:
+    at_once = AT_ONCE.fullmatch(text)
+    if at_once:
+        return Limit(count(int(at_once[1]), 0, BILLION), 0)
     match = LIMIT.fullmatch(text)
     unit = SECONDS.get(match[3].lower()) if match else None
     if match is None or unit is None:

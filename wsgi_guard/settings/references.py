@@ -19,6 +19,7 @@ SPACE = re.compile(r"\s")
 LARGEST_FILE = 64 * 1024  # bytes: a secret is a line, and a path may lead to a device that never ends
 POSTGRES = ("postgres", "postgresql", "postgis")
 REDIS = ("redis", "rediss", "unix")
+VALKEY = {"valkey": "redis", "valkeys": "rediss"}
 
 
 class Reference(NamedTuple):
@@ -93,16 +94,27 @@ def _checked(text: str, kind: str) -> Secret:
 
 
 def _store(text: str) -> str:
-    if text in ("auto", "memory"):
+    if text in ("auto", "memory", "shared"):
         return text
     if text == "memory://":  # as RATE_LIMIT_STORAGE_URL is written elsewhere
         return "memory"
-    if scheme_of(text) not in REDIS or SPACE.search(text):
-        raise ValueError("expected auto, memory, or a URL that starts with redis://, rediss:// or unix://")
-    if scheme_of(text) != "unix":
-        _check_ports(text)
+    if text.startswith("shared:"):
+        return _shared(text)
     # redis-py knows these schemes in lower case only.
-    return f"{scheme_of(text)}://{text.partition('://')[2]}"
+    scheme = VALKEY.get(scheme_of(text), scheme_of(text))
+    if scheme not in REDIS or SPACE.search(text):
+        starts = "redis://, rediss://, valkey://, valkeys:// or unix://"
+        raise ValueError(f"expected auto, memory, shared, shared:/path, or a URL that starts with {starts}")
+    if scheme != "unix":
+        _check_ports(text)
+    return f"{scheme}://{text.partition('://')[2]}"
+
+
+def _shared(text: str) -> str:
+    path = text.partition(":")[2]
+    if not path.startswith("/") or path.startswith("//") or path.endswith("/"):
+        raise ValueError("expected shared:/path with the absolute path of a file")
+    return text
 
 
 def _postgres(text: str) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from urllib.parse import urlsplit
 
-from .references import scheme_of
+from .references import REDIS, scheme_of
+from .rules import rule_clashes
 from .sections import CheckSection, Settings
 from .wording import nearest
 
@@ -16,7 +17,6 @@ BUILTIN_RULES = ("api_general", "authentication", "file_upload", "ai_processing"
 SHORTEST_TOKEN = 16
 # What every client can send in an Authorization header and every proxy hands on unchanged; a space only inside.
 SENDABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
-REDIS = ("redis", "rediss", "unix")
 # The fields of a check that only one type reads.
 READ_BY = {"url": ("http", "redis"), "pool": ("postgres",), "path": ("disk",)}
 
@@ -30,6 +30,7 @@ def relations(settings: Settings, given: Collection[str]) -> Iterator[Clash]:
     yield from _pools(settings)
     yield from _secrets(settings)
     yield from _paths(settings)
+    yield from _admin_paths(settings)
     yield from _checks(settings, given)
 
 
@@ -51,13 +52,14 @@ def _rules(settings: Settings) -> Iterator[Clash]:
         if rule.name in seen:
             yield called, f"there is a rule {rule.name!r} already"
         seen.add(rule.name)
-        limit = (f"{here}.limit", here)
-        if not rule.limit and not rule.exempt:
-            yield limit, 'limit is missing, it needs one such as "10 per minute" unless it says exempt = true'
-        if rule.limit and rule.exempt:
-            yield limit, "a limit has no meaning beside exempt = true"
-        if rule.exempt and rule.path == ():
-            yield (f"{here}.path", here), "exempt = true has no meaning beside path = [], which matches nothing"
+        for keys, sentence in rule_clashes(rule):
+            yield (*(f"{here}.{key}" for key in keys), here), sentence
+    both = set(settings.rate_limit.allow) & set(settings.rate_limit.deny)
+    for network in sorted(map(str, both)):
+        yield ("rate_limit.deny", "rate_limit.allow"), f"{network} is on both lists"
+    for name in ("allow", "deny"):
+        if "unix" in getattr(settings.rate_limit, name):
+            yield (f"rate_limit.{name}",), "expected networks: a client on a unix socket has no address to know it by"
 
 
 def _pools(settings: Settings) -> Iterator[Clash]:
@@ -93,6 +95,14 @@ def _paths(settings: Settings) -> Iterator[Clash]:
         below = f"{health.health}/"
         if health.health and path and (path == f"{below}detailed" or path.startswith(f"{below}check/")):
             yield (f"health.{name}", "health.health"), f"{path!r} is a path that health answers"
+
+
+def _admin_paths(settings: Settings) -> Iterator[Clash]:
+    taken = {settings.health.livez, settings.health.readyz, settings.health.health}
+    prefix = settings.admin.rate_limits
+    for name in ("status", "reset", "block", "unblock"):
+        if prefix and f"{prefix}/{name}" in taken:
+            yield ("admin.rate_limits", "health"), f"{prefix + '/' + name!r} is a path that health answers"
 
 
 def _checks(settings: Settings, given: Collection[str]) -> Iterator[Clash]:

@@ -11,8 +11,8 @@ from dataclasses import Field
 from typing import Any
 
 from .known import KNOWN
-from .parse import CHECKS, KEYS, LABEL, NAME, PATH, TOKEN
-from .quantities import AMOUNT, LIMIT
+from .parse import CHECKS, KEYS, LABEL, NAME, OUTCOME, PATH, TOKEN
+from .quantities import AMOUNT, AT_ONCE, LIMIT
 from .read import keys_of
 from .secret import Secret
 from .sections import Settings
@@ -130,20 +130,26 @@ def _one_or_more(item: Schema, *, empty: bool = True) -> Schema:
     return {"anyOf": [item, {"type": "array", "items": item, **({} if empty else {"minItems": 1})}]}
 
 
+ONE_LIMIT = f"(?:{LIMIT.pattern}|{AT_ONCE.pattern})"
+LIMITS = _whole(f"{ONE_LIMIT}(?:;{ONE_LIMIT})*")
+OUTCOMES: Schema = {"type": ["string", "integer"], "pattern": _whole(OUTCOME.pattern), "minimum": 100, "maximum": 599}
 TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "bytes": _numeric("number", "string"),
     "check": _matching("|".join((*CHECKS, TARGET))),
     "choice": lambda about: {"enum": list(about.metadata["choices"])},
     "choices": lambda about: _one_or_more({"enum": list(about.metadata["choices"])}, empty=about.default != ()),
+    "cost": lambda about: {"type": ["integer", "string"], "minimum": 0, "pattern": _whole(TARGET)},
     "count": _numeric("integer"),
     "duration": _numeric("number", "string"),
     "flag": lambda about: {"type": "boolean"},
     "header": _matching(TOKEN.pattern),
+    "headers": lambda about: _one_or_more(_pattern(TOKEN.pattern)),
     "keys": lambda about: _one_or_more(_pattern("|".join((*KEYS, f"header:{TOKEN.pattern}", TARGET))), empty=False),
-    "limits": lambda about: _one_or_more(_pattern(f"{LIMIT.pattern}(?:;{LIMIT.pattern})*"), empty=False),
+    "limits": lambda about: _one_or_more({"type": ["string", "integer"], "pattern": LIMITS}, empty=False),
     "methods": lambda about: _one_or_more(_pattern(TOKEN.pattern), empty=False),
     "name": _matching(NAME.pattern),
     "networks": lambda about: _one_or_more(TEXT),
+    "outcomes": lambda about: _one_or_more(OUTCOMES, empty=False),
     "path": _matching(f"|{PATH.pattern}"),
     "pointer": _matching("/.*"),
     "target": _matching(f"|{TARGET}"),

@@ -1,8 +1,6 @@
 """The settings as frozen values: one class per table of the file, one field per key.
 
-A field's metadata is all that the reader, the JSON Schema and the README table need: `doc` is one line for people,
-`kind` names the parser of `parse.py` that turns what was written into the field's value. Nothing here reads a file or
-the environment.
+Nothing here reads a file or the environment; `fields.py` says what a field tells of itself.
 """
 # ruff: noqa: RUF009  (option, table, named and listed make nothing but dataclass fields)
 
@@ -10,61 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
-from typing import Any
 
+from .fields import BILLION as BILLION
+from .fields import THREATS as THREATS
+from .fields import Limit as Limit
+from .fields import Network as Network
+from .fields import listed, named, option, table
+from .rate_limit import OverrideSection as OverrideSection
+from .rate_limit import RateLimitSection as RateLimitSection
+from .rate_limit import RuleSection as RuleSection
 from .secret import Secret
-
-Network = IPv4Network | IPv6Network
-
-MONTH = 31 * 86400.0  # seconds; the longest any time here may be, as the longest window of a rule
-GIBIBYTE = 1024**3  # the most any size here may be: what it bounds is held in memory
-BILLION = 10**9  # the most any count here may be
-THREATS = ("sqli", "xss", "cmdi", "traversal", "ldap")
-
-
-def option(
-    default: Any,
-    kind: str,
-    doc: str,
-    *,
-    choices: tuple[str, ...] = (),
-    low: float = 0,
-    high: float | None = None,
-    required: bool = False,
-) -> Any:
-    """A dataclass field that describes itself.
-
-    `choices` are all words that a `choice` or `choices` key may hold, `low` and `high` bound a number, time or size.
-    """
-    if high is None:
-        high = {"duration": MONTH, "bytes": GIBIBYTE}.get(kind, BILLION)
-    described = {"kind": kind, "doc": doc, "choices": choices, "low": low, "high": high, "required": required}
-    return field(default=default, metadata=described)
-
-
-def table(section: type) -> Any:
-    """A field that is a table of its own."""
-    return field(default_factory=section, metadata={"kind": "table", "section": section})
-
-
-def named(section: type) -> Any:
-    """A field that is a table of tables, each under a name of the user's choice."""
-    return field(default_factory=lambda: MappingProxyType({}), metadata={"kind": "named", "section": section})
-
-
-def listed(section: type) -> Any:
-    """A field that is an array of tables."""
-    return field(default=(), metadata={"kind": "listed", "section": section})
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """`quantity` requests in any `window` seconds."""
-
-    quantity: int
-    window: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,52 +50,6 @@ class GuardSection:
     on_layer_error: str = option(
         "deny", "choice", "when a layer itself fails: deny answers 500, allow goes on", choices=("deny", "allow")
     )
-
-
-@dataclass(frozen=True, slots=True)
-class RuleSection:
-    """[[rate_limit.rules]]: one rule."""
-
-    name: str = option("", "name", "name in answers and logs, unique", required=True)
-    path: tuple[str, ...] | None = option(
-        None, "templates", "path template or list of them; absent = every path, [] = none: for @rate_limit alone"
-    )
-    methods: tuple[str, ...] = option((), "methods", "methods; absent = every method; GET includes HEAD")
-    limit: tuple[Limit, ...] = option((), "limits", '"10 per 5 minutes", "10/5m", or a list; needed unless exempt')
-    key: tuple[str, ...] = option(("ip",), "keys", "ip, user, endpoint, header:<name>, module:function, or a list")
-    exempt: bool = option(False, "flag", "true: what matches here is not limited at all")
-    mode: str = option(
-        "enforce", "choice", "shadow counts and reports, never denies", choices=("enforce", "shadow")
-    )
-    on_store_failure: str | None = option(
-        None, "choice", "as rate_limit.on_store_failure, for this rule", choices=("local", "allow", "deny")
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class RateLimitSection:
-    """[rate_limit]: who may call how often."""
-
-    store: Secret = option(
-        Secret("auto"), "store", "auto, memory, or a redis URL; auto = redis if a URL is known, else memory"
-    )
-    store_timeout: float = option(
-        0.1, "duration", "longest wait for the store, to connect and to answer", low=0.001, high=60
-    )
-    on_store_failure: str = option(
-        "local", "choice", "while the store is away: limit in each process, allow, or deny",
-        choices=("local", "allow", "deny"),
-    )
-    headers: str = option(
-        "ietf", "choice", "RateLimit fields of the IETF draft, X-RateLimit-*, both or none",
-        choices=("ietf", "legacy", "both", "none"),
-    )
-    builtin_rules: str | None = option(
-        None, "choice", "the five built-in rules; absent = guard.defaults", choices=("shadow", "enforce", "off")
-    )
-    ipv6_prefix: int = option(64, "count", "IPv6 clients are counted by networks of this many bits", low=32, high=128)
-    max_keys: int = option(100_000, "count", "most keys held in process memory, at about 300 bytes each", low=1)
-    rules: tuple[RuleSection, ...] = listed(RuleSection)
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +152,9 @@ class AdminSection:
     token: Secret | None = option(None, "secret", "bearer token, at least 16 characters")
     allow: tuple[Network | str, ...] = option(
         (), "networks", "clients that may read without it; needs trusted_proxies"
+    )
+    rate_limits: str | None = option(
+        "/admin/rate-limits", "path", 'below it: status, reset, block, unblock; "" hands the paths back to the app'
     )
 
 

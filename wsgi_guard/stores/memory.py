@@ -1,115 +1,100 @@
 """Counters in the memory of this process: exact within it, unknown to any other.
 
-A policy's counters are two plain dicts, of the window that runs and of the one before. When a window ends the older
-dict is dropped whole, so expiry needs no timer and no time stamp per key. `most` bounds the keys of all policies
-together; when it is reached, those whose time ends first go first.
+`most` bounds what is held together: keys, and the entries of sliding logs. When it is reached, what has expired goes
+first, then the oldest keys of the policy that holds most, so that a flood of keys throws itself out and not others.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
-from itertools import islice
+from itertools import islice, repeat
 from threading import Lock
 from time import monotonic_ns
 
-from .contract import Policy, State, Tally
-from .window import fits
+from . import block
+from .block import Block
+from .contract import Debt, Policy, State, Tally
+from .standing import LONGEST_BLOCK
+from .tables import EVICTED, Room, Table, make_table
 
-EVICTED = 64
-"""Part of a dict, one in so many, that is dropped at a time: once per key would rescan the gaps at its front."""
-
-
-class Counters:
-    """What one policy has counted; `index` numbers the running window."""
-
-    __slots__ = ("current", "index", "previous", "span")
-
-    def __init__(self, span: int) -> None:
-        self.span = span
-        self.index = 0
-        self.current: dict[str, int] = {}
-        self.previous: dict[str, int] = {}
-
-    def turn(self, index: int) -> int:
-        """Begins window `index`; returns how many keys that drops."""
-        held = len(self)
-        self.previous = self.current if index == self.index + 1 else {}
-        self.current = {}
-        self.index = index
-        return held - len(self)
-
-    def __len__(self) -> int:
-        return len(self.previous) + len(self.current)
+LONGEST = LONGEST_BLOCK * 1_000_000
 
 
 class MemoryStore:
     name = "memory"
 
     def __init__(self, most: int) -> None:
-        self._most = most
-        self._held = 0
-        self._tables: dict[str, Counters] = {}
+        self.generation = 0
+        self._room = Room(most)
+        self._tables: dict[str, Table] = {}
+        self._blocks: dict[tuple[str, str], Block] = {}
+        # Refunds that came while the lock was held, perhaps from a collection within `charge` itself.
+        self._owed: deque[Debt] = deque()
         # Guards all of the above. Nothing inside waits, so a charge holds it for microseconds.
         self._lock = Lock()
 
-    def charge(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
+    def charge(
+        self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None = None,
+        now: int | None = None,
+    ) -> Tally:  # fmt: skip
         admitted = True
         states: list[State] = []
-        tables = self._tables
         with self._lock:
             if now is None:
                 now = monotonic_ns() // 1000
-            for policy, key in zip(policies, keys, strict=True):
-                counters = tables.get(policy.id)
-                if counters is None:
-                    counters = tables[policy.id] = Counters(policy.span)
-                index, elapsed = divmod(now, policy.span)
-                if index != counters.index:
-                    elapsed = self._turn(counters, index, elapsed)
-                part = elapsed // policy.window
-                previous = counters.previous.get(key, 0)
-                current = counters.current.get(key, 0)
-                fit = fits(policy.scaled, part, previous, current)
-                if not fit and policy.enforced:
+            if self._owed:
+                self._settle(now)
+            tables, blocks = self._tables, self._blocks
+            for policy, key, cost in zip(policies, keys, costs or repeat(1, len(policies)), strict=True):
+                table = tables.get(policy.id) or self._table(policy)
+                state = table.look(policy, key, cost, now)
+                if blocks and policy.enforced:
+                    state = self._blocked(policy, key, now) or state
+                if state[0] < 1 and policy.enforced:
                     admitted = False
-                states.append((fit, part, previous, current))
+                states.append(state)
             if admitted:
-                self._count(policies, keys, states, now)
-        return admitted, states
+                self._count(policies, keys, costs, now, states)
+            else:
+                self._deny(policies, keys, now, states)
+        return admitted, states, now
 
-    def _turn(self, counters: Counters, index: int, elapsed: int) -> int:
-        """Elapsed microseconds of the window that runs; a `now` from before it counts as its beginning."""
-        if index < counters.index:
-            return 0
-        self._held -= counters.turn(index)
-        return elapsed
+    def peek(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
+        states: list[State] = []
+        with self._lock:
+            now = monotonic_ns() // 1000 if now is None else now
+            for policy, key in zip(policies, keys, strict=True):
+                blocked = self._blocked(policy, key, now) if policy.enforced else None
+                states.append(blocked or self._table(policy).look(policy, key, 1, now))
+        fits = all(state[0] > 0 or not policy.enforced for policy, state in zip(policies, states, strict=True))
+        return fits, states, now
 
-    def _count(self, policies: Sequence[Policy], keys: Sequence[str], states: list[State], now: int) -> None:
-        for at, (fit, part, previous, current) in enumerate(states):
-            if not fit:
-                continue
-            counts, key = self._tables[policies[at].id].current, keys[at]
-            if key not in counts:
-                if self._held >= self._most:
-                    self._evict(now)
-                self._held += 1
-            counts[key] = current + 1
-            states[at] = (True, part, previous, current + 1)
+    def refund(self, debts: Sequence[Debt], now: int | None = None) -> None:
+        self._owed.extend(debts)
+        if self._lock.acquire(blocking=False):
+            try:
+                self._settle(monotonic_ns() // 1000 if now is None else now)
+            finally:
+                self._lock.release()
 
-    def _evict(self, now: int) -> None:
-        """Makes room: all that has expired unseen, else the oldest keys of the limit that holds most.
+    def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
+        with self._lock:
+            for policy, key in zip(policies, keys, strict=True):
+                self._table(policy).forget(key)
+                self._blocks.pop((policy.id, key), None)
+            self.generation += 1
 
-        So a flood of keys under one limit throws itself out, and not what others have counted.
-        """
-        for counters in self._tables.values():
-            if now // counters.span > counters.index:
-                self._held -= counters.turn(now // counters.span)
-        if self._held >= self._most:
-            largest = max(self._tables.values(), key=len)
-            oldest = largest.previous or largest.current
-            for key in list(islice(oldest, len(oldest) // EVICTED + 1)):
-                del oldest[key]
-                self._held -= 1
+    def block(self, policies: Sequence[Policy], keys: Sequence[str], seconds: int, now: int | None = None) -> None:
+        with self._lock:
+            now = monotonic_ns() // 1000 if now is None else now
+            for policy, key in zip(policies, keys, strict=True):
+                if seconds:
+                    self._keep(policy.id, key, Block(now + seconds * 1_000_000, 0, now), now)
+                else:
+                    self._blocks.pop((policy.id, key), None)
+            if not seconds:
+                self.generation += 1
 
     def ping(self, timeout: float) -> None:
         """Memory is never away."""
@@ -117,7 +102,64 @@ class MemoryStore:
     def close(self) -> None:
         with self._lock:
             self._tables.clear()
-            self._held = 0
+            self._blocks.clear()
+            self._room.held = 0
 
     def __len__(self) -> int:
-        return self._held
+        return self._room.held
+
+    # all below under the lock
+
+    def _table(self, policy: Policy) -> Table:
+        table = self._tables.get(policy.id)
+        if table is None:
+            table = self._tables[policy.id] = make_table(policy, self._room)
+        return table
+
+    def _count(
+        self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None, now: int,
+        states: list[State],
+    ) -> None:  # fmt: skip
+        for at, policy in enumerate(policies):
+            cost = 1 if costs is None else costs[at]
+            if states[at][0] and cost:
+                states[at] = self._tables[policy.id].count(policy, keys[at], cost, now, states[at])
+        if self._room.held > self._room.most:
+            self._make_room(now)
+
+    def _deny(self, policies: Sequence[Policy], keys: Sequence[str], now: int, states: list[State]) -> None:
+        for at, (policy, key) in enumerate(zip(policies, keys, strict=True)):
+            if not policy.block or not policy.enforced or states[at][0]:
+                continue
+            known = self._blocks.get((policy.id, key), block.NONE)
+            found = block.denied(known, now, policy.block, policy.after, policy.span)
+            self._keep(policy.id, key, found, now)
+            if found.until:
+                states[at] = (-1, found.until - now, 0, 0)
+
+    def _blocked(self, policy: Policy, key: str, now: int) -> State | None:
+        found = self._blocks.get((policy.id, key))
+        left = block.left(found, now, LONGEST) if found else 0
+        return (-1, left, 0, 0) if left else None
+
+    def _keep(self, policy_id: str, key: str, found: Block, now: int) -> None:
+        self._blocks.pop((policy_id, key), None)
+        self._blocks[policy_id, key] = found
+        if len(self._blocks) > self._room.most:
+            # Who is not blocked yet goes first.
+            for old in [old for old, kept in self._blocks.items() if kept.until <= now] or list(
+                islice(self._blocks, len(self._blocks) // EVICTED + 1)
+            ):
+                del self._blocks[old]
+
+    def _settle(self, now: int) -> None:
+        while self._owed:
+            debt = self._owed.popleft()
+            if debt.state[0] == 1:
+                self._table(debt.policy).refund(debt, now)
+
+    def _make_room(self, now: int) -> None:
+        for table in self._tables.values():
+            table.expire(now)
+        while self._room.held > self._room.most:
+            max(self._tables.values(), key=len).evict()

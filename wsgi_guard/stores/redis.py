@@ -9,12 +9,10 @@ connection object: its pool and its retries cost half as much as the trip, and w
 from __future__ import annotations
 
 import select
-from binascii import b2a_base64
-from collections.abc import Sequence
-from hashlib import blake2b, sha1
-from importlib.resources import files
+import socket
+from collections.abc import Callable, Sequence
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
@@ -24,13 +22,19 @@ from redis.retry import Retry
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.recent import Recent
 
-from .contract import Policy, Tally
+from . import redis_frames as frames
+from .contract import Debt, Policy, Tally
 from .lines import Lines, describe
+from .news import News
+from .redis_frames import Frame, Script, pack
 
-SCRIPT = files(__package__).joinpath("sliding_window.lua").read_bytes()
+T = TypeVar("T")
+
 DIAL_SECONDS = 1.0
 """Longest wait for each step of dialling, which happens beside the requests: connect, TLS, AUTH, SELECT, PING."""
 
+# In seconds: silent for 2, then asked every second, gone after 3 without an answer.
+KEEPALIVE = {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3}
 PLACE = ("host", "port", "path", "db", "username", "password", "connection_class")
 
 
@@ -69,15 +73,51 @@ class RedisStore:
         self._make = self._place.pop("connection_class", Connection)
         self._timeout = timeout
         self._lines: Lines[RedisLine] = Lines(f"redis at {_where(self._place)}", self._dial, pauses)
-        self._load = pack(b"SCRIPT", b"LOAD", SCRIPT)
+        self._news = News(self._listener, frames.CHANNEL)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
 
-    def charge(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
+    @property
+    def generation(self) -> int:
+        return self._news.generation()
+
+    def charge(
+        self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None = None,
+        now: int | None = None,
+    ) -> Tally:  # fmt: skip
+        if costs is None:
+            paid = b""
+        elif len(costs) == len(policies):
+            paid = b" ".join(b"%d" % cost for cost in costs)
+        else:
+            raise ValueError("zip of costs and policies: expected one cost for each policy")
+        return self._tally(policies, keys, paid, now)
+
+    def peek(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
+        return self._tally(policies, keys, frames.PEEK, now)
+
+    def refund(self, debts: Sequence[Debt], now: int | None = None) -> None:
+        due = [debt for debt in debts if debt.state[0] == 1]
+        if due:
+            self._talk(frames.REFUND, frames.refund(due, now), _done)
+
+    def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
+        self._talk(frames.ACT, frames.act(policies, keys, b"forget", now), _done)
+        self._news.heard()
+
+    def block(self, policies: Sequence[Policy], keys: Sequence[str], seconds: int, now: int | None = None) -> None:
+        self._talk(frames.ACT, frames.act(policies, keys, b"%d" % seconds, now), _done)
+        if not seconds:
+            self._news.heard()
+
+    def _tally(self, policies: Sequence[Policy], keys: Sequence[str], costs: bytes, now: int | None) -> Tally:
+        command = self._frame(tuple(policies)).command(keys, costs, now)
+        return self._talk(frames.CHARGE, command, lambda reply: frames.read(reply, len(policies)))
+
+    def _talk(self, script: Script, command: bytes, read: Callable[[Any], T]) -> T:
         deadline = monotonic() + self._timeout
-        command = self._frame(tuple(policies)).command(keys, now)
         line = self._lines.take(deadline)
         try:
-            tally = read(self._run(line, command, deadline), len(policies))
+            found = read(self._run(line, script, command, deadline))
         except Exception as error:
             self._lines.drop(line)
             raise self._lines.fail(describe(error)) from error
@@ -86,7 +126,7 @@ class RedisStore:
             self._lines.drop(line)
             raise
         self._lines.give(line)
-        return tally
+        return found
 
     def ping(self, timeout: float) -> None:
         try:
@@ -97,18 +137,26 @@ class RedisStore:
         self._lines.reached()
 
     def close(self) -> None:
+        self._news.close()
         self._lines.close()
 
-    def _run(self, line: RedisLine, command: bytes, deadline: float) -> Any:
+    def _run(self, line: RedisLine, script: Script, command: bytes, deadline: float) -> Any:
         try:
             return line.ask(command, left(deadline))
         except NoScriptError:
-            line.ask(self._load, left(deadline))
+            line.ask(pack(b"SCRIPT", b"LOAD", script.text), left(deadline))
             return line.ask(command, left(deadline))
 
-    def _dial(self, timeout: float = DIAL_SECONDS) -> RedisLine:
-        connection = self._make(
+    def _listener(self) -> Any:
+        """A connection that finds out by itself when the other end is gone without a word."""
+        alive = {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
+        return self._connect(DIAL_SECONDS, **({} if "path" in self._place else alive))
+
+    def _connect(self, timeout: float, **options: Any) -> Any:
+        """A connection of the driver, not yet connected."""
+        return self._make(
             **self._place,
+            **options,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             # The driver's default retries for seconds; in protocol 3 the server may push what nobody asked for.
@@ -116,6 +164,9 @@ class RedisStore:
             health_check_interval=0,
             protocol=2,
         )
+
+    def _dial(self, timeout: float = DIAL_SECONDS) -> RedisLine:
+        connection = self._connect(timeout)
         try:
             connection.connect()
             line = RedisLine(connection)
@@ -135,65 +186,14 @@ class RedisStore:
         return frame
 
 
-class Frame:
-    """An EVALSHA for a row of policies, packed but for the keys.
-
-    A key is `wg:{client}policy`, both parts hashed: what a client chose may be long, hostile or personal. In braces
-    stands the client, so that all counters of one client share a slot of a cluster.
-    """
-
-    __slots__ = ("_arguments", "_head", "_policies")
-
-    def __init__(self, policies: tuple[Policy, ...]) -> None:
-        sha = sha1(SCRIPT, usedforsecurity=False).hexdigest().encode()
-        count = len(policies)
-        self._head = b"*%d\r\n" % (4 + 4 * count) + bulk(b"EVALSHA", sha, b"%d" % count)
-        self._policies = tuple(b"}" + hashed(policy.id, 4) + b"\r\n" for policy in policies)
-        self._arguments = b"".join(
-            bulk(b"%d" % policy.quantity, b"%d" % policy.window, b"%d" % policy.enforced) for policy in policies
-        )
-
-    def command(self, keys: Sequence[str], now: int | None) -> bytes:
-        parts = [self._head]
-        last = None
-        tag = b""
-        for key, policy in zip(keys, self._policies, strict=True):
-            if key is not last:
-                # 4 + 22 + 1 + 6 bytes, always.
-                tag = b"$33\r\nwg:{" + hashed(key, 16)
-                last = key
-            parts += (tag, policy)
-        parts += (bulk(b"" if now is None else b"%d" % now), self._arguments)
-        return b"".join(parts)
-
-
-def hashed(text: str, size: int) -> bytes:
-    """`size` bytes of a hash, as text without padding."""
-    digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=size, person=b"wsgi_guard").digest()
-    return b2a_base64(digest, newline=False).rstrip(b"=")
-
-
-def read(reply: Any, count: int) -> Tally:
-    """The tally in a reply of the script. Raises StoreError if it is none."""
-    if type(reply) is not list or len(reply) != 1 + 4 * count or set(map(type, reply)) != {int}:
-        raise StoreError("the script's reply makes no sense")
-    values = iter(reply)
-    admitted = next(values)
-    return admitted == 1, list(zip(values, values, values, values, strict=True))
-
-
 def left(deadline: float) -> float:
     """Seconds until then; never 0, which a socket would take for "do not wait"."""
     return max(deadline - monotonic(), 0.001)
 
 
-def pack(*words: bytes) -> bytes:
-    """A command as the protocol has it."""
-    return b"*%d\r\n" % len(words) + bulk(*words)
-
-
-def bulk(*words: bytes) -> bytes:
-    return b"".join(b"$%d\r\n%s\r\n" % (len(word), word) for word in words)
+def _done(reply: object) -> None:
+    if reply not in (b"OK", "OK"):
+        raise StoreError("the script's reply makes no sense")
 
 
 def _place(url: str) -> dict[str, Any]:

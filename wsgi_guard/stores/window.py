@@ -21,33 +21,37 @@ PARTS = 1_000_000
 HALF = PARTS // 2
 
 
-def fits(scaled: int, part: int, previous: int, current: int) -> bool:
-    """Whether one more charge passes; `scaled` is quantity * PARTS."""
-    return previous * (PARTS - part) + current * PARTS + HALF < scaled
+def fits(scaled: int, part: int, previous: int, current: int, cost: int = 1) -> bool:
+    """Whether a charge of `cost` passes; `scaled` is quantity * PARTS."""
+    return previous * (PARTS - part) + (current + cost) * PARTS - HALF < scaled
 
 
 def remaining(quantity: int, part: int, previous: int, current: int) -> int:
-    """Charges that would still pass at this moment."""
+    """Charges of 1 that would still pass at this moment."""
     return max(0, quantity - (previous * (PARTS - part) + HALF) // PARTS - current)
 
 
-def wait(scaled: int, part: int, previous: int, current: int) -> int:
-    """Parts of a window until one more charge passes if nobody charges meanwhile; 2 * PARTS if none ever will."""
-    free = scaled - current * PARTS - HALF
+def wait(scaled: int, part: int, previous: int, current: int, cost: int = 1) -> int:
+    """Parts of a window until a charge of `cost` passes if nobody charges meanwhile; 2 * PARTS if it never will."""
+    alone = scaled + HALF - cost * PARTS
+    free = alone - current * PARTS
     if free > 0:
         return max(0, _faded(previous, free) - part)
-    free = scaled - HALF
-    if free <= 0:
+    if alone <= 0:
         return 2 * PARTS
     # The running window is spent: in the next one its counter is the one that fades.
-    return PARTS - part + _faded(current, free)
+    return PARTS - part + _faded(current, alone)
+
+
+def refunded(index: int, previous: int, current: int, cost: int, charged: int) -> tuple[int, int]:
+    """(previous, current) without a charge of `cost` made in window `charged`, where the counters stand in `index`."""
+    if charged == index:
+        return previous, max(0, current - cost)
+    if charged == index - 1:
+        return max(0, previous - cost), current
+    return previous, current
 
 
 def _faded(counter: int, free: int) -> int:
     """The first part of a window in which `counter` of the window before weighs less than `free`."""
     return max(0, PARTS - (free - 1) // counter) if counter else 0
-
-
-def seconds(parts: int, window: int) -> int:
-    """Whole seconds, rounded up, for `parts` of a window of `window` seconds."""
-    return -(-parts * window // PARTS)

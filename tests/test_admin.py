@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.health.asking import BEARER, TOKEN, WITH_TOKEN, facts_of, networks
-from wsgi_guard.health.admin import Admin, bearer
+from wsgi_guard.admin import Admin, bearer
 from wsgi_guard.settings.secret import Secret
 from wsgi_guard.settings.sections import AdminSection
 

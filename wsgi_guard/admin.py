@@ -1,4 +1,4 @@
-"""Who may read details: the bearer of the admin token, or a client whose address is allowed.
+"""Who may read details: the bearer of the admin token, or a client whose address is allowed; only the bearer acts.
 
 An address alone says nothing while all clients may share it. Knows nothing of paths and answers.
 """
@@ -9,9 +9,9 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from wsgi_guard.client import SOCKETS, UNIX, UNKNOWN, parse_address
-from wsgi_guard.facts import Facts
-from wsgi_guard.settings.sections import AdminSection
+from .client import SOCKETS, UNIX, UNKNOWN, parse_address
+from .facts import Facts
+from .settings.sections import AdminSection
 
 FORWARDING = (
     "HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_X_REAL_IP", "HTTP_VIA", "HTTP_TRUE_CLIENT_IP",
@@ -31,6 +31,10 @@ class Admin:
 
     def may_read(self, facts: Facts) -> bool:
         return self._bears_token(facts.environ) or self._is_allowed(facts)
+
+    def may_change(self, facts: Facts) -> bool:
+        """An address alone may read, never change."""
+        return self._bears_token(facts.environ)
 
     def challenge(self, facts: Facts) -> str:
         """The WWW-Authenticate field of a 401 (RFC 6750, 3)."""

@@ -1,0 +1,150 @@
+"""Who was denied stays out for a time; who is denied is answered without the store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from time import monotonic, sleep
+
+import pytest
+
+from tests.ratelimit.support import Site, calls, field, rule
+from tests.support.redis import Redis
+from wsgi_guard.ratelimit.control import Control
+from wsgi_guard.stores import MemoryStore, Store
+from wsgi_guard.stores.redis import RedisStore
+from wsgi_guard.stores.shared import SharedStore, SharedTable
+
+CLIENT = "203.0.113.9"
+
+
+@pytest.fixture(params=["memory", "shared", "redis"])
+def stores(request: pytest.FixtureRequest) -> Iterator[Callable[[], Store]]:
+    """Makes stores of one place, as several workers have them."""
+    made: list[Store] = []
+    if request.param == "redis":
+        server: Redis = request.getfixturevalue("redis_server")
+
+        def make() -> Store:
+            made.append(RedisStore(server.url, 5.0))
+            return made[-1]
+    elif request.param == "shared":
+        table = SharedTable.create(1024)
+
+        def make() -> Store:
+            return SharedStore(table, 5.0)
+    else:
+        one = MemoryStore(1000)
+
+        def make() -> Store:
+            return one
+
+    yield make
+    for store in made:
+        store.close()
+
+
+def test_denial_brings_the_block(stores: Callable[[], Store]) -> None:
+    site = Site(rule(limit="2 per second", block=900.0), store=stores())
+    assert site.codes(4) == [200, 200, 429, 429]
+    assert field(site.send(), "Retry-After") == "900"
+    other = Site(rule(limit="2 per second", block=900.0), store=stores())
+    assert field(other.send(), "Retry-After") == "900"
+    assert other.codes(2, ip="192.0.2.1") == [200, 200]
+
+
+def test_block_comes_after_so_many_denials(stores: Callable[[], Store]) -> None:
+    site = Site(rule(limit="1 per minute", block=900.0, block_after=3), store=stores())
+    waits = [int(field(site.send(), "Retry-After") or 0) for _ in range(6)]
+    assert waits[0] == 0
+    assert all(0 < wait <= 120 for wait in waits[1:3])
+    assert all(899 <= wait <= 900 for wait in waits[3:])
+
+
+def test_reset_reaches_every_worker(stores: Callable[[], Store]) -> None:
+    here, there = (Site(rule(limit="1 per hour"), store=stores()) for _ in range(2))
+    for site in (here, there):
+        site.codes(4)
+        assert site.send().code == 429
+    control: Control = there.layer.control
+    _until(lambda: _heard(here) and _heard(there))
+    control.reset("all", CLIENT)
+    _until(lambda: here.send().code == 200)
+    assert there.send().code == 429
+    control.reset("all", CLIENT)
+    assert there.send().code == 200
+
+
+def test_operator_blocks_and_unblocks(stores: Callable[[], Store]) -> None:
+    here, there = (Site(rule(limit="5 per hour"), store=stores()) for _ in range(2))
+    control: Control = here.layer.control
+    control.block("all", CLIENT, 300)
+    assert [site.codes(2) for site in (here, there)] == [[429, 429], [429, 429]]
+    assert control.peek("all", CLIENT).blocked
+    assert control.peek("all", "192.0.2.77").left == 5
+    control.unblock("all", CLIENT)
+    assert control.peek("all", CLIENT) == control.peek("all", "192.0.2.77")
+    assert here.send().code == 200
+    _until(lambda: there.send().code == 200)
+
+
+def test_check_charges_and_peek_does_not(stores: Callable[[], Store]) -> None:
+    control: Control = Site(rule(limit="3 per hour"), store=stores()).layer.control
+    assert [control.check("all", "192.0.2.5").left for _ in range(3)] == [2, 1, 0]
+    assert control.peek("all", "192.0.2.5").allowed is False
+    denied = control.check("all", "192.0.2.5", cost=1)
+    assert (denied.allowed, denied.left, denied.blocked) == (False, 0, False)
+    assert 0 < denied.retry_after <= 7200
+    with pytest.raises(LookupError, match="there is no rate limit rule 'none'"):
+        control.check("none", "x")
+    with pytest.raises(ValueError, match="expected an address"):
+        control.check("all", "not an address")
+
+
+def test_denied_client_is_answered_without_the_store(redis_server: Redis) -> None:
+    store = RedisStore(redis_server.url, 5.0)
+    rules = [rule(f"r{n}", "3 per hour") for n in range(3)]
+    site = Site(*rules, store=store)
+    assert site.codes(6) == [200, 200, 200, 429, 429, 429]
+    _until(lambda: site.send() is not None and _heard(site))
+    site.codes(3)
+    before = calls(redis_server)
+    assert site.codes(500) == [429] * 500
+    assert calls(redis_server) == before
+    assert site.codes(2, ip="192.0.2.1") == [200, 200]
+    assert calls(redis_server) == before + 2
+    store.close()
+
+
+def test_known_denial_tells_what_the_store_would(stores: Callable[[], Store]) -> None:
+    site = Site(rule("a", "1 per hour"), rule("b", "100 per day"), store=stores())
+    site.codes(5)
+    head = site.send()
+    assert field(head, "RateLimit-Policy") == '"a";q=1;w=3600, "b";q=100;w=86400'
+    assert (field(head, "RateLimit") or "").startswith('"a";r=0;t=')
+    assert 0 < int(field(head, "Retry-After") or 0) <= 7200
+
+
+def test_known_denials_are_logged_once_a_minute() -> None:
+    site = Site(rule(limit="1 per hour"))
+    site.codes(3)
+    site.send()
+    assert site.decisions() == []
+    assert site.layer.census.denials["all"] == 3
+
+
+def test_another_limit_of_the_client_is_not_known_denied() -> None:
+    site = Site(rule("login", "1 per hour", path=("/login",)), rule("pages", "10 per hour", path=("/pages",)))
+    assert site.codes(4, "/login") == [200, 429, 429, 429]
+    assert site.codes(2, "/pages") == [200, 200]
+
+
+def _heard(site: Site) -> bool:
+    """Whether the store's generation has settled: a subscription changes it once."""
+    return site.layer.ledger.store.generation > 0 or site.layer.ledger.store.name != "redis"
+
+
+def _until(done: Callable[[], bool], seconds: float = 5.0) -> None:
+    deadline = monotonic() + seconds
+    while not done():
+        assert monotonic() < deadline
+        sleep(0.01)

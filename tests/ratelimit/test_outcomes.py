@@ -1,0 +1,141 @@
+"""Charges that the end of a request gives back: counts by response, and requests in flight."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+
+from tests.ratelimit.support import Site, calls, field, rule
+from tests.support.redis import Redis
+from wsgi_guard.errors import Refused
+from wsgi_guard.facts import Decision, Facts
+from wsgi_guard.layer import Head, Outcome
+from wsgi_guard.stores import MemoryStore, Store
+from wsgi_guard.stores.redis import RedisStore
+from wsgi_guard.stores.shared import SharedStore, SharedTable
+
+ALGORITHMS = ("sliding-window", "sliding-log", "token-bucket")
+
+
+@pytest.fixture(params=["memory", "shared", "redis"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "redis":
+        server: Redis = request.getfixturevalue("redis_server")
+        opened = RedisStore(server.url, 5.0)
+        yield opened
+        opened.close()
+    elif request.param == "shared":
+        yield SharedStore(SharedTable.create(1024), 5.0)
+    else:
+        yield MemoryStore(1000)
+
+
+def answer(site: Site, code: int, end: str = "return", **environ: str) -> int:
+    """Sends a request that the app answers with `code`; the code that left."""
+    facts = site.begin(**environ)
+    try:
+        site.layer.before(facts)
+    except Refused as refused:
+        site.layer.finish(facts, Outcome(refused.status, 0.0, "return", replied=True))
+        return refused.status
+    site.layer.finish(facts, Outcome(code, 0.0, end))
+    return code
+
+
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+def test_only_what_counts_is_counted(store: Store, algorithm: str) -> None:
+    site = Site(rule(limit="3 per hour", count=("401", "4xx"), algorithm=algorithm), store=store)
+    assert [answer(site, code) for code in (200, 200, 401, 500, 0, 403, 302, 404, 200)] == [
+        200, 200, 401, 500, 0, 403, 302, 404, 429,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["return", "close", "disconnect", "error", "abandoned"])
+def test_charge_is_given_back_however_a_request_ends(store: Store, end: str) -> None:
+    site = Site(rule(limit="1 per hour", count=("401",)), store=store)
+    assert [answer(site, 200, end) for _ in range(5)] == [200] * 5
+    assert answer(site, 401, end) == 401
+    assert answer(site, 200, end) == 429
+
+
+def test_parallel_attempts_cannot_pass(store: Store) -> None:
+    site = Site(rule(limit="5 per hour", count=("401",)), store=store)
+    gate = Barrier(16)
+
+    def attempt(_: int) -> int:
+        gate.wait()
+        facts = Facts({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "192.0.2.1"}, site._origin)
+        try:
+            site.layer.before(facts)
+        except Refused:
+            return 429
+        site.layer.finish(facts, Outcome(401, 0.0, "return"))
+        return 401
+
+    with ThreadPoolExecutor(16) as threads:
+        codes = list(threads.map(attempt, range(16)))
+    assert (codes.count(401), codes.count(429)) == (5, 11)
+
+
+def test_denial_by_charges_in_flight_ends_with_them(store: Store) -> None:
+    site = Site(rule(limit="2 per hour", count=("401",)), store=store)
+    flying = [site.begin(), site.begin()]
+    for facts in flying:
+        site.layer.before(facts)
+    assert answer(site, 200) == 429
+    for facts in flying:
+        site.layer.finish(facts, Outcome(200, 0.0, "return"))
+    assert [answer(site, 200) for _ in range(3)] == [200] * 3
+
+
+def test_fields_show_what_will_be_left() -> None:
+    site = Site(rule(limit="3 per hour", count=("401",)))
+    for code, left in ((200, 3), (401, 2), (200, 2), (401, 1)):
+        facts, head = site.begin(), Head(f"{code} x", [])
+        site.layer.before(facts)
+        site.layer.after(facts, head)
+        site.layer.finish(facts, Outcome(code, 0.0, "return"))
+        told = field(head, "RateLimit") or ""
+        assert told.startswith(f'"all";r={left};')
+
+
+def test_threat_findings_count() -> None:
+    site = Site(rule(limit="1 per hour", count=("threat",), block=60.0))
+    assert [answer(site, 200) for _ in range(3)] == [200] * 3
+    facts = site.begin()
+    site.layer.before(facts)
+    facts.decisions = [Decision("validation", "shadow", "sqli", "body")]
+    site.layer.finish(facts, Outcome(200, 0.0, "return"))
+    assert answer(site, 200) == 429
+
+
+def test_requests_in_flight_are_counted_until_they_end(store: Store) -> None:
+    site = Site(rule(limit="2 at once", algorithm="concurrency"), store=store)
+    first, second = site.begin(), site.begin()
+    site.layer.before(first)
+    site.layer.before(second)
+    assert answer(site, 200) == 429
+    site.layer.finish(first, Outcome(500, 0.0, "error"))
+    assert [answer(site, 200) for _ in range(3)] == [200] * 3
+    site.layer.finish(second, Outcome(0, 0.0, "disconnect"))
+
+
+def test_settling_costs_one_command_for_all_rules(redis_server: Redis) -> None:
+    store = RedisStore(redis_server.url, 5.0)
+    rules = [rule(f"r{n}", "100 per hour", count=("401",)) for n in range(16)]
+    site = Site(*rules, store=store)
+    answer(site, 200)
+    before = calls(redis_server)
+    answer(site, 200)
+    assert calls(redis_server) == before + 2
+    store.close()
+
+
+def test_decorated_function_settles_with_the_request() -> None:
+    site = Site(rule(limit="1 per hour", count=("401",), path=()))
+    for _ in range(3):
+        head = site.run(lambda: site.layer.spend(site.facts, "all"))
+        assert head.code == 200

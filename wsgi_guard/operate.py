@@ -1,0 +1,114 @@
+"""`wsgi-guard limits`: what an operator does about rate limits, at a running server or at the store itself.
+
+A server is asked at its admin paths, with the token of the settings. Without one the store is opened, which can be done
+where it is a Redis or a named file; counters in the memory of processes are out of reach then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from .errors import ConfigurationError, GuardError
+from .settings.quantities import duration
+
+if TYPE_CHECKING:
+    from .settings import Settings
+
+TIMEOUT = 10.0  # seconds for a server to answer
+LARGEST = 4 * 1024 * 1024  # bytes of an answer that are read
+OUT_OF_REACH = (
+    "the counters are in the memory of the running processes: give the address of a server with --url, and have "
+    "admin.token set"
+)
+ACTIONS = ("status", "peek", "reset", "block", "unblock")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("action", choices=ACTIONS)
+    parser.add_argument("rule", nargs="?", help="name of a rule; needed by all but status")
+    parser.add_argument("key", nargs="*", help="what the rule counts by, one value for each part of its key")
+    parser.add_argument("--for", dest="time", default="1 hour", help='how long to block, as "15 minutes"')
+    parser.add_argument("--file", help="settings file, as for check")
+    parser.add_argument("--url", help="a running server, as http://127.0.0.1:8000")
+    parser.add_argument("--plain", action="store_true", help="status: show keys as they are, not as hashes")
+
+
+def limits(options: argparse.Namespace) -> str:
+    """What was done, as text to print. Raises ValueError, LookupError or GuardError with the reason when it was not."""
+    if options.action != "status" and not (options.rule and options.key):
+        raise ValueError(f"{options.action} needs a rule and a key")
+    from .settings import load
+
+    if options.url:
+        return _ask(options, load(options.file))
+    return _act(options)
+
+
+def _act(options: argparse.Namespace) -> str:
+    """At the store itself."""
+    from .stack import build
+
+    stack = build(options.file)
+    where = stack.settings.rate_limit.store.reveal()
+    if stack.limits is None:
+        raise ValueError("the layer rate_limit is off")
+    if options.action == "status" or not ("://" in where or where.startswith("shared:")):
+        raise ValueError(OUT_OF_REACH)
+    control, key = stack.limits, options.key[0] if len(options.key) == 1 else options.key
+    if options.action == "peek":
+        found = control.peek(options.rule, key)
+        return f"left {found.left}, " + ("allowed" if found.allowed else f"denied for {found.retry_after} s")
+    if options.action == "block":
+        control.block(options.rule, key, _seconds(options))
+    elif options.action == "reset":
+        control.reset(options.rule, key)
+    else:
+        control.unblock(options.rule, key)
+    return "done"
+
+
+def _ask(options: argparse.Namespace, settings: Settings) -> str:
+    """At a running server."""
+    if settings.admin.token is None or not settings.admin.rate_limits:
+        raise ConfigurationError(["admin.token: needed to ask a server, and admin.rate_limits must not be empty"])
+    place = options.url.rstrip("/") + settings.admin.rate_limits
+    headers = {"Authorization": f"Bearer {settings.admin.token.reveal()}"}
+    if options.action == "peek":
+        raise ValueError("peek asks the store itself, leave --url out")
+    if options.action == "status":
+        plain = "?keys=plain" if options.plain else ""
+        return json.dumps(_fetch(Request(f"{place}/status{plain}", headers=headers)), indent=2)
+    key: Any = options.key[0] if len(options.key) == 1 else options.key
+    command = {"rule": options.rule, "key": key, "duration": _seconds(options)}
+    headers["Content-Type"] = "application/json"
+    _fetch(Request(f"{place}/{options.action}", json.dumps(command).encode(), headers, method="POST"))
+    return "done"
+
+
+def _fetch(request: Request) -> Any:
+    if not request.full_url.startswith(("http://", "https://")):
+        raise ValueError("expected a URL that starts with http:// or https://")
+    try:
+        with urlopen(request, timeout=TIMEOUT) as answer:
+            return json.loads(answer.read(LARGEST))
+    except HTTPError as error:
+        raise GuardError(f"the server answered {error.code}: {_detail(error)}") from None
+    except (URLError, HTTPException, OSError, ValueError) as error:
+        raise GuardError(f"no answer of a guard: {type(error).__name__}") from None
+
+
+def _detail(error: HTTPError) -> str:
+    """The sentence of a problem document."""
+    try:
+        return str(json.loads(error.read(LARGEST))["detail"])
+    except (ValueError, KeyError, TypeError):
+        return error.reason
+
+
+def _seconds(options: argparse.Namespace) -> int:
+    return int(duration(options.time, 1, 366 * 86400))

@@ -1,0 +1,122 @@
+"""What an operator or the app itself may do with a rule and a key: ask, charge, begin anew, shut out, let in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wsgi_guard.errors import Outage, StoreError
+from wsgi_guard.stores import State
+from wsgi_guard.stores.standing import LONGEST_BLOCK, left, wait
+
+from .decide import seconds
+from .ledger import Ledger
+from .plan import MOST_COST
+from .rules import Quota, Rule, Rules
+
+Key = str | Sequence[str] | Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How a rule stands for one key.
+
+    `allowed`: one more charge would pass, or for `check` did pass. `left` charges would still pass, the tightest limit
+    counting; `retry_after` is in whole seconds, 0 when allowed; `blocked` until then whatever is left.
+    """
+
+    allowed: bool
+    left: int
+    retry_after: int
+    blocked: bool
+
+
+class Control:
+    """Keys are what a rule counts by: an address, a user, a header's value; for a joint key a mapping part -> value.
+
+    Every method raises LookupError for a rule that is not there, ValueError for a key that does not fit it, and Outage
+    while the store is away.
+    """
+
+    def __init__(self, rules: Rules, ledger: Ledger) -> None:
+        self._rules = rules
+        self._ledger = ledger
+
+    def check(self, rule: str, key: Key, cost: int = 1) -> LimitState:
+        """Charges the rule as a request of this key would, and says whether it passed. No exception for a denial.
+
+        While the store is away the rule's `on_store_failure` holds. A rule of requests in flight has no such charge:
+        ValueError.
+        """
+        found, text = self._find(rule, key)
+        if any(quota.lease for quota in found.quotas):
+            raise ValueError(f"rule {rule!r} counts requests in flight, which a check is not")
+        if not 0 <= cost <= MOST_COST:
+            raise ValueError(f"expected a cost of 0 to {MOST_COST}, not {cost!r}")
+        quotas = self._counted(found, text)
+        charged = self._ledger.charge_by_hand(quotas, [text] * len(quotas), [cost] * len(quotas))
+        return _summary(charged.quotas, charged.states, cost, allowed=charged.admitted)
+
+    def peek(self, rule: str, key: Key) -> LimitState:
+        """How the rule stands for the key; counts nothing."""
+        found, text = self._find(rule, key)
+        quotas = self._counted(found, text)
+        try:
+            allowed, states, _ = self._ledger.store.peek(quotas, [text] * len(quotas))
+        except StoreError as error:
+            raise Outage("the rate limit store") from error
+        return _summary(quotas, states, 1, allowed=allowed)
+
+    def reset(self, rule: str, key: Key) -> None:
+        """Forgets what the rule has counted for the key, and its block; every process knows within a second."""
+        quotas, keys = self._all(rule, key)
+        self._act(lambda: self._ledger.store.forget(quotas, keys))
+
+    def block(self, rule: str, key: Key, duration: int) -> None:
+        """Denies the key for `duration` whole seconds, whatever it has left."""
+        if not 1 <= duration <= LONGEST_BLOCK:
+            raise ValueError(f"expected a block of 1 to {LONGEST_BLOCK} seconds, not {duration!r}")
+        quotas, keys = self._all(rule, key)
+        self._act(lambda: self._ledger.store.block(quotas, keys, duration))
+
+    def unblock(self, rule: str, key: Key) -> None:
+        """Ends a block; what was counted stays."""
+        quotas, keys = self._all(rule, key)
+        self._act(lambda: self._ledger.store.block(quotas, keys, 0))
+
+    def _act(self, act: Any) -> None:
+        try:
+            act()
+        except StoreError as error:
+            raise Outage("the rate limit store") from error
+        self._ledger.forget()
+
+    def _find(self, name: str, key: Key) -> tuple[Rule, str]:
+        rule = self._rules.find(name)
+        if not rule.quotas:
+            raise ValueError(f"rule {name!r} limits nothing")
+        return rule, self._rules.key_of(rule, key)
+
+    def _all(self, name: str, key: Key) -> tuple[list[Quota], list[str]]:
+        """The rule's limits by its own key; a ceiling by address is not that key's."""
+        rule, text = self._find(name, key)
+        quotas = [quota for quota in rule.quotas if quota.key is rule.quotas[0].key]
+        return quotas, [text] * len(quotas)
+
+    def _counted(self, rule: Rule, text: str) -> list[Quota]:
+        own = rule.adjust.overridden(text) if rule.adjust is not None else None
+        return [quota for quota in (rule.quotas if own is None else own) if quota.key is rule.quotas[0].key]
+
+
+def _summary(quotas: Sequence[Quota], states: Sequence[State], cost: int, *, allowed: bool) -> LimitState:
+    stand = [(quota, state) for quota, state in zip(quotas, states, strict=True) if quota.enforced]
+    if not stand:
+        return LimitState(True, MOST_COST, 0, blocked=False)
+    waits = [wait(quota, state, cost) for quota, state in stand]
+    return LimitState(
+        allowed,
+        min(left(quota, state) for quota, state in stand),
+        0 if allowed else max(1, seconds(max(waits))),
+        blocked=any(state[0] < 0 for _, state in stand),
+    )

@@ -1,0 +1,184 @@
+"""The charges of requests: made at the store, or where the failure policy says, and given back where they do not count.
+
+At most one call to the store before the answer, none for who is known to be denied, and one at the end for what is
+given back.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from math import ceil
+from time import monotonic
+
+from wsgi_guard.errors import StoreError
+from wsgi_guard.layer import Outcome
+from wsgi_guard.stores import Debt, State, Store
+from wsgi_guard.stores.standing import wait
+
+from .denials import Denial, Denials, holds
+from .fallback import Fallback
+from .plan import Owing, Plan
+from .rules import Quota
+
+
+class Charged:
+    """What came of one charge: `states` of `quotas`, and what is owed back at the end of the request."""
+
+    __slots__ = ("admitted", "owing", "quotas", "states")
+
+    def __init__(
+        self, quotas: Sequence[Quota], admitted: bool, states: Sequence[State], owing: list[Owing] | None = None
+    ) -> None:
+        self.quotas = quotas
+        self.admitted = admitted
+        self.states = states
+        self.owing = owing
+
+
+class Ledger:
+    """`open_store` is called at first use, in the process that charges."""
+
+    def __init__(self, open_store: Callable[[], Store], fallback: Callable[[], Fallback]) -> None:
+        self._open_store = open_store
+        self._make_fallback = fallback
+        self._store: Store | None = None
+        self._fallback: Fallback | None = None
+        self._denials = Denials()
+        self._watching = False
+        # What an abandoned response gives back waits here for the next request: it may end within a collection, where
+        # no lock may be taken.
+        self._late: deque[Owing] = deque()
+
+    @property
+    def store(self) -> Store:
+        store = self._store
+        if store is None:
+            store = self._store = self._open_store()
+        return store
+
+    @property
+    def fallback(self) -> Fallback:
+        if self._fallback is None:
+            self._fallback = self._make_fallback()
+        return self._fallback
+
+    @property
+    def degraded(self) -> str | None:
+        """Why the store is not used, None while it is."""
+        return self._fallback.degraded if self._fallback is not None else None
+
+    def known(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> list[Denial] | None:
+        """Denials that stand already; None when the store must be asked."""
+        if not self._denials:
+            return None
+        return self._denials.find(plan.quotas, keys, costs, self.store.generation, monotonic()) or None
+
+    def charge(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> Charged:
+        """One charge of all quotas. Raises Outage where the store is away and a quota denies then."""
+        if self._late:
+            self._settle_late()
+        store, quotas = self.store, plan.quotas
+        # Read before the charge: a reset that comes between the two makes what is remembered void at once.
+        generation = store.generation if self._watching else 0
+        try:
+            admitted, states, at = store.charge(quotas, keys, costs)
+        except StoreError as error:
+            return self._without_store(quotas, keys, costs, error)
+        if self._fallback is not None and self._fallback.degraded is not None:
+            self._fallback.worked()
+        if not admitted:
+            self._remember(quotas, keys, costs, states, generation)
+            return Charged(quotas, False, states)
+        return Charged(quotas, True, states, owed(store, quotas, keys, costs, states, at) if plan.returns else None)
+
+    def charge_by_hand(self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int]) -> Charged:
+        """As `charge`, without what is known of denials. Raises Outage likewise."""
+        try:
+            admitted, states, _ = self.store.charge(quotas, keys, costs)
+        except StoreError as error:
+            return self._without_store(quotas, keys, costs, error)
+        return Charged(quotas, admitted, states)
+
+    def give_back(self, owing: list[Owing], outcome: Outcome, *, threat: bool) -> None:
+        """Settles what a request owed, now that it has ended."""
+        due = [one for one in owing if not counts(one.quota, outcome.code, threat)]
+        if outcome.end == "abandoned":
+            self._late.extend(due)
+        elif due:
+            self._refund(due)
+
+    def forget(self) -> None:
+        """Forgets all known denials of this process."""
+        self._denials.forget_all()
+
+    def blocks(self) -> list[tuple[Denial, int]]:
+        """Blocked keys that this process knows, with the whole seconds that are left."""
+        now = monotonic()
+        return [(one, ceil(one.until - now)) for one in self._denials.all() if one.blocked and one.until > now]
+
+    @property
+    def failures(self) -> int:
+        """Calls to the store that failed since the process started."""
+        return self._fallback.failures if self._fallback is not None else 0
+
+    def _remember(
+        self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, states: Sequence[State],
+        generation: int,
+    ) -> None:  # fmt: skip
+        if not self._watching:
+            # Resets are listened for from the next charge on; who was reset before that is not to stay denied.
+            self._watching = True
+            return
+        now = monotonic()
+        for at, (quota, key, state) in enumerate(zip(quotas, keys, states, strict=True)):
+            if holds(quota, state):
+                cost = costs[at] if costs else 1
+                until = now + wait(quota, state, cost) / 1_000_000
+                denial = Denial(quota, key, cost, until, generation, now, blocked=state[0] < 0)
+                self._denials.put((quota, key), denial)
+
+    def _without_store(
+        self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, error: StoreError
+    ) -> Charged:
+        fallback = self.fallback
+        fallback.failed(error)
+        counted, kept, paid = fallback.counted(quotas, keys, costs)
+        admitted, states, at = fallback.store.charge(counted, kept, paid)
+        owing = owed(fallback.store, counted, kept, paid, states, at) if admitted else None
+        return Charged(counted, admitted, states, owing)
+
+    def _settle_late(self) -> None:
+        due = []
+        while self._late:
+            due.append(self._late.popleft())
+        self._refund(due)
+
+    def _refund(self, due: list[Owing]) -> None:
+        for store in {id(one.store): one.store for one in due}.values():
+            try:
+                store.refund([one.debt for one in due if one.store is store])
+            except StoreError as error:
+                # What stays counted expires with its window.
+                self.fallback.failed(error)
+
+
+def owed(
+    store: Store, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, states: Sequence[State],
+    at: int,
+) -> list[Owing]:  # fmt: skip
+    """What must be settled of an admitted charge."""
+    return [
+        Owing(store, Debt(quota, key, costs[place] if costs else 1, at, state), quota)
+        for place, (quota, key, state) in enumerate(zip(quotas, keys, states, strict=True))
+        if quota.returns and state[0] > 0 and (costs is None or costs[place])
+    ]
+
+
+def counts(quota: Quota, code: int, threat: bool) -> bool:
+    """Whether a request that ended with status `code` (0: none was sent) stays charged."""
+    if quota.lease:
+        return False
+    if quota.outcomes is None and not quota.threats:
+        return True
+    return (quota.outcomes is not None and code in quota.outcomes) or (quota.threats and threat)

@@ -1,0 +1,41 @@
+"""Networks that are never limited, and those that are always refused. Deny goes before allow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from wsgi_guard.client import UNKNOWN, Client, parse_address
+from wsgi_guard.recent import Recent
+from wsgi_guard.settings.sections import Network
+
+REMEMBERED = 1024
+"""Half of the most addresses whose place is remembered."""
+
+
+class Lists:
+    def __init__(self, allow: Sequence[Network | str], deny: Sequence[Network | str]) -> None:
+        self._allow = [network for network in allow if not isinstance(network, str)]
+        self._deny = [network for network in deny if not isinstance(network, str)]
+        self._recent: Recent[str, str] = Recent(REMEMBERED)
+
+    def find(self, client: Client) -> str:
+        """ "deny", "allow" or "neither". An address that all clients may share frees nobody."""
+        found = self._recent.get(client.ip)
+        if found is None:
+            found = self._look(client.ip)
+            self._recent.put(client.ip, found)
+        return "neither" if found == "allow" and client.shared else found
+
+    def _look(self, ip: str) -> str:
+        if ip == UNKNOWN:
+            return "neither"
+        if lies_in(ip, self._deny):
+            return "deny"
+        return "allow" if lies_in(ip, self._allow) else "neither"
+
+
+def lies_in(ip: str, networks: Sequence[Network]) -> bool:
+    address = parse_address(ip)
+    return address is not None and any(
+        address.version == network.version and address in network for network in networks
+    )

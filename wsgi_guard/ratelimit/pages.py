@@ -1,0 +1,119 @@
+"""The admin pages of rate limits: how they stand, and the three things an operator does about them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from wsgi_guard.errors import Refused
+from wsgi_guard.facts import Facts
+from wsgi_guard.pages import Page, command
+from wsgi_guard.settings.quantities import duration
+from wsgi_guard.stores.standing import LONGEST_BLOCK
+
+from .control import Control
+
+if TYPE_CHECKING:
+    from .layer import RateLimit
+
+ACTS = ("reset", "block", "unblock")
+TOP = 20
+"""Denied keys that the status lists."""
+
+
+def paths(prefix: str) -> tuple[str, ...]:
+    """The exact paths there are below `prefix`."""
+    return tuple(f"{prefix}/{name}" for name in ("status", *ACTS))
+
+
+def pages(prefix: str, limits: RateLimit) -> dict[str, Page]:
+    control = limits.control
+    found = {f"{prefix}/status": Page(lambda facts: status(limits, plain=_wants_plain(facts)))}
+    for name, act in (("reset", _reset), ("block", _block), ("unblock", _unblock)):
+        found[f"{prefix}/{name}"] = Page(_acting(act, control), acts=True)
+    return found
+
+
+def status(limits: RateLimit, *, plain: bool = False) -> dict[str, Any]:
+    """Rules, most denied keys, blocks and store, as the process `worker` knows them since it started.
+
+    Keys stand as hashes unless `plain`, for they are addresses and names of people.
+    """
+    census, ledger = limits.census, limits.ledger
+    return {
+        "worker": os.getpid(),
+        "store": {"name": ledger.store.name, "degraded": ledger.degraded, "failures": ledger.failures},
+        "rules": [
+            {
+                "name": rule.name,
+                "key": list(rule.key),
+                "limits": [_limit(quota) for quota in rule.quotas],
+                "exempt": rule.exempt,
+                "denied": census.denials[rule.name],
+                "would_have_denied": census.shadows[rule.name],
+            }
+            for rule in limits.rules.all
+        ],
+        "top_denied": [
+            {"rule": rule, "key": shown(key, plain=plain), "count": count}
+            for (rule, key), count in census.keys.most_common(TOP)
+        ],
+        "blocks": [
+            {"rule": denial.quota.rule, "key": shown(denial.key, plain=plain), "seconds_left": left}
+            for denial, left in ledger.blocks()
+        ],
+    }
+
+
+def shown(key: str, *, plain: bool) -> str:
+    return key if plain else "#" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+
+
+def _limit(quota: Any) -> dict[str, Any]:
+    return {
+        "label": quota.label, "quantity": quota.quantity, "window": quota.window,
+        "algorithm": "concurrency" if quota.lease else quota.algorithm,
+        "mode": "enforce" if quota.enforced else "shadow",
+    }  # fmt: skip
+
+
+def _wants_plain(facts: Facts) -> bool:
+    return parse_qs(str(facts.environ.get("QUERY_STRING", ""))[:200]).get("keys") == ["plain"]
+
+
+def _acting(act: Callable[[Control, str, Any, dict[str, Any]], Any], control: Control) -> Callable[[Facts], Any]:
+    def answer(facts: Facts) -> Any:
+        sent = command(facts)
+        rule, key = sent.get("rule"), sent.get("key")
+        if not isinstance(rule, str) or not _is_key(key):
+            raise Refused(400, 'expected {"rule": "<name>", "key": "<what the rule counts by>"}')
+        try:
+            act(control, rule, key, sent)
+        except LookupError:
+            raise Refused(404, "there is no rate limit rule of that name") from None
+        except ValueError:
+            raise Refused(400, "the key or duration does not fit the rule") from None
+        facts.decide("rate_limit", "act", rule, facts.environ["PATH_INFO"].rpartition("/")[2])
+        return {"done": True, "rule": rule}
+
+    return answer
+
+
+def _is_key(key: object) -> bool:
+    parts = key.values() if isinstance(key, dict) else key if isinstance(key, list) else [key]
+    return bool(parts) and all(isinstance(part, str) and part for part in parts)
+
+
+def _reset(control: Control, rule: str, key: Any, sent: dict[str, Any]) -> None:
+    control.reset(rule, key)
+
+
+def _block(control: Control, rule: str, key: Any, sent: dict[str, Any]) -> None:
+    control.block(rule, key, int(duration(sent.get("duration", "1 hour"), 1, LONGEST_BLOCK)))
+
+
+def _unblock(control: Control, rule: str, key: Any, sent: dict[str, Any]) -> None:
+    control.unblock(rule, key)

@@ -1,0 +1,73 @@
+"""Locks between the threads and processes of one host, one for each stripe of a table.
+
+A stripe is a byte of a file, locked by `fcntl`: the kernel lets go of it when the process dies. Within a process that
+excludes nobody, so each stripe has a lock for threads as well. Nobody waits for ever: a process that is frozen inside
+a stripe makes others give up.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+from time import monotonic, sleep
+
+SPINS = 20
+"""Attempts before sleeping: a charge is over in microseconds."""
+LONGEST_PAUSE = 0.001
+
+
+class Stripes:
+    """`file` must stay open, and no other descriptor of it may be closed: that would drop the process's locks."""
+
+    def __init__(self, file: int, count: int) -> None:
+        self._file = file
+        self._count = count
+        self._begin()
+
+    def _begin(self) -> None:
+        # A lock that another thread held at a fork stays held in the child.
+        self._pid = os.getpid()
+        self._locks = [threading.Lock() for _ in range(self._count)]
+
+    def take(self, stripe: int, timeout: float) -> bool:
+        """Whether the stripe could be had within `timeout` seconds; 0 does not wait at all."""
+        if self._pid != os.getpid():
+            self._begin()
+        lock = self._locks[stripe]
+        if not lock.acquire(blocking=False) and not (timeout and lock.acquire(timeout=timeout)):
+            return False
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, stripe)
+        except OSError:
+            held = False
+            try:
+                held = bool(timeout) and self._wait(stripe, monotonic() + timeout)
+            finally:
+                if not held:
+                    lock.release()
+            return held
+        except BaseException:
+            lock.release()
+            raise
+        return True
+
+    def give(self, stripe: int) -> None:
+        fcntl.lockf(self._file, fcntl.LOCK_UN, 1, stripe)
+        self._locks[stripe].release()
+
+    def _wait(self, stripe: int, deadline: float) -> bool:
+        attempts, pause = 0, 0.00005
+        while monotonic() < deadline:
+            attempts += 1
+            if attempts <= SPINS:
+                os.sched_yield()
+            else:
+                sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE)
+            try:
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, stripe)
+            except OSError:
+                continue
+            return True
+        return False
