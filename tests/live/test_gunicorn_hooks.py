@@ -203,5 +203,6 @@ def test_without_drain_sigterm_stops_at_once(site: Path) -> None:
 
 
 def test_memory_limits_of_several_workers_are_announced(site: Path) -> None:
+    (site / "wsgi_guard.toml").write_text('[rate_limit]\nstore = "memory"\n')
     with serving(site, *FLAG, "--workers", "2") as shop:
         shop.wait_log("counts rate limits in each of the 2 workers")

@@ -143,7 +143,7 @@ def _until_served(shop: Running, times: int) -> list[int]:
 
 def test_start_says_where_limits_are_counted(site: Path) -> None:
     with _serving(site, *FLAG) as shop:
-        shop.wait_log("rate limits are counted in memory that 4 worker(s) share: no Redis URL is known")
+        shop.wait_log("rate limits are counted in memory that 4 worker.s. share: no Redis URL is known")
 
 
 def test_workers_without_the_hooks_are_warned(site: Path) -> None:
@@ -189,7 +189,7 @@ def test_command_line_acts_on_a_running_server(site: Path) -> None:
 
 def _post(shop: Running, action: str, command: dict[str, str], token: str = TOKEN) -> int:
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    url = f"http://127.0.0.1:{shop.port}/admin/rate-limits/{action}"
+    url = f"http://127.0.0.1:{shop.address[1]}/admin/rate-limits/{action}"
     try:
         with urlopen(Request(url, json.dumps(command).encode(), headers), timeout=10) as answer:
             return int(answer.status)
@@ -198,7 +198,7 @@ def _post(shop: Running, action: str, command: dict[str, str], token: str = TOKE
 
 
 def _limits(site: Path, shop: Running, *arguments: str) -> str:
-    command = [sys.executable, "-m", "wsgi_guard.cli", "limits", *arguments, "--url", f"http://127.0.0.1:{shop.port}"]
+    command = [sys.executable, "-m", "wsgi_guard.cli", "limits", *arguments, "--url", f"http://127.0.0.1:{shop.address[1]}"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=site, env=env, capture_output=True, text=True, timeout=30, check=False)
     return done.stdout or done.stderr

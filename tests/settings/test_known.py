@@ -52,7 +52,7 @@ POOLS: list[tuple[dict[str, str], str | None]] = [
 ]  # fmt: skip
 
 STORES: list[tuple[dict[str, str], str]] = [
-    ({}, "memory"),
+    ({}, "auto"),
     ({"REDIS_URL": "redis://h:6379/1"}, "redis://h:6379/1"),
     ({"REDIS_URL": "REDISS://h"}, "rediss://h"),
     ({"REDIS_URL": "unix:///run/redis.sock?db=1"}, "unix:///run/redis.sock?db=1"),
@@ -63,7 +63,7 @@ STORES: list[tuple[dict[str, str], str]] = [
     ({"REDIS_URL": "redis://h", "WSGI_GUARD_RATE_LIMIT__STORE": "memory"}, "memory"),
     ({"REDIS_URL": "redis://h", "WSGI_GUARD_RATE_LIMIT__STORE": "redis://own"}, "redis://own"),
     ({"RATE_LIMIT_STORAGE_URL": "memcached://h", "WSGI_GUARD_RATE_LIMIT__STORE": "memory"}, "memory"),
-    ({"WSGI_GUARD_RATE_LIMIT__STORE": "auto"}, "memory"),
+    ({"WSGI_GUARD_RATE_LIMIT__STORE": "auto"}, "auto"),
     ({"WSGI_GUARD_RATE_LIMIT__STORE": "memory://"}, "memory"),
 ]
 

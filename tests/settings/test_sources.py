@@ -77,7 +77,7 @@ def test_nothing_given_is_all_defaults() -> None:
     settings = load(environ={})
     assert settings.rate_limit.builtin_rules == "shadow"
     assert settings.validation.threats.mode == "shadow"
-    assert settings.rate_limit.store.reveal() == "memory"
+    assert settings.rate_limit.store.reveal() == "auto"
     assert (settings.sources, settings.notes, dict(settings.origins)) == ((), (), {})
     assert settings.environment is None
 

@@ -21,7 +21,7 @@ from .tree import Table, merge
 
 __all__ = ["Secret", "Settings", "as_text", "load", "resolve_target"]
 
-AUTO, MEMORY = Secret("auto"), Secret("memory")
+AUTO = Secret("auto")
 
 
 def load(
@@ -76,11 +76,9 @@ def _choose_store(given: Table, shared: Table) -> None:
 
 
 def _resolved(settings: Settings) -> Settings:
-    """What `guard.defaults` means for the keys that follow it, and "auto" where no URL is known."""
+    """What `guard.defaults` means for the keys that follow it."""
     enforce = settings.guard.defaults == "enforce"
     limit, validation = settings.rate_limit, settings.validation
-    if limit.store == AUTO:
-        limit = replace(limit, store=MEMORY)
     if limit.builtin_rules is None:
         limit = replace(limit, builtin_rules="enforce" if enforce else "shadow")
     if validation.threats.mode is None:
