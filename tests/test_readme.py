@@ -28,7 +28,7 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     names: dict[str, object] = {"__name__": "readme"}
     for text in blocks("python"):
         exec(compile(text, "README.md", "exec"), names)  # noqa: S102  (our own manual)
-    assert len(blocks("python")) == 5
+    assert len(blocks("python")) == 6
     assert callable(names["application"])
     assert getattr(names["post_worker_init"], "wsgi_guard", False)
 
@@ -36,7 +36,7 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_toml_blocks_are_settings_files(tmp_path: Path) -> None:
     from wsgi_guard.settings import load
 
-    assert len(blocks("toml")) == 2
+    assert len(blocks("toml")) == 3
     for at, text in enumerate(blocks("toml")):
         file = tmp_path / f"{at}.toml"
         file.write_text(text, encoding="utf-8")
