@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from html import escape
 from http import HTTPStatus
 from typing import Any
@@ -49,6 +50,12 @@ def phrase(status: int) -> str:
 
 
 def prefers_html(accept: str) -> bool:
+    """As `_prefers_html`, known for what was asked lately; browsers of a kind all send the same."""
+    return _prefers_html(accept) if len(accept) <= ACCEPT_LIMIT else _prefers_html.__wrapped__(accept)
+
+
+@lru_cache(maxsize=256)
+def _prefers_html(accept: str) -> bool:
     """True where `Accept` gives text/html a higher quality than JSON (RFC 9110, 12.5.1); a tie means JSON."""
     if "text/" not in accept.lower():
         return False

@@ -71,9 +71,10 @@ class Site:
         facts = self.begin(path, method, ip, **environ)
         token = CURRENT.set(facts)
         try:
-            self.layer.before(facts)
-            app()
-            head = Head("200 OK", [])
+            reply = self.layer.before(facts)
+            if reply is None:
+                app()
+            head = Head("200 OK", []) if reply is None else Head(reply.status, list(reply.headers))
         except Refused as refused:
             head = Head(f"{refused.status} refused", list(refused.headers))
         finally:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from time import monotonic, sleep
+from typing import Any
+from wsgiref.validate import validator
 
 import pytest
 
 from tests.ratelimit.support import Site, calls, field, rule
+from tests.support.calling import request, serve
 from tests.support.redis import Redis
+from wsgi_guard import Guard
 from wsgi_guard.ratelimit.control import Control
 from wsgi_guard.stores import MemoryStore, Store
 from wsgi_guard.stores.redis import RedisStore
 from wsgi_guard.stores.shared import SharedStore, SharedTable
 
+PROBLEM = "application/problem+json"
 CLIENT = "203.0.113.9"
 
 
@@ -148,3 +154,41 @@ def _until(done: Callable[[], bool], seconds: float = 5.0) -> None:
     while not done():
         assert monotonic() < deadline
         sleep(0.01)
+
+
+ACCEPTS = ("", "application/json", "text/html", "*/*")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_each_denied_again_gets_an_answer_of_its_own(method: str) -> None:
+    """What is made once for many tells each the id, form and time that are its own."""
+    guard = Guard(_hello, {"rate_limit": {"builtin_rules": "off", "rules": [{"name": "a", "limit": "1 per hour"}]}})
+    for _ in range(3):
+        serve(guard, request("/", method))
+    for accept in ACCEPTS * 2:
+        found = serve(validator(guard), request("/", method, HTTP_ACCEPT=accept))
+        body = found.body.decode()
+        assert found.code == 429
+        assert found.header("Content-Type") == ("text/html; charset=utf-8" if "html" in accept else PROBLEM)
+        if method == "HEAD":
+            assert body == ""
+            continue
+        assert found.header("Content-Length") == str(len(found.body))
+        assert body.count(found.header("X-Request-ID") or "none") == 1
+        assert f"try again in {found.header('Retry-After')} seconds" in body
+
+
+def test_id_of_a_trusted_proxy_is_told_to_the_denied() -> None:
+    rules = [{"name": "a", "limit": "1 per hour"}]
+    settings = {"guard": {"trusted_proxies": ["10.0.0.1"]}, "rate_limit": {"builtin_rules": "off", "rules": rules}}
+    guard = Guard(_hello, settings)
+    for name in ("first-of-them", "a-rather-longer-request-id", "third-in-row", "0123456789abcdef" * 2):
+        environ = request("/", REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR="192.0.2.1", HTTP_X_REQUEST_ID=name)
+        found = serve(validator(guard), environ)
+        assert found.header("X-Request-ID") == name
+        assert found.code == 200 or json.loads(found.body)["request_id"] == name
+
+
+def _hello(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]

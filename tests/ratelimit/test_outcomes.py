@@ -37,7 +37,8 @@ def answer(site: Site, code: int, end: str = "return", **environ: str) -> int:
     """Sends a request that the app answers with `code`; the code that left."""
     facts = site.begin(**environ)
     try:
-        site.layer.before(facts)
+        reply = site.layer.before(facts)
+        code = code if reply is None else int(reply.status[:3])
     except Refused as refused:
         site.layer.finish(facts, Outcome(refused.status, 0.0, "return", replied=True))
         return refused.status

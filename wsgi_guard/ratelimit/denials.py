@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from wsgi_guard.recent import Recent
 from wsgi_guard.stores import State
 
+from .again import Again
 from .rules import Quota
 
 SIZE = 4096
@@ -27,7 +28,7 @@ class Denial:
     `count` denials have not been told since `told`.
     """
 
-    __slots__ = ("blocked", "cost", "count", "generation", "key", "quota", "told", "until")
+    __slots__ = ("again", "blocked", "cost", "count", "generation", "key", "plan", "quota", "told", "until")
 
     def __init__(
         self, quota: Quota, key: str, cost: int, until: float, generation: int, now: float, *, blocked: bool
@@ -39,6 +40,9 @@ class Denial:
         self.until = until
         self.generation = generation
         self.count = 0
+        # The answer that was given last, and the plan it was given for.
+        self.again: Again | None = None
+        self.plan: object = None
         self.told = now
 
     def due(self, now: float) -> int:

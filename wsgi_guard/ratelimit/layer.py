@@ -10,23 +10,24 @@ from time import monotonic, time
 
 from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import Facts
-from wsgi_guard.layer import Head, Header, Outcome
+from wsgi_guard.layer import Head, Header, Outcome, Reply
 from wsgi_guard.recent import Recent
 from wsgi_guard.routes import Route, Routes
-from wsgi_guard.settings.sections import THREATS, GuardSection, RateLimitSection
+from wsgi_guard.settings.sections import GuardSection, RateLimitSection
 from wsgi_guard.stores import Place
 
-from . import answer
+from . import again, answer
 from .census import Census
 from .control import Control
-from .decide import Verdict, chosen, judge, match, standings, unspent
+from .decide import Verdict, chosen, judge, match, standings
 from .denials import Denial
 from .fallback import Fallback
-from .ledger import Charged, Ledger, counts
+from .ledger import Charged, Ledger
 from .lists import Lists
 from .plan import Plan, Spent
 from .reports import Reports
 from .rules import Quota, Rule, Rules
+from .settling import as_settled, found_threat
 
 log = logging.getLogger("wsgi_guard")
 
@@ -86,8 +87,8 @@ class RateLimit:
             log.warning("%s", note)
         log.info("%s", self._place.why())
 
-    def before(self, facts: Facts) -> None:
-        """Raises Refused when a limit is over, or the client's network is on the deny list."""
+    def before(self, facts: Facts) -> Reply | None:
+        """An answer when a limit is known to be over. Raises Refused when it proves to be, or the network is denied."""
         route = facts.route
         memo = self._memos.get(facts.verb, NAME)
         plan = route.memo.get(memo)
@@ -102,9 +103,9 @@ class RateLimit:
         if plan.varies:
             plan = self._varied(facts, plan)
         if plan.quotas:
-            self._charge(facts, plan)
-        else:
-            facts.limits = plan.idle
+            return self._charge(facts, plan)
+        facts.limits = plan.idle
+        return None
 
     def after(self, facts: Facts, head: Head) -> None:
         spent: Spent | None = facts.limits
@@ -117,7 +118,7 @@ class RateLimit:
         spent: Spent | None = facts.limits
         if spent is not None and spent.owing:
             owing, spent.owing = spent.owing, None
-            self.ledger.give_back(owing, outcome, threat=_found_threat(facts))
+            self.ledger.give_back(owing, outcome, threat=found_threat(facts))
 
     def spend(self, facts: Facts, name: str) -> None:
         """One more charge, of the rule `name` alone, unless this request met it already or is exempt.
@@ -134,14 +135,14 @@ class RateLimit:
         if plan.quotas:
             self._charge(facts, plan, spent)
 
-    def _charge(self, facts: Facts, plan: Plan, earlier: Spent | None = None) -> None:
+    def _charge(self, facts: Facts, plan: Plan, earlier: Spent | None = None) -> Reply | None:
         if plan.guesses and facts.client.shared:
             plan = self._wary(plan)
         keys = plan.keys(facts)
         costs = plan.costs_of(facts) if plan.costs else None
         known = self.ledger.known(plan, keys, costs)
         if known is not None:
-            self._deny_again(facts, plan, known)
+            return self._deny_again(facts, plan, known, earlier)
         was = self.ledger.degraded
         try:
             charged = self.ledger.charge(plan, keys, costs)
@@ -156,6 +157,7 @@ class RateLimit:
         facts.limits = spent if earlier is None else spent.after(earlier)
         if not charged.admitted or plan.shadows:
             self._judge(facts, charged, keys, costs)
+        return None
 
     def _tell_degraded(self, facts: Facts, was: str | None) -> None:
         if was is None and self.ledger.degraded is not None:
@@ -176,30 +178,40 @@ class RateLimit:
             spent.told = True
             raise answer.refusal(verdict, self._fields(facts, spent, 429))
 
-    def _deny_again(self, facts: Facts, plan: Plan, known: list[Denial]) -> None:
-        """Refuses whom the store has denied before, until the time it gave; a log line a minute for each key."""
+    def _deny_again(self, facts: Facts, plan: Plan, known: list[Denial], earlier: Spent | None) -> Reply:
+        """Refuses whom the store has denied before, until the time it gave; a log line a minute for each key.
+
+        Raises Refused in place of the answer where the app itself asks, by a decorator.
+        """
         now = monotonic()
-        quotas = [denial.quota for denial in known]
+        wait = max(1, *(ceil(denial.until - now) for denial in known))
         for denial in known:
             self.census.denied(denial.quota, denial.key)
             count = denial.due(now)
             if count:
                 facts.decide(NAME, "deny", denial.quota.rule, _reason(denial.quota) + _since(count))
-        wait = max(1, *(ceil(denial.until - now) for denial in known))
-        spent = facts.limits = Spent(self, plan, quotas, ())
-        spent.told = True
-        raise answer.refusal(Verdict(quotas, [], wait), self._spent_fields(plan, known, wait, now))
+        first = known[0]
+        if earlier is None and first.again is not None and first.plan is plan and first.again.fits(facts, wait):
+            facts.limits = plan.idle
+            return first.again.reply(facts)
+        verdict = Verdict([denial.quota for denial in known], [], wait)
+        fields = self._spent_fields(plan, known, now)
+        facts.limits = earlier or plan.idle
+        if earlier is not None or len(facts.request_id) != len(again.PLACE):
+            raise answer.refusal(verdict, fields)
+        first.again, first.plan = again.make(facts, verdict, fields), plan
+        return first.again.reply(facts)
 
     def _fields(self, facts: Facts, spent: Spent, code: int) -> list[Header]:
         if self._form == "none":
             return []
         states = spent.states or ()
         if spent.owing:
-            states = _as_settled(facts, spent, code)
+            states = as_settled(facts, spent, code)
         found = standings(spent.quotas, states)
         return answer.fields(self._form, spent.policy(), found, time()) if found else []
 
-    def _spent_fields(self, plan: Plan, known: list[Denial], wait: int, now: float) -> list[Header]:
+    def _spent_fields(self, plan: Plan, known: list[Denial], now: float) -> list[Header]:
         if self._form == "none":
             return []
         found = sorted((0, -ceil(max(0.0, d.until - now)), d.quota.label, d.quota) for d in known)
@@ -260,22 +272,6 @@ class RateLimit:
             quotas = tuple(replace(quota, enforced=False) if quota.guess else quota for quota in plan.quotas)
             plan.wary = Plan(self, plan.rules, quotas, exempt=plan.exempt, varies=False)
         return plan.wary
-
-
-def _as_settled(facts: Facts, spent: Spent, code: int) -> list[tuple[int, int, int, int]]:
-    """States as they will be once what does not count has been given back; a place in use stays taken until then."""
-    threat = _found_threat(facts)
-    back = {id(one.debt.state): one for one in spent.owing or () if not one.quota.lease}
-    return [
-        unspent(quota, state, back[id(state)].debt.cost)
-        if id(state) in back and not counts(quota, code, threat)
-        else state
-        for quota, state in zip(spent.quotas, spent.states or (), strict=True)
-    ]
-
-
-def _found_threat(facts: Facts) -> bool:
-    return any(made.layer == "validation" and made.rule in THREATS for made in facts.root.decisions or ())
 
 
 def _reason(quota: Quota) -> str:
