@@ -80,9 +80,14 @@ class Site:
         finally:
             CURRENT.reset(token)
         self.layer.after(facts, head)
-        self.layer.finish(facts, Outcome(head.code, 0.0, "return"))
+        self.end(facts, head.code)
         facts.open = False
         return head
+
+    def end(self, facts: Facts, code: int, end: str = "return") -> None:
+        """The end of a request, as the chain tells it to layers that want to know."""
+        if self.layer.finish is not None:
+            self.layer.finish(facts, Outcome(code, 0.0, end))
 
     def codes(self, times: int, path: str = "/", method: str = "GET", ip: str = CLIENT, **environ: Any) -> list[int]:
         return [self.send(path, method, ip, **environ).code for _ in range(times)]

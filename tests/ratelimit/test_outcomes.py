@@ -12,7 +12,7 @@ from tests.ratelimit.support import Site, calls, field, rule
 from tests.support.redis import Redis
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Decision, Facts
-from wsgi_guard.layer import Head, Outcome
+from wsgi_guard.layer import Head
 from wsgi_guard.stores import MemoryStore, Store
 from wsgi_guard.stores.redis import RedisStore
 from wsgi_guard.stores.shared import SharedStore, SharedTable
@@ -40,9 +40,9 @@ def answer(site: Site, code: int, end: str = "return", **environ: str) -> int:
         reply = site.layer.before(facts)
         code = code if reply is None else int(reply.status[:3])
     except Refused as refused:
-        site.layer.finish(facts, Outcome(refused.status, 0.0, "return", replied=True))
+        site.end(facts, refused.status, "return")
         return refused.status
-    site.layer.finish(facts, Outcome(code, 0.0, end))
+    site.end(facts, code, end)
     return code
 
 
@@ -73,7 +73,7 @@ def test_parallel_attempts_cannot_pass(store: Store) -> None:
             site.layer.before(facts)
         except Refused:
             return 429
-        site.layer.finish(facts, Outcome(401, 0.0, "return"))
+        site.end(facts, 401, "return")
         return 401
 
     with ThreadPoolExecutor(16) as threads:
@@ -88,7 +88,7 @@ def test_denial_by_charges_in_flight_ends_with_them(store: Store) -> None:
         site.layer.before(facts)
     assert answer(site, 200) == 429
     for facts in flying:
-        site.layer.finish(facts, Outcome(200, 0.0, "return"))
+        site.end(facts, 200, "return")
     assert [answer(site, 200) for _ in range(3)] == [200] * 3
 
 
@@ -98,7 +98,7 @@ def test_fields_show_what_will_be_left() -> None:
         facts, head = site.begin(), Head(f"{code} x", [])
         site.layer.before(facts)
         site.layer.after(facts, head)
-        site.layer.finish(facts, Outcome(code, 0.0, "return"))
+        site.end(facts, code, "return")
         told = field(head, "RateLimit") or ""
         assert told.startswith(f'"all";r={left};')
 
@@ -109,7 +109,7 @@ def test_threat_findings_count() -> None:
     facts = site.begin()
     site.layer.before(facts)
     facts.decisions = [Decision("validation", "shadow", "sqli", "body")]
-    site.layer.finish(facts, Outcome(200, 0.0, "return"))
+    site.end(facts, 200, "return")
     assert answer(site, 200) == 429
 
 
@@ -119,9 +119,9 @@ def test_requests_in_flight_are_counted_until_they_end(store: Store) -> None:
     site.layer.before(first)
     site.layer.before(second)
     assert answer(site, 200) == 429
-    site.layer.finish(first, Outcome(500, 0.0, "error"))
+    site.end(first, 500, "error")
     assert [answer(site, 200) for _ in range(3)] == [200] * 3
-    site.layer.finish(second, Outcome(0, 0.0, "disconnect"))
+    site.end(second, 0, "disconnect")
 
 
 def test_settling_costs_one_command_for_all_rules(redis_server: Redis) -> None:

@@ -55,8 +55,9 @@ class Control:
         if not 0 <= cost <= MOST_COST:
             raise ValueError(f"expected a cost of 0 to {MOST_COST}, not {cost!r}")
         quotas = self._counted(found, text)
-        charged = self._ledger.charge_by_hand(quotas, [text] * len(quotas), [cost] * len(quotas))
-        return _summary(charged.quotas, charged.states, cost, allowed=charged.admitted)
+        paid = [cost] * len(quotas)
+        admitted, counted, states, _ = self._ledger.charge_by_hand(quotas, [text] * len(quotas), paid)
+        return _summary(counted, states, cost, allowed=admitted)
 
     def peek(self, rule: str, key: Key) -> LimitState:
         """How the rule stands for the key; counts nothing."""

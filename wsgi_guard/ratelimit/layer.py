@@ -10,11 +10,11 @@ from time import monotonic, time
 
 from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import Facts
-from wsgi_guard.layer import Head, Header, Outcome, Reply
+from wsgi_guard.layer import Finish, Head, Header, Outcome, Reply
 from wsgi_guard.recent import Recent
 from wsgi_guard.routes import Route, Routes
 from wsgi_guard.settings.sections import GuardSection, RateLimitSection
-from wsgi_guard.stores import Place
+from wsgi_guard.stores import Place, State
 
 from . import again, answer
 from .census import Census
@@ -22,7 +22,7 @@ from .control import Control
 from .decide import Verdict, chosen, judge, match, standings
 from .denials import Denial
 from .fallback import Fallback
-from .ledger import Charged, Ledger
+from .ledger import Ledger
 from .lists import Lists
 from .plan import Plan, Spent
 from .reports import Reports
@@ -75,6 +75,9 @@ class RateLimit:
         # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
         self._memos = {verb: (NAME, verb) for verb in verbs}
         self._plans: Recent[tuple[object, ...], Plan] = Recent(1024)
+        # The end of a request is asked for only where a rule gives something back then.
+        settles = any(quota.returns for rule in self.rules.all for quota in rule.quotas)
+        self.finish: Finish | None = self._settle if settles else None
         self._free = self._plan((), exempt=True)
 
     @property
@@ -114,7 +117,7 @@ class RateLimit:
         if not (spent.told and _tells(head)):
             head.headers += self._fields(facts, spent, head.code)
 
-    def finish(self, facts: Facts, outcome: Outcome) -> None:
+    def _settle(self, facts: Facts, outcome: Outcome) -> None:
         spent: Spent | None = facts.limits
         if spent is not None and spent.owing:
             owing, spent.owing = spent.owing, None
@@ -140,38 +143,44 @@ class RateLimit:
             plan = self._wary(plan)
         keys = plan.keys(facts)
         costs = plan.costs_of(facts) if plan.costs else None
-        known = self.ledger.known(plan, keys, costs)
-        if known is not None:
-            return self._deny_again(facts, plan, known, earlier)
-        was = self.ledger.degraded
+        ledger = self.ledger
+        if ledger.denials:
+            known = ledger.known(plan, keys, costs)
+            if known:
+                return self._deny_again(facts, plan, known, earlier)
         try:
-            charged = self.ledger.charge(plan, keys, costs)
+            admitted, quotas, states, owing = ledger.charge(plan, keys, costs)
         except Outage as outage:
             facts.limits = earlier or plan.idle
-            self._tell_degraded(facts, was)
+            self._tell_degraded(facts)
             facts.decide(NAME, "deny", "", str(outage))
             raise
-        self._tell_degraded(facts, was)
-        spent = Spent(self, plan, charged.quotas, charged.states)
-        spent.owing = charged.owing
+        if ledger.fell is not None:
+            self._tell_degraded(facts)
+        spent = Spent(self, plan, quotas, states, owing)
         facts.limits = spent if earlier is None else spent.after(earlier)
-        if not charged.admitted or plan.shadows:
-            self._judge(facts, charged, keys, costs)
+        if not admitted or plan.shadows:
+            self._judge(facts, quotas, states, keys, costs)
         return None
 
-    def _tell_degraded(self, facts: Facts, was: str | None) -> None:
-        if was is None and self.ledger.degraded is not None:
-            facts.decide(NAME, "degraded", "", self.ledger.degraded)
+    def _tell_degraded(self, facts: Facts) -> None:
+        """Puts the loss of the store on the record of the request that met it first."""
+        why, self.ledger.fell = self.ledger.fell, None
+        if why is not None:
+            facts.decide(NAME, "degraded", "", why)
 
-    def _judge(self, facts: Facts, charged: Charged, keys: Sequence[str], costs: Sequence[int] | None) -> None:
-        verdict = judge(charged.quotas, charged.states, costs)
+    def _judge(
+        self, facts: Facts, quotas: Sequence[Quota], states: Sequence[State], keys: Sequence[str],
+        costs: Sequence[int] | None,
+    ) -> None:  # fmt: skip
+        verdict = judge(quotas, states, costs)
         for quota in verdict.shadowed:
             self.census.shadowed(quota)
             count = self._reports.due(quota.id, facts.client_ip, facts.started)
             if count:
                 facts.decide(NAME, "shadow", quota.rule, _reason(quota) + _since(count))
         for quota in verdict.denied:
-            self.census.denied(quota, keys[charged.quotas.index(quota)])
+            self.census.denied(quota, keys[quotas.index(quota)])
             facts.decide(NAME, "deny", quota.rule, _reason(quota))
         if verdict.denied:
             spent: Spent = facts.limits

@@ -21,19 +21,9 @@ from .fallback import Fallback
 from .plan import Owing, Plan
 from .rules import Quota
 
-
-class Charged:
-    """What came of one charge: `states` of `quotas`, and what is owed back at the end of the request."""
-
-    __slots__ = ("admitted", "owing", "quotas", "states")
-
-    def __init__(
-        self, quotas: Sequence[Quota], admitted: bool, states: Sequence[State], owing: list[Owing] | None = None
-    ) -> None:
-        self.quotas = quotas
-        self.admitted = admitted
-        self.states = states
-        self.owing = owing
+# What came of one charge, a plain tuple for its speed: whether it was admitted, the quotas that were charged and their
+# states, and what is owed back at the end of the request.
+Charged = tuple[bool, Sequence[Quota], Sequence[State], list[Owing] | None]
 
 
 class Ledger:
@@ -44,8 +34,10 @@ class Ledger:
         self._make_fallback = fallback
         self._store: Store | None = None
         self._fallback: Fallback | None = None
-        self._denials = Denials()
+        self.denials = Denials()
         self._watching = False
+        # Why the store was lost, until somebody has taken note.
+        self.fell: str | None = None
         # What an abandoned response gives back waits here for the next request: it may end within a collection, where
         # no lock may be taken.
         self._late: deque[Owing] = deque()
@@ -68,17 +60,15 @@ class Ledger:
         """Why the store is not used, None while it is."""
         return self._fallback.degraded if self._fallback is not None else None
 
-    def known(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> list[Denial] | None:
-        """Denials that stand already; None when the store must be asked."""
-        if not self._denials:
-            return None
-        return self._denials.find(plan.quotas, keys, costs, self.store.generation, monotonic()) or None
+    def known(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> list[Denial]:
+        """Denials that stand already; with none the store must be asked."""
+        return self.denials.find(plan.quotas, keys, costs, self.store.generation, monotonic())
 
     def charge(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> Charged:
         """One charge of all quotas. Raises Outage where the store is away and a quota denies then."""
         if self._late:
             self._settle_late()
-        store, quotas = self.store, plan.quotas
+        store, quotas = self._store or self.store, plan.quotas
         # Read before the charge: a reset that comes between the two makes what is remembered void at once.
         generation = store.generation if self._watching else 0
         try:
@@ -89,8 +79,8 @@ class Ledger:
             self._fallback.worked()
         if not admitted:
             self._remember(quotas, keys, costs, states, generation)
-            return Charged(quotas, False, states)
-        return Charged(quotas, True, states, owed(store, quotas, keys, costs, states, at) if plan.returns else None)
+            return False, quotas, states, None
+        return True, quotas, states, owed(store, quotas, keys, costs, states, at) if plan.returns else None
 
     def charge_by_hand(self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int]) -> Charged:
         """As `charge`, without what is known of denials. Raises Outage likewise."""
@@ -98,7 +88,7 @@ class Ledger:
             admitted, states, _ = self.store.charge(quotas, keys, costs)
         except StoreError as error:
             return self._without_store(quotas, keys, costs, error)
-        return Charged(quotas, admitted, states)
+        return admitted, quotas, states, None
 
     def give_back(self, owing: list[Owing], outcome: Outcome, *, threat: bool) -> None:
         """Settles what a request owed, now that it has ended."""
@@ -110,12 +100,12 @@ class Ledger:
 
     def forget(self) -> None:
         """Forgets all known denials of this process."""
-        self._denials.forget_all()
+        self.denials.forget_all()
 
     def blocks(self) -> list[tuple[Denial, int]]:
         """Blocked keys that this process knows, with the whole seconds that are left."""
         now = monotonic()
-        return [(one, ceil(one.until - now)) for one in self._denials.all() if one.blocked and one.until > now]
+        return [(one, ceil(one.until - now)) for one in self.denials.all() if one.blocked and one.until > now]
 
     @property
     def failures(self) -> int:
@@ -136,17 +126,18 @@ class Ledger:
                 cost = costs[at] if costs else 1
                 until = now + wait(quota, state, cost) / 1_000_000
                 denial = Denial(quota, key, cost, until, generation, now, blocked=state[0] < 0)
-                self._denials.put((quota, key), denial)
+                self.denials.put((quota, key), denial)
 
     def _without_store(
         self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, error: StoreError
     ) -> Charged:
         fallback = self.fallback
-        fallback.failed(error)
+        if fallback.failed(error):
+            self.fell = fallback.degraded
         counted, kept, paid = fallback.counted(quotas, keys, costs)
         admitted, states, at = fallback.store.charge(counted, kept, paid)
         owing = owed(fallback.store, counted, kept, paid, states, at) if admitted else None
-        return Charged(counted, admitted, states, owing)
+        return admitted, counted, states, owing
 
     def _settle_late(self) -> None:
         due = []

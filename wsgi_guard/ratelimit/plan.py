@@ -89,13 +89,16 @@ class Spent:
 
     __slots__ = ("layer", "owing", "plan", "quotas", "states", "told")
 
-    def __init__(self, layer: RateLimit, plan: Plan, quotas: Sequence[Quota], states: Sequence[State] | None) -> None:
+    def __init__(
+        self, layer: RateLimit, plan: Plan, quotas: Sequence[Quota], states: Sequence[State] | None,
+        owing: list[Owing] | None = None,
+    ) -> None:  # fmt: skip
         self.layer = layer
         self.plan = plan
         self.quotas = quotas
         self.states = states
         self.told = False
-        self.owing: list[Owing] | None = None
+        self.owing = owing
 
     def policy(self) -> str:
         """The value of RateLimit-Policy."""
