@@ -47,7 +47,9 @@ class MemoryStore:
                 self._settle(now)
             tables, blocks = self._tables, self._blocks
             for policy, key, cost in zip(policies, keys, costs or repeat(1, len(policies)), strict=True):
-                table = tables.get(policy.id) or self._table(policy)
+                table = tables.get(policy.id)
+                if table is None:
+                    table = self._table(policy)
                 state = table.look(policy, key, cost, now)
                 if blocks and policy.enforced:
                     state = self._blocked(policy, key, now) or state
@@ -120,10 +122,12 @@ class MemoryStore:
         self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None, now: int,
         states: list[State],
     ) -> None:  # fmt: skip
+        tables = self._tables
         for at, policy in enumerate(policies):
             cost = 1 if costs is None else costs[at]
-            if states[at][0] and cost:
-                states[at] = self._tables[policy.id].count(policy, keys[at], cost, now, states[at])
+            state = states[at]
+            if state[0] and cost:
+                states[at] = tables[policy.id].count(policy, keys[at], cost, now, state)
         if self._room.held > self._room.most:
             self._make_room(now)
 
