@@ -15,6 +15,7 @@ from tests.support.calling import request, serve
 from tests.support.redis import Redis
 from wsgi_guard import Guard
 from wsgi_guard.ratelimit.control import Control
+from wsgi_guard.settings.sections import Limit, OverrideSection
 from wsgi_guard.stores import MemoryStore, Store
 from wsgi_guard.stores.redis import RedisStore
 from wsgi_guard.stores.shared import SharedStore, SharedTable
@@ -104,6 +105,14 @@ def test_check_charges_and_peek_does_not(stores: Callable[[], Store]) -> None:
         control.check("none", "x")
     with pytest.raises(ValueError, match="expected an address"):
         control.check("all", "not an address")
+
+
+def test_exempt_key_is_always_allowed(stores: Callable[[], Store]) -> None:
+    overrides = (OverrideSection(("root",), (), exempt=True), OverrideSection(("alice",), (Limit(9, 3600),)))
+    control: Control = Site(rule(limit="3 per hour", key=("user",), overrides=overrides), store=stores()).layer.control
+    assert all(control.check("all", "root").allowed for _ in range(9))
+    assert [control.check("all", "alice").left, control.peek("all", "alice").left] == [8, 8]
+    assert control.peek("all", "root").allowed
 
 
 def test_denied_client_is_answered_without_the_store(redis_server: Redis) -> None:

@@ -32,6 +32,9 @@ class LimitState:
     blocked: bool
 
 
+UNLIMITED = LimitState(True, MOST_COST, 0, blocked=False)
+
+
 class Control:
     """Keys are what a rule counts by: an address, a user, a header's value; for a joint key a mapping part -> value.
 
@@ -55,6 +58,8 @@ class Control:
         if not 0 <= cost <= MOST_COST:
             raise ValueError(f"expected a cost of 0 to {MOST_COST}, not {cost!r}")
         quotas = self._counted(found, text)
+        if not quotas:
+            return UNLIMITED
         paid = [cost] * len(quotas)
         admitted, counted, states, _ = self._ledger.charge_by_hand(quotas, [text] * len(quotas), paid)
         return _summary(counted, states, cost, allowed=admitted)
@@ -63,6 +68,8 @@ class Control:
         """How the rule stands for the key; counts nothing."""
         found, text = self._find(rule, key)
         quotas = self._counted(found, text)
+        if not quotas:
+            return UNLIMITED
         try:
             allowed, states, _ = self._ledger.store.peek(quotas, [text] * len(quotas))
         except StoreError as error:
@@ -113,7 +120,7 @@ class Control:
 def _summary(quotas: Sequence[Quota], states: Sequence[State], cost: int, *, allowed: bool) -> LimitState:
     stand = [(quota, state) for quota, state in zip(quotas, states, strict=True) if quota.enforced]
     if not stand:
-        return LimitState(True, MOST_COST, 0, blocked=False)
+        return UNLIMITED
     waits = [wait(quota, state, cost) for quota, state in stand]
     return LimitState(
         allowed,
