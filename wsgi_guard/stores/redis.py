@@ -27,6 +27,7 @@ from .contract import Debt, Policy, Tally
 from .lines import Lines, describe
 from .news import News
 from .redis_frames import Frame, Script, pack
+from .redis_sentinel import Sentinels, is_master, split
 
 T = TypeVar("T")
 
@@ -69,10 +70,10 @@ class RedisStore:
     name = "redis"
 
     def __init__(self, url: str, timeout: float, *, pauses: tuple[float, float] = (1.0, 5.0)) -> None:
-        self._place = _place(url)
+        self._place, self._sentinels = _place(url)
         self._make = self._place.pop("connection_class", Connection)
         self._timeout = timeout
-        self._lines: Lines[RedisLine] = Lines(f"redis at {_where(self._place)}", self._dial, pauses)
+        self._lines: Lines[RedisLine] = Lines(f"redis at {_where(self._place, self._sentinels)}", self._dial, pauses)
         self._news = News(self._listener, frames.CHANNEL)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
 
@@ -153,9 +154,21 @@ class RedisStore:
         return self._connect(DIAL_SECONDS, **({} if "path" in self._place else alive))
 
     def _connect(self, timeout: float, **options: Any) -> Any:
-        """A connection of the driver, not yet connected."""
+        """A connection of the driver, not yet connected; to the master that sentinels name."""
+        place = self._place
+        if self._sentinels is not None:
+            host, port = self._sentinels.find(lambda host, port: self._sentinel(host, port, timeout))
+            place = {**place, "host": host, "port": port}
+        return self._open(place, timeout, **options)
+
+    def _sentinel(self, host: str, port: int, timeout: float) -> Any:
+        """A connection to a sentinel: with the servers' TLS, without their users and databases."""
+        secure = {name: value for name, value in self._place.items() if name.startswith("ssl_")}
+        return self._open({**secure, "host": host, "port": port}, timeout)
+
+    def _open(self, place: dict[str, Any], timeout: float, **options: Any) -> Any:
         return self._make(
-            **self._place,
+            **place,
             **options,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
@@ -173,6 +186,8 @@ class RedisStore:
             # The kernel accepts connections for a server that hangs; only an answer proves one that works.
             if line.ask(pack(b"PING"), timeout) != b"PONG":
                 raise StoreError("PING was not answered with PONG")
+            if self._sentinels is not None and not is_master(line.ask(pack(b"ROLE"), timeout)):
+                raise StoreError("the server that sentinels name is no master")
         except BaseException:
             connection.disconnect()
             raise
@@ -196,24 +211,27 @@ def _done(reply: object) -> None:
         raise StoreError("the script's reply makes no sense")
 
 
-def _place(url: str) -> dict[str, Any]:
+def _place(url: str) -> tuple[dict[str, Any], Sentinels | None]:
     """Where `url` leads, as arguments of the driver. Raises ConfigurationError, which shows nothing of a password."""
     try:
-        place: dict[str, Any] = dict(parse_url(url))  # type: ignore[no-untyped-call]
+        plain, sentinels = split(url)
+        place: dict[str, Any] = dict(parse_url(plain))  # type: ignore[no-untyped-call]
     except ValueError:
         # Its text may quote a piece of the password.
-        expected = "redis://[user:password@]host[:port][/db], rediss:// or unix://"
+        expected = "redis://[user:password@]host[:port][/db], rediss://, unix:// or redis+sentinel://host,host/service"
         raise ConfigurationError([f"rate_limit.store: not a redis URL, expected {expected}"]) from None
     unknown = sorted(name for name in place if name not in PLACE and not name.startswith("ssl_"))
     if unknown:
         # Not named: a password with a question mark in it ends up here.
         problem = "the redis URL has options that are not known, expected only ssl_..., db, username and password"
         raise ConfigurationError([f"rate_limit.store: {problem}"])
-    return place
+    return place, sentinels
 
 
-def _where(place: dict[str, Any]) -> str:
+def _where(place: dict[str, Any], sentinels: Sentinels | None) -> str:
     """The server as messages name it."""
+    if sentinels is not None:
+        return f"the master {sentinels.service!r}"
     if "path" in place:
         return str(place["path"])
     return f"{place.get('host', 'localhost')}:{place.get('port', 6379)}"
