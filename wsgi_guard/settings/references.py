@@ -18,7 +18,9 @@ VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)")
 SPACE = re.compile(r"\s")
 LARGEST_FILE = 64 * 1024  # bytes: a secret is a line, and a path may lead to a device that never ends
 POSTGRES = ("postgres", "postgresql", "postgis")
-REDIS = ("redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel")
+REDIS = (
+    "redis", "rediss", "unix", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster",
+)  # fmt: skip
 VALKEY = {"valkey": "redis", "valkeys": "rediss"}
 
 
@@ -103,7 +105,7 @@ def _store(text: str) -> str:
     # redis-py knows these schemes in lower case only.
     scheme = VALKEY.get(scheme_of(text), scheme_of(text))
     if scheme not in REDIS or SPACE.search(text):
-        starts = "redis://, rediss://, valkey://, valkeys://, unix:// or redis+sentinel://"
+        starts = "redis://, rediss://, valkey://, valkeys://, unix://, redis+sentinel:// or redis+cluster://"
         raise ValueError(f"expected auto, memory, shared, shared:/path, or a URL that starts with {starts}")
     if scheme != "unix":
         _check_ports(text)

@@ -85,6 +85,6 @@ class Place:
 
 
 def _redis(section: RateLimitSection) -> Store:
-    from .redis import RedisStore
+    from .redis import open_redis
 
-    return RedisStore(section.store.reveal(), section.store_timeout)
+    return open_redis(section.store.reveal(), section.store_timeout)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import NoScriptError
+from redis.exceptions import AskError, MovedError, NoScriptError, TryAgainError
 from redis.retry import Retry
 
 from wsgi_guard.errors import ConfigurationError, StoreError
@@ -26,8 +26,9 @@ from . import redis_frames as frames
 from .contract import Debt, Policy, Tally
 from .lines import Lines, describe
 from .news import News
+from .redis_cluster import MARK, Address, ClusterStore, Moved
 from .redis_frames import Frame, Script, pack
-from .redis_sentinel import Sentinels, is_master, split
+from .redis_sentinel import Sentinels, hosts_of, is_master, split
 
 T = TypeVar("T")
 
@@ -69,12 +70,16 @@ class RedisStore:
 
     name = "redis"
 
-    def __init__(self, url: str, timeout: float, *, pauses: tuple[float, float] = (1.0, 5.0)) -> None:
+    def __init__(
+        self, url: str, timeout: float, *, pauses: tuple[float, float] = (1.0, 5.0), node: Address | None = None
+    ) -> None:
         self._place, self._sentinels = _place(url)
+        if node is not None:
+            self._place |= {"host": node[0], "port": node[1]}
         self._make = self._place.pop("connection_class", Connection)
         self._timeout = timeout
         self._lines: Lines[RedisLine] = Lines(f"redis at {_where(self._place, self._sentinels)}", self._dial, pauses)
-        self._news = News(self._listener, frames.CHANNEL)
+        self._news = News(self.listener, frames.CHANNEL)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
 
     @property
@@ -110,15 +115,25 @@ class RedisStore:
         if not seconds:
             self._news.heard()
 
+    def tell(self, *words: bytes) -> Any:
+        """The server's answer to a command that changes nothing."""
+        return self._talk(None, pack(*words), lambda reply: reply)
+
     def _tally(self, policies: Sequence[Policy], keys: Sequence[str], costs: bytes, now: int | None) -> Tally:
         command = self._frame(tuple(policies)).command(keys, costs, now)
         return self._talk(frames.CHARGE, command, lambda reply: frames.read(reply, len(policies)))
 
-    def _talk(self, script: Script, command: bytes, read: Callable[[Any], T]) -> T:
+    def _talk(self, script: Script | None, command: bytes, read: Callable[[Any], T]) -> T:
         deadline = monotonic() + self._timeout
         line = self._lines.take(deadline)
         try:
             found = read(self._run(line, script, command, deadline))
+        except MovedError as error:
+            self._lines.give(line)
+            raise Moved((error.host, error.port)) from error
+        except (AskError, TryAgainError) as error:
+            self._lines.give(line)
+            raise StoreError("the slot is on its way to another node") from error
         except Exception as error:
             self._lines.drop(line)
             raise self._lines.fail(describe(error)) from error
@@ -141,14 +156,16 @@ class RedisStore:
         self._news.close()
         self._lines.close()
 
-    def _run(self, line: RedisLine, script: Script, command: bytes, deadline: float) -> Any:
+    def _run(self, line: RedisLine, script: Script | None, command: bytes, deadline: float) -> Any:
         try:
             return line.ask(command, left(deadline))
         except NoScriptError:
+            if script is None:
+                raise
             line.ask(pack(b"SCRIPT", b"LOAD", script.text), left(deadline))
             return line.ask(command, left(deadline))
 
-    def _listener(self) -> Any:
+    def listener(self) -> Any:
         """A connection that finds out by itself when the other end is gone without a word."""
         alive = {"socket_keepalive": True, "socket_keepalive_options": KEEPALIVE}
         return self._connect(DIAL_SECONDS, **({} if "path" in self._place else alive))
@@ -199,6 +216,25 @@ class RedisStore:
             frame = Frame(policies)
             self._frames.put(policies, frame)
         return frame
+
+
+def open_redis(url: str, timeout: float) -> RedisStore | ClusterStore:
+    """The store that a URL means; nothing is connected yet. Raises ConfigurationError."""
+    scheme, _, rest = url.partition("://")
+    if not scheme.endswith(MARK):
+        return RedisStore(url, timeout)
+    authority, slash, more = rest.partition("/")
+    user, at, names = authority.rpartition("@")
+    plain = f"{scheme.removesuffix(MARK)}://{user}{at}{slash}{more}"
+    try:
+        seeds = hosts_of(names, 6379)
+    except ValueError:
+        seeds = ()
+    # Proves the rest of the URL, which all nodes have in common.
+    RedisStore(plain, timeout)
+    if not seeds or more.partition("?")[0] not in ("", "0"):
+        raise ConfigurationError(["rate_limit.store: expected redis+cluster://[user:password@]host:port,host:port"])
+    return ClusterStore(seeds, lambda address: RedisStore(plain, timeout, node=address))
 
 
 def left(deadline: float) -> float:

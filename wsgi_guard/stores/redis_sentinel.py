@@ -60,16 +60,21 @@ def split(url: str) -> tuple[str, Sentinels | None]:
     authority, _, path = rest.partition("/")
     user, at, names = authority.rpartition("@")
     service, _, db = path.partition("/")
-    hosts = tuple(_host(name) for name in names.split(",") if name)
+    hosts = hosts_of(names, PORT)
     if not hosts or not service:
         raise ValueError("expected redis+sentinel://host:port,host:port/service")
     return f"{scheme.removesuffix(MARK)}://{user}{at}/{db}{mark}{query}", Sentinels(hosts, service)
 
 
-def _host(name: str) -> tuple[str, int]:
+def hosts_of(names: str, port: int) -> tuple[tuple[str, int], ...]:
+    """Hosts with ports, of "one:1,two,[::1]:3"; `port` where none is written. Raises ValueError."""
+    return tuple(_host(name, port) for name in names.split(",") if name)
+
+
+def _host(name: str, usual: int) -> tuple[str, int]:
     if name.startswith("["):
         host, _, port = name[1:].partition("]")
         port = port.lstrip(":")
     else:
         host, _, port = name.partition(":")
-    return host, int(port or PORT)
+    return host, int(port or usual)
