@@ -47,8 +47,9 @@ class News:
 
     def _listen(self, closed: threading.Event) -> None:
         while not closed.is_set():
-            connection = self._connect()
+            connection = None
             try:
+                connection = self._connect()
                 connection.connect()
                 connection.send_command("SUBSCRIBE", self._channel)
                 while not closed.is_set():
@@ -60,4 +61,5 @@ class News:
                 # The store's own lines say in the log what is wrong with the server.
                 closed.wait(PAUSE)
             finally:
-                connection.disconnect()
+                if connection is not None:
+                    connection.disconnect()
