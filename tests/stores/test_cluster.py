@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from time import monotonic, sleep
 import pytest
 
 from tests.support.processes import HOST, Child, free_port, private_folder
+from tests.support.redis import answers
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.stores import Debt, Policy
 from wsgi_guard.stores.redis import open_redis
@@ -36,7 +36,7 @@ class Nodes:
                 "--save", "", "--daemonize", "no", "--cluster-node-timeout", "1000",
                 "--cluster-require-full-coverage", "no", "--loglevel", "warning",
             ]  # fmt: skip
-            child = Child(command, private_folder("cluster"), partial(self._up, port))
+            child = Child(command, private_folder("cluster"), partial(answers, port))
             child.start()
             stack.callback(child.discard)
             self.children[port] = child
@@ -52,14 +52,6 @@ class Nodes:
     def cli(self, port: int, *words: str) -> str:
         command = ["redis-cli", "-p", str(port), *words]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
-
-    def _up(self, port: int) -> bool:
-        try:
-            with socket.create_connection((HOST, port), timeout=1) as line:
-                line.sendall(b"PING\r\n")
-                return line.recv(16) == b"+PONG\r\n"
-        except OSError:
-            return False
 
 
 def until(done: Callable[[], bool], patience: float = 30.0) -> None:

@@ -6,11 +6,13 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from time import monotonic, sleep
 
 import pytest
 
 from tests.support.processes import HOST, Child, free_port, private_folder
+from tests.support.redis import answers
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.stores import Policy
 from wsgi_guard.stores.redis import RedisStore
@@ -18,18 +20,6 @@ from wsgi_guard.stores.redis_sentinel import Sentinels, split
 
 REDIS = shutil.which("redis-server") or "redis-server"
 QUIET = ("--save", "", "--daemonize", "no", "--bind", HOST, "--loglevel", "warning")
-
-
-def _answers(port: int) -> Callable[[], bool]:
-    def ask() -> bool:
-        try:
-            with socket.create_connection((HOST, port), timeout=1) as line:
-                line.sendall(b"PING\r\n")
-                return line.recv(16) == b"+PONG\r\n"
-        except OSError:
-            return False
-
-    return ask
 
 
 class Group:
@@ -46,12 +36,12 @@ class Group:
             f"port {self.sentinel}\nbind {HOST}\nsentinel monitor shop {HOST} {first} 1\n"
             "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 2000\n"
         )
-        watcher = Child([REDIS, "sentinel.conf", "--sentinel"], folder, _answers(self.sentinel))
+        watcher = Child([REDIS, "sentinel.conf", "--sentinel"], folder, partial(answers, self.sentinel))
         watcher.start()
         stack.callback(watcher.discard)
 
     def _start(self, stack: ExitStack, command: list[str], port: int) -> Child:
-        child = Child(command, private_folder("redis"), _answers(port))
+        child = Child(command, private_folder("redis"), partial(answers, port))
         child.start()
         stack.callback(child.discard)
         return child

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
+from functools import partial
 
 from tests.support.processes import HOST, Child, StartFailed, free_port, private_folder
 
@@ -14,7 +15,7 @@ class Redis:
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"redis://{HOST}:{self.port}/0"
-        self._child = Child(_command(self.port), private_folder("redis"), self._answers)
+        self._child = Child(_command(self.port), private_folder("redis"), partial(answers, self.port))
         self.start()
 
     @property
@@ -45,13 +46,15 @@ class Redis:
         """The end: kill it and remove its folder."""
         self._child.discard()
 
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection((HOST, self.port), timeout=1) as conn:
-                conn.sendall(b"PING\r\n")
-                return conn.recv(16) == b"+PONG\r\n"
-        except OSError:
-            return False
+
+def answers(port: int) -> bool:
+    """Whether a server on `port` answers PING."""
+    try:
+        with socket.create_connection((HOST, port), timeout=1) as conn:
+            conn.sendall(b"PING\r\n")
+            return conn.recv(16) == b"+PONG\r\n"
+    except OSError:
+        return False
 
 
 def missing() -> str | None:

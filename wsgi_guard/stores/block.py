@@ -31,8 +31,3 @@ def denied(block: Block, now: int, seconds: int, after: int, span: int) -> Block
     if in_row >= after:
         return Block(now + seconds * 1_000_000, 0, now)
     return Block(0, in_row, now)
-
-
-def matters_until(block: Block, span: int) -> int:
-    """When the record may be dropped."""
-    return max(block.until, block.last + span if block.denials else 0)

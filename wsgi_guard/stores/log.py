@@ -11,9 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-MOST = 10_000
-"""The largest quantity of a log: 80 KB for each key that spends it all."""
-
 
 def expired(times: Sequence[int], now: int, span: int) -> int:
     """How many times at the front of the row have left the window that ends `now`.

@@ -10,14 +10,13 @@ import ctypes
 import errno
 import mmap
 import os
-from time import monotonic, sleep
 from typing import Any
+
+from .patience import retry
 
 SIZE = 64
 """Bytes for a mutex: 40 with glibc on x86-64, 48 on arm64, 40 with musl."""
 SHARED, ROBUST = 1, 1
-SPINS = 20
-LONGEST_PAUSE = 0.001
 
 
 class Mutexes:
@@ -45,32 +44,18 @@ class Mutexes:
     def take(self, stripe: int, timeout: float) -> bool:
         """Whether the mutex could be had within `timeout` seconds; 0 does not wait at all."""
         place = self._places[stripe]
+        return self._had(place) or (bool(timeout) and retry(lambda: self._had(place), timeout))
+
+    def give(self, stripe: int) -> None:
+        self._unlock(self._places[stripe])
+
+    def _had(self, place: Any) -> bool:
         found = self._try(place)
-        if not found:
-            return True
-        if found == errno.EBUSY and timeout:
-            found = self._wait(place, monotonic() + timeout)
         if found == errno.EOWNERDEAD:
             # What its owner left half done shows by the checksum of a slot.
             self._mend(place)
             return True
         return not found
-
-    def give(self, stripe: int) -> None:
-        self._unlock(self._places[stripe])
-
-    def _wait(self, place: Any, deadline: float) -> int:
-        attempts, pause = 0, 0.00005
-        found = errno.EBUSY
-        while found == errno.EBUSY and monotonic() < deadline:
-            attempts += 1
-            if attempts <= SPINS:
-                os.sched_yield()
-            else:
-                sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            found = self._try(place)
-        return found
 
 
 def _library() -> Any:

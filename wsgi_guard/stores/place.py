@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from .shared import SharedTable
 
 SHARED = "shared"
-LOCAL = ("auto", "memory")
 
 
 class Place:
@@ -30,7 +29,6 @@ class Place:
         self._where = section.store.reveal()
         self._host_table = host_table
         self._store: Store | None = None
-        self._made_in = os.getpid()
         self._own_table = self._make_table() if self._where.partition(":")[0] == SHARED else None
         if self.remote:
             self._store = _redis(section)
@@ -44,7 +42,8 @@ class Place:
     def alone(self) -> bool:
         """Whether other processes cannot see what this one counts: a table made after the fork has no sharers."""
         store = self.open()
-        own = self._own_table is not None and self._own_table.path is None and self._made_in == os.getpid()
+        table = self._own_table
+        own = table is not None and table.path is None and table.made_in == os.getpid()
         return store.name == "memory" or own
 
     def open(self) -> Store:

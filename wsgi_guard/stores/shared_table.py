@@ -52,7 +52,7 @@ class Locks(Protocol):
 
 
 class Slot(NamedTuple):
-    """One policy and key: where it stands, and what is counted (`a`, `b`, `c`: see `shared.py`) and blocked."""
+    """One policy and key: where it stands, and what is counted (`a`, `b`, `c`: see `shared_look.py`) and blocked."""
 
     at: int
     digest: bytes
@@ -221,6 +221,7 @@ def _named(kind: type[SharedTable], path: str, slots: int, size: int) -> SharedT
         if table is not None:
             return table
     except OSError:
+        # Not there yet, or not to be seen: opening it makes it, or says why not.
         pass
     try:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -253,7 +254,8 @@ def _opened(kind: type[SharedTable], file: int, found: os.stat_result, path: str
         if held and (magic not in (MAGIC, bytes(8)) or (each != slots and magic == MAGIC)):
             raise _refusal(path, "is no table of rate limits")
         if magic != MAGIC or run != boot():
-            memory[HEAD_SIZE:size] = bytes(size - HEAD_SIZE) if magic == MAGIC else memory[HEAD_SIZE:size]
+            if magic == MAGIC:
+                memory[HEAD_SIZE:size] = bytes(size - HEAD_SIZE)
             _begin(memory, slots)
     finally:
         gate.give(STRIPES)

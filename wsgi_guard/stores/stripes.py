@@ -10,11 +10,8 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
-from time import monotonic, sleep
 
-SPINS = 20
-"""Attempts before sleeping: a charge is over in microseconds."""
-LONGEST_PAUSE = 0.001
+from .patience import retry
 
 
 class Stripes:
@@ -37,37 +34,21 @@ class Stripes:
         lock = self._locks[stripe]
         if not lock.acquire(blocking=False) and not (timeout and lock.acquire(timeout=timeout)):
             return False
+        held = False
         try:
-            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, stripe)
-        except OSError:
-            held = False
-            try:
-                held = bool(timeout) and self._wait(stripe, monotonic() + timeout)
-            finally:
-                if not held:
-                    lock.release()
-            return held
-        except BaseException:
-            lock.release()
-            raise
-        return True
+            held = self._try(stripe) or (bool(timeout) and retry(lambda: self._try(stripe), timeout))
+        finally:
+            if not held:
+                lock.release()
+        return held
 
     def give(self, stripe: int) -> None:
         fcntl.lockf(self._file, fcntl.LOCK_UN, 1, stripe)
         self._locks[stripe].release()
 
-    def _wait(self, stripe: int, deadline: float) -> bool:
-        attempts, pause = 0, 0.00005
-        while monotonic() < deadline:
-            attempts += 1
-            if attempts <= SPINS:
-                os.sched_yield()
-            else:
-                sleep(pause)
-                pause = min(pause * 2, LONGEST_PAUSE)
-            try:
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, stripe)
-            except OSError:
-                continue
-            return True
-        return False
+    def _try(self, stripe: int) -> bool:
+        try:
+            fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, stripe)
+        except OSError:
+            return False
+        return True
