@@ -28,10 +28,17 @@ NO_BODY = (204, 304)
 class Exchange:
     """One request on its way: the app's `start_response`, the head, the door every answer leaves by, the end."""
 
-    __slots__ = (
-        "_done", "_flushed", "_guard", "_handed", "_head", "_headers_type", "_late", "_nested", "_server_start",
-        "_server_write", "_stack", "chain", "code", "environ", "facts", "reply", "sent",
-    )  # fmt: skip
+    # Defaults stand on the class: a request pays only for what becomes of it.
+    _server_write: Any = None
+    _head: Head | None = None
+    _headers_type: type | None = None
+    # A head was given to the server, and it took it; `sent`: a byte of the body went after it.
+    _flushed = _handed = sent = False
+    # The app returned before it called start_response; the request has ended.
+    _late = _done = _nested = False
+    code = 0
+    # What the guard answers in place of the app.
+    reply: Reply | None = None
 
     def __init__(self, guard: Guard, environ: Environ, start_response: StartResponse) -> None:
         self._guard = guard
@@ -39,17 +46,6 @@ class Exchange:
         self.environ = environ
         # Any: servers take and return more and less than the types of PEP 3333 say.
         self._server_start: Any = start_response
-        self._server_write: Any = None
-        self._head: Head | None = None
-        self._headers_type: type | None = None
-        # A head was given to the server, and it took it; `sent`: a byte of the body went after it.
-        self._flushed = self._handed = self.sent = False
-        # The app returned before it called start_response; the request has ended.
-        self._late = self._done = False
-        self.code = 0
-        # What the guard answers in place of the app.
-        self.reply: Reply | None = None
-        self._nested = False
         self.chain = stack.full
         outer = CURRENT.get()
         if outer is not None:
@@ -167,7 +163,8 @@ class Exchange:
 
     def _answer(self, reply: Reply, afters: Afters) -> list[bytes]:
         """An answer of the guard's own, before the app was called."""
-        self.facts.body.drain()
+        if self.environ.get("CONTENT_LENGTH"):
+            self.facts.body.drain()
         self._put(reply, afters, None)
         self.finish("return")
         return self._whole_reply()

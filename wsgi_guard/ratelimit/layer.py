@@ -145,9 +145,10 @@ class RateLimit:
         costs = plan.costs_of(facts) if plan.costs else None
         ledger = self.ledger
         if ledger.denials:
-            known = ledger.known(plan, keys, costs)
+            now = monotonic()
+            known = ledger.known(plan.quotas, keys, costs, now)
             if known:
-                return self._deny_again(facts, plan, known, earlier)
+                return self._deny_again(facts, plan, known, now, earlier)
         try:
             admitted, quotas, states, owing = ledger.charge(plan, keys, costs)
         except Outage as outage:
@@ -187,14 +188,16 @@ class RateLimit:
             spent.told = True
             raise answer.refusal(verdict, self._fields(facts, spent, 429))
 
-    def _deny_again(self, facts: Facts, plan: Plan, known: list[Denial], earlier: Spent | None) -> Reply:
+    def _deny_again(
+        self, facts: Facts, plan: Plan, known: list[Denial], now: float, earlier: Spent | None
+    ) -> Reply:  # fmt: skip
         """Refuses whom the store has denied before, until the time it gave; a log line a minute for each key.
 
         Raises Refused in place of the answer where the app itself asks, by a decorator.
         """
-        now = monotonic()
-        wait = max(1, *(ceil(denial.until - now) for denial in known))
+        wait = 1
         for denial in known:
+            wait = max(wait, ceil(denial.until - now))
             self.census.denied(denial.quota, denial.key)
             count = denial.due(now)
             if count:

@@ -60,9 +60,11 @@ class Ledger:
         """Why the store is not used, None while it is."""
         return self._fallback.degraded if self._fallback is not None else None
 
-    def known(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> list[Denial]:
+    def known(
+        self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, now: float
+    ) -> list[Denial]:  # fmt: skip
         """Denials that stand already; with none the store must be asked."""
-        return self.denials.find(plan.quotas, keys, costs, self.store.generation, monotonic())
+        return self.denials.find(quotas, keys, costs, self.store.generation, now)
 
     def charge(self, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None) -> Charged:
         """One charge of all quotas. Raises Outage where the store is away and a quota denies then."""
