@@ -69,6 +69,11 @@ class Model:
             if place in self.cells:
                 self.cells[place] = cell
 
+    def renew(self, debt: Debt, now: int) -> Debt:
+        self.refund(debt, now)
+        self._look(debt.policy, debt.key, 0, now)
+        return debt._replace(state=self._count(debt.policy, debt.key, debt.cost, now))
+
     def forget(self, policy: Policy, key: str) -> None:
         for kept in (self.cells, self.debts, self.times, self.blocked, self.rows):
             kept.pop((policy.id, key), None)

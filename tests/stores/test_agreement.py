@@ -82,7 +82,7 @@ class History:
             for store in self.stores:
                 store.forget(charged[:1], keys[:1], now)
         elif kind < 0.25 and self.owed:
-            self._refund(self.owed.pop(dice.randrange(len(self.owed))), now)
+            self._settle(self.owed.pop(dice.randrange(len(self.owed))), now)
         else:
             self._charge(charged, keys, now)
 
@@ -101,6 +101,19 @@ class History:
         self.model.block(policy, key, seconds, now)
         for store in self.stores:
             store.block([policy], [key], seconds, now)
+
+    def _settle(self, debt: Debt, now: int) -> None:
+        if debt.policy.algorithm == LOG and self.dice.random() < 0.5:
+            self.owed.append(self._renew(debt, now))
+        else:
+            self._refund(debt, now)
+
+    def _renew(self, debt: Debt, now: int) -> Debt:
+        renewed = self.model.renew(debt, now)
+        for store in self.stores:
+            (found,) = store.renew([debt], now)
+            assert found.state[3] == renewed.state[3], store.name
+        return renewed
 
     def _refund(self, debt: Debt, now: int) -> None:
         self.model.refund(debt, now)

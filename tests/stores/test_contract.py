@@ -10,11 +10,13 @@ from itertools import count
 import pytest
 
 from tests.support.redis import Redis
-from wsgi_guard.stores import MemoryStore, Policy, State, Store
+from wsgi_guard.stores import Debt, MemoryStore, Policy, State, Store
+from wsgi_guard.stores.contract import LOG
 from wsgi_guard.stores.redis import RedisStore
 from wsgi_guard.stores.shared import SharedStore, SharedTable
 
-MINUTE = 60_000_000
+SECOND = 1_000_000
+MINUTE = 60 * SECOND
 START = 1_700_000_040_000_000 // MINUTE * MINUTE
 HOSTILE = (
     "", " ", "\n", "a\r\nb", "\0", "\0\0", "*", "?", "[a-z]", "{}", "{a}", "}", "{", "$33\r\n", "'; DROP", "é",
@@ -132,3 +134,27 @@ def test_threads_admit_exactly_the_limit(store: Store, keys: tuple[str, ...]) ->
 
 def test_answers_ping(store: Store) -> None:
     store.ping(1.0)
+
+
+def test_renewed_entry_outlives_its_window(store: Store) -> None:
+    policy = Policy(_policy(1).id, 1, 10, algorithm=LOG)
+    _, states, at = store.charge([policy], ["a"], None, START)
+    debts = [Debt(policy, "a", 1, at, states[0])]
+    for seconds in (9, 18, 40):
+        debts = store.renew(debts, START + seconds * SECOND)
+        assert not store.peek([policy], ["a"], START + (seconds + 9) * SECOND)[0]
+    store.refund(debts, START + 41 * SECOND)
+    assert store.peek([policy], ["a"], START + 41 * SECOND)[0]
+
+
+def test_renewing_takes_no_other_entry(store: Store) -> None:
+    policy = Policy(_policy(1).id, 3, 10, algorithm=LOG)
+    debts = []
+    for second in range(3):
+        _, states, at = store.charge([policy], ["a"], None, START + second * SECOND)
+        debts.append(Debt(policy, "a", 1, at, states[0]))
+    (first,) = store.renew(debts[:1], START + 5 * SECOND)
+    assert store.charge([policy], ["a"], None, START + 10 * SECOND)[1][0][:2] == (0, 3)
+    assert store.peek([policy], ["a"], START + 11 * SECOND)[1][0][:2] == (1, 2)
+    store.refund([first], START + 11 * SECOND)
+    assert store.peek([policy], ["a"], START + 11 * SECOND)[1][0][:2] == (1, 1)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import ceil
 from time import monotonic
 
@@ -18,6 +19,7 @@ from wsgi_guard.stores.standing import wait
 
 from .denials import Denial, Denials, holds
 from .fallback import Fallback
+from .leases import Leases
 from .plan import Owing, Plan
 from .rules import Quota
 
@@ -41,6 +43,7 @@ class Ledger:
         # What an abandoned response gives back waits here for the next request: it may end within a collection, where
         # no lock may be taken.
         self._late: deque[Owing] = deque()
+        self._leases = Leases(self._settle_late, lambda error: self.fallback.failed(error))
 
     @property
     def store(self) -> Store:
@@ -82,7 +85,7 @@ class Ledger:
         if not admitted:
             self._remember(quotas, keys, costs, states, generation)
             return False, quotas, states, None
-        return True, quotas, states, owed(store, quotas, keys, costs, states, at) if plan.returns else None
+        return True, quotas, states, self._owed(store, quotas, keys, costs, states, at) if plan.returns else None
 
     def charge_by_hand(self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int]) -> Charged:
         """As `charge`, without what is known of denials. Raises Outage likewise."""
@@ -130,6 +133,15 @@ class Ledger:
                 denial = Denial(quota, key, cost, until, generation, now, blocked=state[0] < 0)
                 self.denials.put((quota, key), denial)
 
+    def _owed(
+        self, store: Store, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None,
+        states: Sequence[State], at: int,
+    ) -> list[Owing]:  # fmt: skip
+        owing = owed(store, quotas, keys, costs, states, at)
+        if any(one.quota.lease for one in owing):
+            self._leases.take(owing)
+        return owing
+
     def _without_store(
         self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, error: StoreError
     ) -> Charged:
@@ -138,19 +150,22 @@ class Ledger:
             self.fell = fallback.degraded
         counted, kept, paid = fallback.counted(quotas, keys, costs)
         admitted, states, at = fallback.store.charge(counted, kept, paid)
-        owing = owed(fallback.store, counted, kept, paid, states, at) if admitted else None
+        owing = self._owed(fallback.store, counted, kept, paid, states, at) if admitted else None
         return admitted, counted, states, owing
 
     def _settle_late(self) -> None:
         due = []
-        while self._late:
-            due.append(self._late.popleft())
-        self._refund(due)
+        with suppress(IndexError):
+            while True:
+                due.append(self._late.popleft())
+        if due:
+            self._refund(due)
 
     def _refund(self, due: list[Owing]) -> None:
-        for store in {id(one.store): one.store for one in due}.values():
+        debts = [(one.store, self._leases.end(one) if one.quota.lease else one.debt) for one in due]
+        for store in {id(store): store for store, _ in debts}.values():
             try:
-                store.refund([one.debt for one in due if one.store is store])
+                store.refund([debt for place, debt in debts if place is store and debt is not None])
             except StoreError as error:
                 # What stays counted expires with its window.
                 self.fallback.failed(error)

@@ -103,6 +103,11 @@ class Store(Protocol):
         """Takes charges back that fitted, each once. What has left its window by itself is not taken off twice."""
         ...
 
+    def renew(self, debts: Sequence[Debt], now: int | None = None) -> list[Debt]:
+        """Charges of sliding logs stand as if made now, also where their window has passed; as they are to be refunded.
+        """
+        ...
+
     def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
         """Counters and blocks of each policy under the key of the same position begin anew."""
         ...

@@ -80,6 +80,11 @@ class MemoryStore:
             finally:
                 self._lock.release()
 
+    def renew(self, debts: Sequence[Debt], now: int | None = None) -> list[Debt]:
+        with self._lock:
+            now = monotonic_ns() // 1000 if now is None else now
+            return [self._renewed(debt, now) for debt in debts]
+
     def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
         with self._lock:
             for policy, key in zip(policies, keys, strict=True):
@@ -161,6 +166,12 @@ class MemoryStore:
             debt = self._owed.popleft()
             if debt.state[0] == 1:
                 self._table(debt.policy).refund(debt, now)
+
+    def _renewed(self, debt: Debt, now: int) -> Debt:
+        policy, key, cost, _, state = debt
+        table = self._table(policy)
+        table.refund(debt, now)
+        return debt._replace(at=now, state=table.count(policy, key, cost, now, state))
 
     def _make_room(self, now: int) -> None:
         for table in self._tables.values():

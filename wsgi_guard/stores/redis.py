@@ -106,6 +106,11 @@ class RedisStore:
         if due:
             self._talk(frames.REFUND, frames.refund(due, now), _done)
 
+    def renew(self, debts: Sequence[Debt], now: int | None = None) -> list[Debt]:
+        if not debts:
+            return []
+        return self._talk(frames.RENEW, frames.renew(debts, now), lambda reply: frames.renewed(debts, reply))
+
     def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
         self._talk(frames.ACT, frames.act(policies, keys, b"forget", now), _done)
         self._news.heard()

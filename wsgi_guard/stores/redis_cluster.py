@@ -97,6 +97,9 @@ class ClusterStore:
             due = [debts[place] for place in places]
             self._at(key, lambda node, due=due: node.refund(due, now))
 
+    def renew(self, debts: Sequence[Debt], now: int | None = None) -> list[Debt]:
+        return [self._at(debt.key, lambda node, debt=debt: node.renew([debt], now))[0] for debt in debts]
+
     def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
         for key, places in groups(policies, keys):
             row = [policies[place] for place in places]

@@ -54,6 +54,7 @@ def hashed(text: str, size: int) -> bytes:
 
 CHARGE = Script("blocks.lua", "counters.lua", "charge.lua")
 REFUND = Script("blocks.lua", "counters.lua", "refund.lua")
+RENEW = Script("blocks.lua", "counters.lua", "renew.lua")
 ACT = Script("blocks.lua", "act.lua")
 PEEK = b"peek"
 
@@ -116,6 +117,21 @@ def refund(debts: Sequence[Debt], now: int | None) -> bytes:
         letter = LETTERS.get(policy.algorithm, b"W")
         arguments += (letter, *(b"%d" % value for value in (policy.quantity, policy.window, cost, at, debt, mark)))
     return REFUND.command([key_of(debt.policy, debt.key) for debt in debts], arguments)
+
+
+def renew(debts: Sequence[Debt], now: int | None) -> bytes:
+    """The command that moves entries of logs to the present."""
+    arguments = [b"" if now is None else b"%d" % now]
+    for policy, _, cost, _, (_, _, _, mark) in debts:
+        arguments += (b"%d" % value for value in (policy.window, cost, mark))
+    return RENEW.command([key_of(debt.policy, debt.key) for debt in debts], arguments)
+
+
+def renewed(debts: Sequence[Debt], reply: object) -> list[Debt]:
+    """The debts with the marks that a reply gives them. Raises StoreError if it is none."""
+    if type(reply) is not list or len(reply) != len(debts) or set(map(type, reply)) != {int}:
+        raise StoreError("the script's reply makes no sense")
+    return [debt._replace(state=(*debt.state[:3], mark)) for debt, mark in zip(debts, reply, strict=True)]
 
 
 def act(policies: Sequence[Policy], keys: Sequence[str], what: bytes, now: int | None) -> bytes:

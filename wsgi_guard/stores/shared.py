@@ -113,6 +113,9 @@ class SharedStore:
             if debt.state[0] == 1 and not self._settle(debt, now, 0):
                 self._owed.append(debt)
 
+    def renew(self, debts: Sequence[Debt], now: int | None = None) -> list[Debt]:
+        return [self._renewed(debt, now) for debt in debts]
+
     def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
         hashes = self._hashed(keys)
         with self._held(hashes):
@@ -160,6 +163,13 @@ class SharedStore:
         finally:
             self._table.stripes.give(stripe)
         return True
+
+    def _renewed(self, debt: Debt, now: int | None) -> Debt:
+        hashed, policy = self._hash(debt.key), debt.policy
+        with self._held([hashed]):
+            at = monotonic_ns() // 1000 if now is None else now
+            look = Look(self._table, hashed % STRIPES, hashed ^ self._named(policy), at, claim=True)
+            return debt._replace(at=at, state=look.renew(debt, at))
 
     @contextmanager
     def _held(self, hashes: Sequence[int]) -> Iterator[None]:

@@ -84,6 +84,13 @@ class Look:
             log.remove(debt.state[3], debt.cost, now)
             self.keep(policy, slot._replace(a=log.first, b=log.end), now)
 
+    def renew(self, debt: Debt, now: int) -> State:
+        """Moves an entry of a log to its end."""
+        log = self._log = SharedLog(self._table, self._stripe, self.slot)
+        log.remove(debt.state[3], debt.cost, now)
+        log.prune(now, debt.policy.span)
+        return self.count(debt.policy, debt.state, debt.cost, now)
+
     def keep(self, policy: Policy, slot: Slot, now: int) -> None:
         """Writes the slot, to be kept while it matters."""
         if policy.algorithm == WINDOW:
