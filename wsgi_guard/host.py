@@ -1,4 +1,4 @@
-"""What the processes of one gunicorn master share: how many they are, whether they drain, and a table of counters.
+"""What the processes of one gunicorn master share: their number, whether they drain, a table of counters, a board.
 
 Set in the master before the fork, read in the workers. Without the gunicorn hooks a process stands for itself.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from mmap import mmap
 from typing import TYPE_CHECKING
 
+from .board import Board
+
 if TYPE_CHECKING:
     from .stores.shared import SharedTable
 
@@ -15,12 +17,13 @@ if TYPE_CHECKING:
 class Host:
     """`workers` processes answer for this host; `draining()` once the master was told to stop.
 
-    `table` holds the counters of all of them, None without the hooks.
+    `table` holds the counters of all of them, `board` what they tell each other; None without the hooks.
     """
 
     def __init__(self) -> None:
         self.workers = 1
         self.table: SharedTable | None = None
+        self.board: Board | None = None
         self._flag: mmap | None = None
 
     def prepare(self, workers: int) -> None:
@@ -29,6 +32,7 @@ class Host:
         if self._flag is None:
             # An anonymous shared page: one byte that the master writes and every worker, old or new, reads.
             self._flag = mmap(-1, 1)
+            self.board = Board()
 
     def drain(self) -> None:
         if self._flag is not None:

@@ -155,8 +155,9 @@ class Build:
         if place is None:
             return None
         return RateLimit(
-            settings.rate_limit, settings.guard, self.routes, place, own_paths=own_paths, workers=lambda: HOST.workers
-        )
+            settings.rate_limit, settings.guard, self.routes, place, own_paths=own_paths, workers=lambda: HOST.workers,
+            board=lambda: HOST.board,
+        )  # fmt: skip
 
     def _validation(self, own_paths: frozenset[str]) -> Validation:
         from .validation.layer import Validation

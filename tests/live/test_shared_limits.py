@@ -7,9 +7,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from time import monotonic, sleep
+from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
@@ -164,6 +166,41 @@ def test_operator_sees_resets_and_blocks(shop: Running, site: Path) -> None:
     assert _post(shop, "reset", {"rule": "nobody", "key": "x"}) == 404
     assert _post(shop, "reset", {"rule": "pages"}) == 400
     assert _post(shop, "reset", {"rule": "pages", "key": "127.0.0.1"}, token="wrong") == 401
+
+
+def test_status_tells_of_all_workers(site: Path) -> None:
+    with _serving(site, *FLAG) as shop:
+        _codes(shop, "/pages", 90)
+        assert _post(shop, "block", {"rule": "login", "key": "127.0.0.1", "duration": "5 minutes"}) == 200
+        assert set(_codes(shop, "/login", 20)) == {429}
+        wanted = [("login", 20), ("pages", 50)]
+        _wait_until(lambda: _denied(_status(site, shop)) == wanted)
+        # What a worker has told outlives it.
+        os.kill(int(shop.get("/").body), signal.SIGKILL)
+        for _ in range(8):
+            _wait_until(lambda: _denied(_status(site, shop)) == wanted)
+        assert {block["rule"] for block in _status(site, shop)["blocks"]} == {"login"}
+        assert _post(shop, "unblock", {"rule": "login", "key": "127.0.0.1"}) == 200
+        assert _status(site, shop)["blocks"] == []
+
+
+def _status(site: Path, shop: Running) -> Any:
+    try:
+        return json.loads(_limits(site, shop, "status"))
+    except ValueError:
+        # A worker that was killed while it held the connection.
+        return {"top_denied": []}
+
+
+def _wait_until(holds: Callable[[], bool]) -> None:
+    deadline = monotonic() + 10
+    while not holds():
+        assert monotonic() < deadline, holds
+        sleep(0.02)
+
+
+def _denied(status: Any) -> list[tuple[str, int]]:
+    return sorted((one["rule"], one["count"]) for one in status["top_denied"])
 
 
 def test_status_shows_keys_only_when_asked(site: Path) -> None:

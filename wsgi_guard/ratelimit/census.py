@@ -1,28 +1,166 @@
-"""What this process has denied, by rule and by key, for those who operate it."""
+"""What the processes of this host have denied, by rule and by key, for those who operate it.
+
+Each process counts for itself and soon after puts its counts on the board that all of them share; without one, as
+outside gunicorn with the hooks, it knows of itself alone.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 from collections import Counter
+from collections.abc import Callable
+from threading import Event, Lock, Thread
+from time import monotonic, sleep
+from typing import Any
+
+from wsgi_guard.board import Board, Row
 
 from .rules import Quota
 
+log = logging.getLogger("wsgi_guard")
+
 MOST = 512
 """Keys whose denials are counted, at about 200 bytes each; the least denied half makes room for new ones."""
+TOLD = 64
+"""Keys, and blocks, of each process that the others get to know."""
+EVERY = 0.1
+"""Seconds between two writes to the board."""
+
+Pair = tuple[str, str]
+_joining = Lock()
+_rows: dict[int, tuple[int, Row | None]] = {}
+_pages: dict[str, dict[str, Any]] = {}
 
 
 class Census:
-    """Counts since the start of the process. Races between threads lose a count, never more."""
+    """Counts since the start of the server. Races between threads lose a count, never more.
 
-    def __init__(self) -> None:
+    `name` tells the counts of one guard from those of another in the same process.
+    """
+
+    def __init__(self, name: str = "", board: Callable[[], Board | None] = lambda: None) -> None:
+        self._name = name
+        self._board = board
+        self._pid = 0
+        self._bell = Event()
+        self._row: Row | None = None
         self.denials: Counter[str] = Counter()
         self.shadows: Counter[str] = Counter()
-        self.keys: Counter[tuple[str, str]] = Counter()
+        self.keys: Counter[Pair] = Counter()
+        # Until when keys are blocked, in seconds of the monotonic clock, which is one for all processes of a host.
+        self.blocks: dict[Pair, float] = {}
 
     def denied(self, quota: Quota, key: str) -> None:
         self.denials[quota.rule] += 1
         self.keys[quota.rule, key] += 1
         if len(self.keys) > MOST:
             self.keys = Counter(dict(self.keys.most_common(MOST // 2)))
+        if not self._bell.is_set():
+            self._ring()
 
     def shadowed(self, quota: Quota) -> None:
         self.shadows[quota.rule] += 1
+        if not self._bell.is_set():
+            self._ring()
+
+    def blocked(self, rule: str, key: str, until: float) -> None:
+        self.blocks.pop((rule, key), None)
+        self.blocks[rule, key] = until
+        if len(self.blocks) > MOST:
+            for old in list(self.blocks)[: MOST // 2]:
+                del self.blocks[old]
+        self._ring()
+
+    def all(self) -> Totals:
+        """What all processes have counted."""
+        self._join()
+        totals = Totals()
+        totals.add(self._told(MOST))
+        for row in self._row.others() if self._row is not None else ():
+            totals.add(row.get(self._name, {}))
+        return totals
+
+    def _told(self, most: int) -> dict[str, Any]:
+        now = monotonic()
+        return {
+            "pid": os.getpid(),
+            "denials": dict(self.denials),
+            "shadows": dict(self.shadows),
+            "keys": [[rule, key, count] for (rule, key), count in self.keys.most_common(most)],
+            "blocks": [[rule, key, until] for (rule, key), until in list(self.blocks.items())[-most:] if until > now],
+        }
+
+    def _ring(self) -> None:
+        self._join()
+        if self._row is not None:
+            self._bell.set()
+
+    def _join(self) -> None:
+        """Takes this process's row; one that was forked has another than its parent."""
+        if self._pid == os.getpid():
+            return
+        with _joining:
+            if self._pid == os.getpid():
+                return
+            self._bell, self._row = Event(), _row_of(self._board())
+            self._pid = os.getpid()
+        if self._row is not None:
+            self._go_on(self._row.inherited.get(self._name, {}))
+            Thread(target=self._write_on, args=(self._row, self._bell), name="wsgi_guard-census", daemon=True).start()
+
+    def _go_on(self, told: dict[str, Any]) -> None:
+        totals = Totals()
+        totals.add(told)
+        self.denials.update(totals.denials)
+        self.shadows.update(totals.shadows)
+        self.keys.update(totals.keys)
+        self.blocks.update(totals.blocks)
+
+    def _write_on(self, row: Row, bell: Event) -> None:
+        while True:
+            bell.wait()
+            sleep(EVERY)
+            # What is counted from here on rings again.
+            bell.clear()
+            try:
+                _pages[self._name] = self._told(TOLD)
+                if not row.write(_pages):
+                    _pages[self._name] = {**_pages[self._name], "keys": [], "blocks": []}
+                    row.write(_pages)
+            except Exception:
+                log.exception("telling other processes what was denied failed")
+
+
+class Totals:
+    """Sums of what processes told."""
+
+    def __init__(self) -> None:
+        self.processes: list[int] = []
+        self.denials: Counter[str] = Counter()
+        self.shadows: Counter[str] = Counter()
+        self.keys: Counter[Pair] = Counter()
+        self.blocks: dict[Pair, float] = {}
+
+    def add(self, told: dict[str, Any]) -> None:
+        if "pid" in told:
+            self.processes.append(told["pid"])
+        self.denials.update(told.get("denials", {}))
+        self.shadows.update(told.get("shadows", {}))
+        for rule, key, count in told.get("keys", ()):
+            self.keys[rule, key] += count
+        for rule, key, until in told.get("blocks", ()):
+            self.blocks[rule, key] = max(until, self.blocks.get((rule, key), 0.0))
+
+
+def _row_of(board: Board | None) -> Row | None:
+    """The one row of this process on a board, whichever guard asks first."""
+    if board is None:
+        return None
+    pid, row = _rows.get(id(board), (0, None))
+    if pid != os.getpid():
+        _pages.clear()
+        row = board.join()
+        _pages.update(row.inherited if row is not None else {})
+        _rows[id(board)] = os.getpid(), row
+    return row

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
+from time import monotonic
 from typing import Any
 
 from wsgi_guard.errors import Outage, StoreError
 from wsgi_guard.stores import State
 from wsgi_guard.stores.standing import LONGEST_BLOCK, left, wait
 
+from .census import Census
 from .decide import seconds
 from .ledger import Ledger
 from .plan import MOST_COST
 from .rules import Quota, Rule, Rules
+
+MOST_BLOCKS = 50
+"""Blocks that are told at once; the store is asked about each."""
 
 Key = str | Sequence[str] | Mapping[str, str]
 
@@ -42,9 +48,10 @@ class Control:
     while the store is away.
     """
 
-    def __init__(self, rules: Rules, ledger: Ledger) -> None:
+    def __init__(self, rules: Rules, ledger: Ledger, census: Census) -> None:
         self._rules = rules
         self._ledger = ledger
+        self._census = census
 
     def check(self, rule: str, key: Key, cost: int = 1) -> LimitState:
         """Charges the rule as a request of this key would, and says whether it passed. No exception for a denial.
@@ -87,11 +94,34 @@ class Control:
             raise ValueError(f"expected a block of 1 to {LONGEST_BLOCK} seconds, not {duration!r}")
         quotas, keys = self._all(rule, key)
         self._act(lambda: self._ledger.store.block(quotas, keys, duration))
+        self._census.blocked(rule, keys[0], monotonic() + duration)
 
     def unblock(self, rule: str, key: Key) -> None:
         """Ends a block; what was counted stays."""
         quotas, keys = self._all(rule, key)
         self._act(lambda: self._ledger.store.block(quotas, keys, 0))
+
+    def blocks(self) -> list[tuple[str, str, int]]:
+        """Rule, key and the whole seconds left of each block that the processes of this host have met or made.
+
+        The store is asked, for others may have ended some; while it is away they stand as they were known.
+        """
+        now = monotonic()
+        latest = sorted(self._census.all().blocks.items(), key=lambda one: -one[1])[:MOST_BLOCKS]
+        found = [(rule, key, self._left(rule, key, until - now)) for (rule, key), until in latest if until > now]
+        return [one for one in found if one[2]]
+
+    def _left(self, name: str, text: str, known: float) -> int:
+        try:
+            rule = self._rules.find(name)
+            own = rule.adjust.overridden(text) if rule.adjust is not None else None
+            quotas = [quota for quota in (rule.quotas if own is None else own) if quota.enforced]
+            states = self._ledger.store.peek(quotas, [text] * len(quotas))[1] if quotas else []
+        except LookupError:
+            return 0
+        except StoreError:
+            return ceil(known)
+        return max((seconds(state[1]) for state in states if state[0] < 0), default=0)
 
     def _act(self, act: Any) -> None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import replace
 from math import ceil
 from time import monotonic, time
 
+from wsgi_guard.board import Board
 from wsgi_guard.errors import Outage, Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Finish, Head, Header, Outcome, Reply
@@ -25,7 +26,7 @@ from .fallback import Fallback
 from .ledger import Ledger
 from .lists import Lists
 from .plan import Plan, Spent
-from .reports import Reports
+from .reports import Reports, reason, since
 from .rules import Quota, Rule, Rules
 from .settling import as_settled, found_threat
 
@@ -47,6 +48,7 @@ class RateLimit:
 
     `place` is opened in the process that charges, at its first use. `own_paths` are the guard's, given exactly, and
     free. `workers` tells how many processes share a host, and so a limit when the store is away.
+    `board` is where they tell each other what they denied.
     """
 
     name = NAME
@@ -60,11 +62,12 @@ class RateLimit:
         *,
         own_paths: frozenset[str] = frozenset(),
         workers: Callable[[], int] = lambda: 1,
+        board: Callable[[], Board | None] = lambda: None,
     ) -> None:
         self.rules = Rules(section, guard, routes)
         self.ledger = Ledger(place.open, lambda: Fallback(section.max_keys, workers()))
-        self.census = Census()
-        self.control = Control(self.rules, self.ledger)
+        self.census = Census("|".join(rule.name for rule in self.rules.all), board)
+        self.control = Control(self.rules, self.ledger, self.census)
         self._place = place
         self._lists = Lists(section.allow, section.deny) if section.allow or section.deny else None
         self._own_paths = own_paths
@@ -179,10 +182,13 @@ class RateLimit:
             self.census.shadowed(quota)
             count = self._reports.due(quota.id, facts.client_ip, facts.started)
             if count:
-                facts.decide(NAME, "shadow", quota.rule, _reason(quota) + _since(count))
+                facts.decide(NAME, "shadow", quota.rule, reason(quota) + since(count))
         for quota in verdict.denied:
-            self.census.denied(quota, keys[quotas.index(quota)])
-            facts.decide(NAME, "deny", quota.rule, _reason(quota))
+            at = quotas.index(quota)
+            self.census.denied(quota, keys[at])
+            if states[at][0] < 0:
+                self.census.blocked(quota.rule, keys[at], monotonic() + states[at][1] / 1_000_000)
+            facts.decide(NAME, "deny", quota.rule, reason(quota))
         if verdict.denied:
             spent: Spent = facts.limits
             spent.told = True
@@ -201,7 +207,7 @@ class RateLimit:
             self.census.denied(denial.quota, denial.key)
             count = denial.due(now)
             if count:
-                facts.decide(NAME, "deny", denial.quota.rule, _reason(denial.quota) + _since(count))
+                facts.decide(NAME, "deny", denial.quota.rule, reason(denial.quota) + since(count))
         first = known[0]
         if earlier is None and first.again is not None and first.plan is plan and first.again.fits(facts, wait):
             facts.limits = plan.idle
@@ -284,14 +290,6 @@ class RateLimit:
             quotas = tuple(replace(quota, enforced=False) if quota.guess else quota for quota in plan.quotas)
             plan.wary = Plan(self, plan.rules, quotas, exempt=plan.exempt, varies=False)
         return plan.wary
-
-
-def _reason(quota: Quota) -> str:
-    return f"over {quota.quantity} in {quota.window} s"
-
-
-def _since(count: int) -> str:
-    return f", {count} requests since the last line" if count > 1 else ""
 
 
 def _tells(head: Head) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from math import ceil
 from time import monotonic
 
 from wsgi_guard.errors import StoreError
@@ -106,11 +105,6 @@ class Ledger:
     def forget(self) -> None:
         """Forgets all known denials of this process."""
         self.denials.forget_all()
-
-    def blocks(self) -> list[tuple[Denial, int]]:
-        """Blocked keys that this process knows, with the whole seconds that are left."""
-        now = monotonic()
-        return [(one, ceil(one.until - now)) for one in self.denials.all() if one.blocked and one.until > now]
 
     @property
     def failures(self) -> int:

@@ -38,13 +38,14 @@ def pages(prefix: str, limits: RateLimit) -> dict[str, Page]:
 
 
 def status(limits: RateLimit, *, plain: bool = False) -> dict[str, Any]:
-    """Rules, most denied keys, blocks and store, as the process `worker` knows them since it started.
+    """Rules, most denied keys, blocks and store, as all `workers` of this host know them since it started.
 
     Keys stand as hashes unless `plain`, for they are addresses and names of people.
     """
-    census, ledger = limits.census, limits.ledger
+    census, ledger = limits.census.all(), limits.ledger
     return {
         "worker": os.getpid(),
+        "workers": sorted(census.processes),
         "store": {"name": ledger.store.name, "degraded": ledger.degraded, "failures": ledger.failures},
         "rules": [
             {
@@ -62,8 +63,8 @@ def status(limits: RateLimit, *, plain: bool = False) -> dict[str, Any]:
             for (rule, key), count in census.keys.most_common(TOP)
         ],
         "blocks": [
-            {"rule": denial.quota.rule, "key": shown(denial.key, plain=plain), "seconds_left": left}
-            for denial, left in ledger.blocks()
+            {"rule": rule, "key": shown(key, plain=plain), "seconds_left": left}
+            for rule, key, left in limits.control.blocks()
         ],
     }
 

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from wsgi_guard.recent import Recent
 
+from .rules import Quota
+
 EVERY = 60.0  # seconds between two lines about one client and limit
 CLIENTS = 2048  # half of the most (client, limit) pairs remembered; one that is forgotten speaks up anew
 
@@ -30,3 +32,13 @@ class Reports:
             return 0
         count, found[0], found[1] = int(found[1]), now + EVERY, 0
         return count
+
+
+def reason(quota: Quota) -> str:
+    """Why a charge was denied, for the record."""
+    return f"over {quota.quantity} in {quota.window} s"
+
+
+def since(count: int) -> str:
+    """How many requests a line stands for, where it is more than the one that wrote it."""
+    return f", {count} requests since the last line" if count > 1 else ""
