@@ -2,63 +2,24 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from binascii import crc_hqx
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from functools import partial
-from time import monotonic, sleep
+from threading import Barrier
+from time import monotonic
 
 import pytest
 
-from tests.support.processes import HOST, Child, free_port, private_folder
-from tests.support.redis import answers
+from tests.support.processes import HOST
+from tests.support.redis_groups import Nodes, until
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.stores import Debt, Policy
 from wsgi_guard.stores.redis import open_redis
 from wsgi_guard.stores.redis_cluster import ClusterStore
 from wsgi_guard.stores.redis_frames import hashed
 
-REDIS = shutil.which("redis-server") or "redis-server"
 KEYS = [f"client-{number}" for number in range(60)]
-
-
-class Nodes:
-    """Three masters without replicas; `children` by port."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.children: dict[int, Child] = {}
-        for _ in range(3):
-            port, bus = free_port(), free_port()
-            command = [
-                REDIS, "--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus), "--bind", HOST,
-                "--save", "", "--daemonize", "no", "--cluster-node-timeout", "1000",
-                "--cluster-require-full-coverage", "no", "--loglevel", "warning",
-            ]  # fmt: skip
-            child = Child(command, private_folder("cluster"), partial(answers, port))
-            child.start()
-            stack.callback(child.discard)
-            self.children[port] = child
-        places = [f"{HOST}:{port}" for port in self.children]
-        subprocess.run(
-            ["redis-cli", "--cluster", "create", *places, "--cluster-yes"], check=True, capture_output=True, timeout=60
-        )
-        until(lambda: all("cluster_state:ok" in self.cli(port, "CLUSTER", "INFO") for port in self.children))
-
-    def url(self) -> str:
-        return "redis+cluster://" + ",".join(f"{HOST}:{port}" for port in self.children)
-
-    def cli(self, port: int, *words: str) -> str:
-        command = ["redis-cli", "-p", str(port), *words]
-        return subprocess.run(command, check=True, capture_output=True, text=True, timeout=30).stdout.strip()
-
-
-def until(done: Callable[[], bool], patience: float = 30.0) -> None:
-    deadline = monotonic() + patience
-    while not done():
-        assert monotonic() < deadline
-        sleep(0.05)
 
 
 @pytest.fixture(scope="module")
@@ -85,6 +46,23 @@ def test_keys_are_spread_and_counted_exactly(store: ClusterStore, nodes: Nodes) 
         assert all(store.charge(policies, [key, key])[0] for key in KEYS)
     assert not any(store.charge(policies, [key, key])[0] for key in KEYS)
     assert all(int(nodes.cli(port, "DBSIZE")) > 0 for port in nodes.children)
+
+
+def test_threads_that_come_first_share_one_look(nodes: Nodes) -> None:
+    opened = open_redis(nodes.url(), 2.0)
+    gate, policy = Barrier(9), _policy("first", 8)
+
+    def charge(number: int) -> bool:
+        gate.wait(10)
+        if number == 8:
+            # The health check, which looks too.
+            opened.ping(2.0)
+            return True
+        return opened.charge([policy], ["a"])[0]
+
+    with ThreadPoolExecutor(9) as threads:
+        assert list(threads.map(charge, range(9))) == [True] * 9
+    opened.close()
 
 
 def test_denial_in_one_slot_gives_back_what_others_took(store: ClusterStore) -> None:

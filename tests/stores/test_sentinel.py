@@ -2,74 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
-from functools import partial
-from time import monotonic, sleep
+from time import monotonic
 
 import pytest
 
-from tests.support.processes import HOST, Child, free_port, private_folder
-from tests.support.redis import answers
+from tests.support.processes import HOST
+from tests.support.redis_groups import Group, until
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.stores import Policy
 from wsgi_guard.stores.redis import RedisStore
 from wsgi_guard.stores.redis_sentinel import Sentinels, split
-
-REDIS = shutil.which("redis-server") or "redis-server"
-QUIET = ("--save", "", "--daemonize", "no", "--bind", HOST, "--loglevel", "warning")
-
-
-class Group:
-    """A master, its replica and a sentinel that hands over after half a second."""
-
-    def __init__(self, stack: ExitStack) -> None:
-        self.ports = free_port(), free_port()
-        self.sentinel = free_port()
-        first, second = self.ports
-        self.master = self._start(stack, [REDIS, "--port", str(first), *QUIET], first)
-        self._start(stack, [REDIS, "--port", str(second), "--replicaof", HOST, str(first), *QUIET], second)
-        folder = private_folder("sentinel")
-        (folder / "sentinel.conf").write_text(
-            f"port {self.sentinel}\nbind {HOST}\nsentinel monitor shop {HOST} {first} 1\n"
-            "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 2000\n"
-        )
-        watcher = Child([REDIS, "sentinel.conf", "--sentinel"], folder, partial(answers, self.sentinel))
-        watcher.start()
-        stack.callback(watcher.discard)
-
-    def _start(self, stack: ExitStack, command: list[str], port: int) -> Child:
-        child = Child(command, private_folder("redis"), partial(answers, port))
-        child.start()
-        stack.callback(child.discard)
-        return child
-
-    def ask(self, port: int, command: str) -> bytes:
-        with socket.create_connection((HOST, port), timeout=2) as line:
-            line.sendall(command.encode() + b"\r\n")
-            return line.recv(65536)
 
 
 @pytest.fixture
 def group() -> Iterator[Group]:
     with ExitStack() as stack:
         found = Group(stack)
-        _until(lambda: b"num-slaves\r\n$1\r\n1" in found.ask(found.sentinel, "SENTINEL MASTER shop"))
+        until(found.watched)
         yield found
 
 
-def _until(done: Callable[[], bool], patience: float = 30.0) -> None:
-    deadline = monotonic() + patience
-    while not done():
-        assert monotonic() < deadline
-        sleep(0.05)
-
-
 def test_store_follows_a_failover_by_itself(group: Group) -> None:
-    url = f"redis+sentinel://{HOST}:1,{HOST}:{group.sentinel}/shop/0"
-    store, policy = RedisStore(url, 1.0, pauses=(0.1, 0.5)), Policy("p", 10**6, 3600)
+    store, policy = RedisStore(group.url(), 1.0, pauses=(0.1, 0.5)), Policy("p", 10**6, 3600)
     assert store.charge([policy], ["a"])[0]
     store.ping(2.0)
     group.master.kill()
@@ -83,7 +39,7 @@ def test_store_follows_a_failover_by_itself(group: Group) -> None:
             assert monotonic() - began < 2.0
             return False
 
-    _until(works)
+    until(works)
     assert b"master" in group.ask(group.ports[1], "ROLE")
     store.close()
 

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections import Counter
 from collections.abc import Callable
-from threading import Event, Lock, Thread
-from time import monotonic, sleep
+from time import monotonic
 from typing import Any
 
 from wsgi_guard.board import Board, Row
 
 from .rules import Quota
 
+# `threading` and `time` are asked by attribute: gevent may replace what they hold after this module was imported.
 log = logging.getLogger("wsgi_guard")
 
 MOST = 512
@@ -28,7 +30,7 @@ EVERY = 0.1
 """Seconds between two writes to the board."""
 
 Pair = tuple[str, str]
-_joining = Lock()
+_joining = threading.Lock()
 _rows: dict[int, tuple[int, Row | None]] = {}
 _pages: dict[str, dict[str, Any]] = {}
 
@@ -43,7 +45,7 @@ class Census:
         self._name = name
         self._board = board
         self._pid = 0
-        self._bell = Event()
+        self._bell = threading.Event()
         self._row: Row | None = None
         self.denials: Counter[str] = Counter()
         self.shadows: Counter[str] = Counter()
@@ -103,11 +105,13 @@ class Census:
         with _joining:
             if self._pid == os.getpid():
                 return
-            self._bell, self._row = Event(), _row_of(self._board())
+            self._bell, self._row = threading.Event(), _row_of(self._board())
             self._pid = os.getpid()
         if self._row is not None:
             self._go_on(self._row.inherited.get(self._name, {}))
-            Thread(target=self._write_on, args=(self._row, self._bell), name="wsgi_guard-census", daemon=True).start()
+            threading.Thread(
+                target=self._write_on, args=(self._row, self._bell), name="wsgi_guard-census", daemon=True
+            ).start()
 
     def _go_on(self, told: dict[str, Any]) -> None:
         totals = Totals()
@@ -117,10 +121,10 @@ class Census:
         self.keys.update(totals.keys)
         self.blocks.update(totals.blocks)
 
-    def _write_on(self, row: Row, bell: Event) -> None:
+    def _write_on(self, row: Row, bell: threading.Event) -> None:
         while True:
             bell.wait()
-            sleep(EVERY)
+            time.sleep(EVERY)
             # What is counted from here on rings again.
             bell.clear()
             try:

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
+import time
 from collections.abc import Callable, Sequence
-from threading import Event, Lock, Thread
-from time import monotonic, sleep
+from time import monotonic
 
 from wsgi_guard.errors import StoreError
 from wsgi_guard.stores import Debt, Store
 
 from .plan import Owing
 
+# `threading` and `time` are asked by attribute: gevent may replace what they hold after this module was imported.
 log = logging.getLogger("wsgi_guard")
 
 PART = 3
@@ -25,7 +27,7 @@ PART = 3
 STEP = 0.5
 """Most seconds between two looks while requests are in flight: the next may have a shorter lease than all before."""
 
-STARTING = Lock()
+STARTING = threading.Lock()
 
 
 class Place:
@@ -49,8 +51,8 @@ class Leases:
         self._failed = failed
         # By the identity of what is owed, which lives as long as it stands here.
         self._places: dict[int, tuple[Owing, Place]] = {}
-        self._lock = Lock()
-        self._wake = Event()
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
         self._pid = 0
 
     def take(self, owing: Sequence[Owing]) -> None:
@@ -103,11 +105,11 @@ class Leases:
         """The renewing thread of this process; one that forked has none of its parent's, nor of its requests."""
         with STARTING:
             if self._pid != os.getpid():
-                self._places, self._lock, self._wake = {}, Lock(), Event()
+                self._places, self._lock, self._wake = {}, threading.Lock(), threading.Event()
                 self._pid = os.getpid()
-                Thread(target=self._run, args=(self._wake,), name="wsgi_guard-leases", daemon=True).start()
+                threading.Thread(target=self._run, args=(self._wake,), name="wsgi_guard-leases", daemon=True).start()
 
-    def _run(self, wake: Event) -> None:
+    def _run(self, wake: threading.Event) -> None:
         while True:
             if not self._places:
                 wake.clear()
@@ -119,4 +121,4 @@ class Leases:
             except Exception:
                 log.exception("renewing the places of requests in flight failed")
                 rest = STEP
-            sleep(min(max(rest, 0.02), STEP))
+            time.sleep(min(max(rest, 0.02), STEP))

@@ -9,6 +9,7 @@ Knows no driver.
 
 from __future__ import annotations
 
+import threading
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
@@ -51,6 +52,7 @@ class ClusterStore:
         self._stale = True
         self._looked = 0.0
         self._turn = 0
+        self._first = threading.Lock()
         self._news = News(self._listener, CHANNEL)
 
     @property
@@ -115,7 +117,8 @@ class ClusterStore:
 
     def ping(self, timeout: float) -> None:
         """Every node that has slots answers."""
-        self._look()
+        with self._first:
+            self._look()
         for address in {address for _, _, address in self._map}:
             self._node(address).ping(timeout)
 
@@ -155,12 +158,24 @@ class ClusterStore:
             raise
 
     def _address(self, slot: int) -> Address:
-        if self._stale and monotonic() - self._looked >= PATIENCE:
+        if not self._map:
+            self._look_first()
+        elif self._stale and monotonic() - self._looked >= PATIENCE:
             self._look()
         for first, last, address in self._map:
             if first <= slot <= last:
                 return address
         raise StoreError("the cluster has no node for the slot")
+
+    def _look_first(self) -> None:
+        """One look for all who come before there is a map; the others wait for it, and without one they fail."""
+        if not self._first.acquire(timeout=PATIENCE):
+            return
+        try:
+            if not self._map and (not self._looked or monotonic() - self._looked >= PATIENCE):
+                self._look()
+        finally:
+            self._first.release()
 
     def _look(self) -> None:
         """Asks the nodes for the map, those that are known first. Raises StoreError when none tells."""
