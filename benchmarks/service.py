@@ -2,8 +2,9 @@
 
     python benchmarks/service.py [--seconds 4] [--rounds 5] [--json FILE]
 
-Two sync workers serve the same Flask app bare and guarded; both run all the time and are loaded in turns. Uses wrk
-where it is installed, else a client of its own.
+Two sync workers serve the same Flask app bare and guarded, two more a bare callable of three lines, and the same with
+its limit far exceeded (the flood); all run all the time and are loaded in turns. Uses wrk where it is installed, else a
+client of its own.
 """
 
 from __future__ import annotations
@@ -29,6 +30,11 @@ from services import free_port, process
 
 HERE = Path(__file__).resolve().parent
 CONNECTIONS = 32
+LIMITED = """
+[[rate_limit.rules]]
+name = "all"
+limit = "10 per hour; 20 per day"
+"""
 
 
 def serve(stack: ExitStack, app: str, folder: str, hooks: bool) -> tuple[int, psutil.Process]:
@@ -41,15 +47,15 @@ def serve(stack: ExitStack, app: str, folder: str, hooks: bool) -> tuple[int, ps
     return port, psutil.Process(child.pid)
 
 
-def rate(port: int, seconds: float) -> float:
-    """Requests a second that the server on `port` answers."""
+def rate(port: int, seconds: float, *, denied: bool = False) -> float:
+    """Requests a second that the server on `port` answers, all with a 2xx unless they are `denied`."""
     program = shutil.which("wrk")
     if program is None:
         return rate_without_wrk(port, seconds)
     command = [program, "-t2", f"-c{CONNECTIONS}", f"-d{seconds:.0f}s", f"http://127.0.0.1:{port}/api/hello"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    if "Non-2xx" in output:
-        raise AssertionError(f"not every answer was a 2xx:\n{output}")
+    if ("Non-2xx" in output) != denied:
+        raise AssertionError(f"not every answer was one to be measured:\n{output}")
     found = re.search(r"Requests/sec:\s+([\d.]+)", output)
     if found is None:
         raise AssertionError(f"wrk printed no rate:\n{output}")
@@ -111,29 +117,38 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     target = options.json.resolve() if options.json else None
-    folder = tempfile.mkdtemp()
-    rates: dict[str, list[float]] = {"bare": [], "guarded": []}
+    folder, limited = tempfile.mkdtemp(), tempfile.mkdtemp()
+    Path(limited, "wsgi_guard.toml").write_text(LIMITED)
+    rates: dict[str, list[float]] = {"bare": [], "guarded": [], "callable": [], "flood": []}
     with ExitStack() as stack:
-        servers = {name: serve(stack, "apps:flask()", folder, name == "guarded") for name in rates}
-        for port, _ in servers.values():
-            rate(port, 1)
+        servers = {name: serve(stack, "apps:flask()", folder, name == "guarded") for name in ("bare", "guarded")}
+        servers["callable"] = serve(stack, "apps:bare", limited, False)
+        servers["flood"] = serve(stack, "apps:bare", limited, True)
+        for name, (port, _) in servers.items():
+            rate(port, 1, denied=name == "flood")
         for _ in range(options.rounds):
             for name, (port, _) in servers.items():
-                rates[name].append(rate(port, options.seconds))
+                rates[name].append(rate(port, options.seconds, denied=name == "flood"))
         memory = {name: worker_memory(master) for name, (_, master) in servers.items()}
     report(rates, memory, starts(options.rounds * 4), target)
 
 
 def report(rates: dict[str, list[float]], memory: dict[str, float], start: dict[str, float], target: Any) -> None:
     shares = [guarded / bare for guarded, bare in zip(rates["guarded"], rates["bare"], strict=True)]
+    floods = [denied / bare for denied, bare in zip(rates["flood"], rates["callable"], strict=True)]
+    floods_flask = [denied / bare for denied, bare in zip(rates["flood"], rates["bare"], strict=True)]
     figures = {
         "requests_per_second": {name: statistics.median(found) for name, found in rates.items()},
         "guarded_share": statistics.median(shares),
+        "flood_share": statistics.median(floods),
+        "flood_share_of_flask": statistics.median(floods_flask),
         "worker_memory_mb": memory,
         "start_ms": start,
     }
     print(f"requests a second: bare {figures['requests_per_second']['bare']:.0f}, "  # type: ignore[index]
           f"guarded {figures['requests_per_second']['guarded']:.0f}, share {figures['guarded_share']:.3f}")  # type: ignore[index]
+    print(f"a flood that is denied: {figures['flood_share']:.3f} of the rate of a bare callable, "
+          f"{figures['flood_share_of_flask']:.3f} of the bare Flask app")
     print(f"worker memory, MB: bare {memory['bare']:.1f}, guarded {memory['guarded']:.1f}, "
           f"adds {memory['guarded'] - memory['bare']:.1f}")
     plain, guarded = start["werkzeug"], start["werkzeug + guard"]

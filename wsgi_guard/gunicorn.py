@@ -121,7 +121,10 @@ def share_limits(server: Any, settings: Settings) -> None:
         from .stores.shared import SharedTable
 
         # Kept over a reload: its workers go on counting where those before them were.
-        HOST.table = HOST.table or SharedTable.create(settings.rate_limit.max_keys)
+        try:
+            HOST.table = HOST.table or SharedTable.create(settings.rate_limit.max_keys)
+        except GuardError as error:
+            raise RuntimeError(str(error)) from None
         reason = "no Redis URL is known" if where == "auto" else "rate_limit.store says so"
         server.log.info("wsgi_guard: rate limits are counted in memory that %d worker(s) share: %s", workers, reason)
     elif where == "memory" and workers > 1:

@@ -76,3 +76,10 @@ def test_file_that_is_no_table_is_refused(tmp_path: Path) -> None:
     path.chmod(0o644)
     with pytest.raises(ConfigurationError, match="closed to others"):
         _place(f"shared:{path}")
+
+
+@pytest.mark.parametrize("where", ["shared", "shared:{folder}/table"])
+def test_more_keys_than_memory_is_refused_with_the_reason(where: str, tmp_path: Path) -> None:
+    section = RateLimitSection(store=Secret(where.format(folder=tmp_path)), max_keys=10**15)
+    with pytest.raises(ConfigurationError, match=r"rate_limit\.max_keys: no shared memory for"):
+        Place(section, lambda: None)

@@ -78,12 +78,15 @@ class SharedTable:
 
     @classmethod
     def create(cls, slots: int, path: str | None = None) -> SharedTable:
-        """A table for about `slots` keys. Raises ConfigurationError where a named file is not one that fits."""
+        """A table for about `slots` keys. Raises ConfigurationError where there is no such memory, or another file."""
         each = max(LEAST, -(-slots // STRIPES))
         size = HEAD_SIZE + STRIPES * (each * SLOT + PAGES * PAGE)
         if path is not None:
             return _named(cls, path, each, size)
-        memory = mmap.mmap(-1, size)
+        try:
+            memory = mmap.mmap(-1, size)
+        except (OSError, OverflowError) as error:
+            raise _too_large(slots, error) from None
         _begin(memory, each)
         return cls(memory, _locks(), each, None)
 
@@ -247,9 +250,7 @@ def _opened(kind: type[SharedTable], file: int, found: os.stat_result, path: str
         held = os.fstat(file).st_size
         if held not in (0, size):
             raise _refusal(path, "was made for another rate_limit.max_keys or by another version; remove it")
-        if not held:
-            os.ftruncate(file, size)
-        memory = mmap.mmap(file, size)
+        memory = _mapped(file, size, slots, new=not held)
         magic, each, _, run, _ = HEAD.unpack_from(memory, 0)
         if held and (magic not in (MAGIC, bytes(8)) or (each != slots and magic == MAGIC)):
             raise _refusal(path, "is no table of rate limits")
@@ -260,6 +261,23 @@ def _opened(kind: type[SharedTable], file: int, found: os.stat_result, path: str
     finally:
         gate.give(STRIPES)
     return kind(memory, Stripes(file, STRIPES), slots, path)
+
+
+def _mapped(file: int, size: int, slots: int, *, new: bool) -> mmap.mmap:
+    """The memory of a file. Reserved on its disk as a whole: a write that finds no room later would kill the process.
+    """
+    try:
+        if new:
+            os.posix_fallocate(file, 0, size)
+        return mmap.mmap(file, size)
+    except (OSError, OverflowError) as error:
+        os.ftruncate(file, 0 if new else size)
+        raise _too_large(slots * STRIPES, error) from None
+
+
+def _too_large(slots: int, error: Exception) -> ConfigurationError:
+    why = error.strerror if isinstance(error, OSError) else "more than can be addressed"
+    return ConfigurationError([f"rate_limit.max_keys: no shared memory for {slots} keys: {why}"])
 
 
 def _refusal(path: str, why: str) -> ConfigurationError:
