@@ -12,6 +12,7 @@ import mmap
 import os
 import struct
 import tempfile
+import threading
 from typing import Any
 from weakref import finalize
 from zlib import crc32
@@ -88,10 +89,12 @@ class Row:
     def __init__(self, board: Board, number: int) -> None:
         self._board = board
         self._number = number
+        self._lock = threading.Lock()
         self.inherited = board.read(number)
 
     def write(self, row: dict[str, Any]) -> bool:
-        return self._board.write(self._number, row)
+        with self._lock:
+            return self._board.write(self._number, row)
 
     def others(self) -> list[dict[str, Any]]:
         return self._board.rows(self._number)

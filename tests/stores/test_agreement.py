@@ -138,12 +138,12 @@ def test_all_stores_agree_while_time_passes(lua: RedisStore, seed: int) -> None:
 @pytest.mark.parametrize("seed", range(HISTORIES))
 def test_lua_keeps_its_word_when_clocks_jump(lua: RedisStore, seed: int) -> None:
     dice = Random(1000 + seed)
-    policies, model = [one for one in _policies(dice) if one.algorithm == WINDOW], Model()
+    # Without blocks: a store may have dropped one that had ended before the clock went back.
+    policies, model = [one for one in _policies(dice) + _policies(dice) if not one.block][:6], Model()
+    assert policies
     now = START
     for _ in range(DECISIONS // HISTORIES // 5):
-        now = max(0, now + dice.choice((-1, 1, 1)) * _step(dice, _policies(dice)))
-        charged = dice.sample(policies, dice.randint(1, len(policies))) if policies else []
+        now = max(0, now + dice.choice((-1, 1, 1)) * _step(dice, policies))
+        charged = dice.sample(policies, dice.randint(1, len(policies)))
         keys = [f"client-{dice.randrange(2)}" for _ in charged]
-        blocks = any(policy.block for policy in charged)
-        if charged and not blocks:
-            assert lua.charge(charged, keys, None, now) == model.charge(charged, keys, None, now)
+        assert lua.charge(charged, keys, None, now) == model.charge(charged, keys, None, now)

@@ -128,12 +128,18 @@ class Census:
             # What is counted from here on rings again.
             bell.clear()
             try:
-                _pages[self._name] = self._told(TOLD)
-                if not row.write(_pages):
-                    _pages[self._name] = {**_pages[self._name], "keys": [], "blocks": []}
-                    row.write(_pages)
+                self._write(row)
             except Exception:
                 log.exception("telling other processes what was denied failed")
+
+    def _write(self, row: Row) -> None:
+        page = _pages[self._name] = self._told(TOLD)
+        if row.write(dict(_pages)):
+            return
+        # What guards before a reload have left goes first, then the keys.
+        for shorter in (page, {**page, "keys": [], "blocks": []}):
+            if row.write({self._name: shorter}):
+                return
 
 
 class Totals:
