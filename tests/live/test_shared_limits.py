@@ -174,11 +174,12 @@ def test_status_tells_of_all_workers(site: Path) -> None:
         assert _post(shop, "block", {"rule": "login", "key": "127.0.0.1", "duration": "5 minutes"}) == 200
         assert set(_codes(shop, "/login", 20)) == {429}
         wanted = [("login", 20), ("pages", 50)]
-        _wait_until(lambda: _denied(_status(site, shop)) == wanted)
+        victim = int(shop.get("/").body)
+        _wait_for(wanted, lambda: _denied_by_others(victim, site, shop))
         # What a worker has told outlives it.
-        os.kill(int(shop.get("/").body), signal.SIGKILL)
+        os.kill(victim, signal.SIGKILL)
         for _ in range(8):
-            _wait_until(lambda: _denied(_status(site, shop)) == wanted)
+            _wait_for(wanted, lambda: _denied(_status(site, shop)))
         assert {block["rule"] for block in _status(site, shop)["blocks"]} == {"login"}
         assert _post(shop, "unblock", {"rule": "login", "key": "127.0.0.1"}) == 200
         assert _status(site, shop)["blocks"] == []
@@ -192,11 +193,20 @@ def _status(site: Path, shop: Running) -> Any:
         return {"top_denied": []}
 
 
-def _wait_until(holds: Callable[[], bool]) -> None:
+def _wait_for(wanted: object, ask: Callable[[], object]) -> None:
     deadline = monotonic() + 10
-    while not holds():
-        assert monotonic() < deadline, holds
+    while (found := ask()) != wanted:
+        assert monotonic() < deadline, found
         sleep(0.02)
+
+
+def _denied_by_others(victim: int, site: Path, shop: Running) -> list[tuple[str, int]]:
+    """What the other workers know of, the one standing still."""
+    os.kill(victim, signal.SIGSTOP)
+    try:
+        return _denied(_status(site, shop))
+    finally:
+        os.kill(victim, signal.SIGCONT)
 
 
 def _denied(status: Any) -> list[tuple[str, int]]:

@@ -85,11 +85,13 @@ class Census:
 
     def _told(self, most: int) -> dict[str, Any]:
         now = monotonic()
+        # `sorted` and `list` copy at once: other threads count meanwhile.
+        keys = sorted(self.keys.items(), key=lambda one: -one[1])[:most]
         return {
             "pid": os.getpid(),
-            "denials": dict(self.denials),
-            "shadows": dict(self.shadows),
-            "keys": [[rule, key, count] for (rule, key), count in self.keys.most_common(most)],
+            "denials": dict(list(self.denials.items())),
+            "shadows": dict(list(self.shadows.items())),
+            "keys": [[rule, key, count] for (rule, key), count in keys],
             "blocks": [[rule, key, until] for (rule, key), until in list(self.blocks.items())[-most:] if until > now],
         }
 
