@@ -9,7 +9,7 @@ import hmac
 from collections.abc import Mapping
 from typing import Any
 
-from .client import SOCKETS, UNIX, UNKNOWN, parse_address
+from .client import SOCKETS, UNIX, UNKNOWN, lies_in
 from .facts import Facts
 from .settings.sections import AdminSection
 
@@ -50,10 +50,7 @@ class Admin:
             return False
         if facts.client_ip == UNKNOWN:
             return self._unix and _local(facts.environ)
-        address = parse_address(facts.client_ip)
-        return address is not None and any(
-            address.version == network.version and address in network for network in self._networks
-        )
+        return lies_in(facts.client_ip, self._networks)
 
 
 def bearer(environ: Mapping[str, Any]) -> bytes | None:

@@ -7,7 +7,7 @@ trusted (OWASP ASVS 5.0, 15.3.4). What cannot be parsed is "unknown", never empt
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, ip_address
 from typing import Any, NamedTuple
 
@@ -94,7 +94,7 @@ class Addresses:
         return first if whole else UNKNOWN
 
     def _trusts(self, address: Address) -> bool:
-        return any(address.version == n.version and address in n for n in self._networks)
+        return _within(address, self._networks)
 
 
 def _elements(header: str, *, quotes: bool) -> tuple[list[str], bool]:
@@ -154,3 +154,13 @@ def parse_address(text: str) -> Address | None:
         return None
     mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
     return mapped or address
+
+
+def lies_in(ip: str, networks: Iterable[Network]) -> bool:
+    """Whether the address in `ip` is of one of the networks; what is no address is of none."""
+    address = parse_address(ip)
+    return address is not None and _within(address, networks)
+
+
+def _within(address: Address, networks: Iterable[Network]) -> bool:
+    return any(address.version == network.version and address in network for network in networks)

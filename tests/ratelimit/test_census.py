@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from time import monotonic, sleep
 
+from tests.support.redis_groups import until
 from wsgi_guard.board import Board
 from wsgi_guard.ratelimit.census import MOST, Census
 
@@ -14,22 +15,15 @@ from .support import Site, rule
 (QUOTA,) = Site(rule(limit="1 per hour")).layer.rules.find("all").quotas
 
 
-def _until(holds: Callable[[], bool]) -> None:
-    deadline = monotonic() + 10
-    while not holds():
-        assert monotonic() < deadline
-        sleep(0.01)
-
-
 def _child(board: Board, act: Callable[[Census], object]) -> None:
     """A process that counts, tells and ends."""
     child = os.fork()
     if child == 0:
         census = Census("shop", lambda: board)
         act(census)
-        _until(lambda: census._row is not None and not census._bell.is_set())
+        until(lambda: census._row is not None and not census._bell.is_set())
         # The bell falls silent just before the row is written.
-        _until(lambda: bool(board.read(census._row._number)))  # type: ignore[union-attr]
+        until(lambda: bool(board.read(census._row._number)))  # type: ignore[union-attr]
         sleep(0.2)
         os._exit(0)
     assert os.waitpid(child, 0)[1] == 0

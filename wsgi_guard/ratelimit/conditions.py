@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from wsgi_guard.client import UNKNOWN
+from wsgi_guard.client import UNKNOWN, lies_in
 from wsgi_guard.facts import Facts
 from wsgi_guard.settings.sections import Network, RuleSection
-
-from .lists import lies_in
 
 ANYBODY, NOBODY = "*", "-"
 

@@ -101,21 +101,20 @@ class Control:
         quotas, keys = self._all(rule, key)
         self._act(lambda: self._ledger.store.block(quotas, keys, 0))
 
-    def blocks(self) -> list[tuple[str, str, int]]:
-        """Rule, key and the whole seconds left of each block that the processes of this host have met or made.
+    def blocks(self, known: Mapping[tuple[str, str], float]) -> list[tuple[str, str, int]]:
+        """Rule, key and the whole seconds left of each block of a census that still stands.
 
         The store is asked, for others may have ended some; while it is away they stand as they were known.
         """
         now = monotonic()
-        latest = sorted(self._census.all().blocks.items(), key=lambda one: -one[1])[:MOST_BLOCKS]
+        latest = sorted(known.items(), key=lambda one: -one[1])[:MOST_BLOCKS]
         found = [(rule, key, self._left(rule, key, until - now)) for (rule, key), until in latest if until > now]
         return [one for one in found if one[2]]
 
     def _left(self, name: str, text: str, known: float) -> int:
         try:
             rule = self._rules.find(name)
-            own = rule.adjust.overridden(text) if rule.adjust is not None else None
-            quotas = [quota for quota in (rule.quotas if own is None else own) if quota.enforced]
+            quotas = [quota for quota in _limits_of(rule, text) if quota.enforced]
             states = self._ledger.store.peek(quotas, [text] * len(quotas))[1] if quotas else []
         except LookupError:
             return 0
@@ -143,8 +142,13 @@ class Control:
         return quotas, [text] * len(quotas)
 
     def _counted(self, rule: Rule, text: str) -> list[Quota]:
-        own = rule.adjust.overridden(text) if rule.adjust is not None else None
-        return [quota for quota in (rule.quotas if own is None else own) if quota.key is rule.quotas[0].key]
+        return [quota for quota in _limits_of(rule, text) if quota.key is rule.quotas[0].key]
+
+
+def _limits_of(rule: Rule, text: str) -> tuple[Quota, ...]:
+    """The rule's limits, or those that the file has for this key."""
+    own = rule.adjust.overridden(text) if rule.adjust is not None else None
+    return rule.quotas if own is None else own
 
 
 def _summary(quotas: Sequence[Quota], states: Sequence[State], cost: int, *, allowed: bool) -> LimitState:

@@ -13,22 +13,20 @@ from wsgi_guard.recent import Recent
 from wsgi_guard.stores import State
 
 from .again import Again
+from .reports import Told
 from .rules import Quota
 
 SIZE = 4096
 """Half of the most denials remembered, at about 400 bytes each; who is forgotten is denied by the store again."""
 
-EVERY = 60.0
-"""Seconds between two log lines about one denied key."""
-
 
 class Denial:
     """`quota` is over for `key` and charges of `cost` or more until `until`; for all charges when it is `blocked`.
 
-    `count` denials have not been told since `told`.
+    `told` knows when a log line about it is due.
     """
 
-    __slots__ = ("again", "blocked", "cost", "count", "generation", "key", "plan", "quota", "told", "until")
+    __slots__ = ("again", "blocked", "cost", "generation", "key", "plan", "quota", "told", "until")
 
     def __init__(
         self, quota: Quota, key: str, cost: int, until: float, generation: int, now: float, *, blocked: bool
@@ -39,19 +37,10 @@ class Denial:
         self.blocked = blocked
         self.until = until
         self.generation = generation
-        self.count = 0
         # The answer that was given last, and the plan it was given for.
         self.again: Again | None = None
         self.plan: object = None
-        self.told = now
-
-    def due(self, now: float) -> int:
-        """Counts one more; how many denials the log line to write now stands for, 0 when none is due."""
-        self.count += 1
-        if now - self.told < EVERY:
-            return 0
-        count, self.count, self.told = self.count, 0, now
-        return count
+        self.told = Told(now)
 
 
 class Denials(Recent[tuple[Quota, str], Denial]):

@@ -205,7 +205,7 @@ class RateLimit:
         for denial in known:
             wait = max(wait, ceil(denial.until - now))
             self.census.denied(denial.quota, denial.key)
-            count = denial.due(now)
+            count = denial.told.due(now)
             if count:
                 facts.decide(NAME, "deny", denial.quota.rule, reason(denial.quota) + since(count))
         first = known[0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from wsgi_guard.client import UNKNOWN, Client, parse_address
+from wsgi_guard.client import UNKNOWN, Client, lies_in
 from wsgi_guard.recent import Recent
 from wsgi_guard.settings.sections import Network
 
@@ -32,10 +32,3 @@ class Lists:
         if lies_in(ip, self._deny):
             return "deny"
         return "allow" if lies_in(ip, self._allow) else "neither"
-
-
-def lies_in(ip: str, networks: Sequence[Network]) -> bool:
-    address = parse_address(ip)
-    return address is not None and any(
-        address.version == network.version and address in network for network in networks
-    )

@@ -64,7 +64,7 @@ def status(limits: RateLimit, *, plain: bool = False) -> dict[str, Any]:
         ],
         "blocks": [
             {"rule": rule, "key": shown(key, plain=plain), "seconds_left": left}
-            for rule, key, left in limits.control.blocks()
+            for rule, key, left in limits.control.blocks(census.blocks)
         ],
     }
 

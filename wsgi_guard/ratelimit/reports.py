@@ -13,25 +13,39 @@ EVERY = 60.0  # seconds between two lines about one client and limit
 CLIENTS = 2048  # half of the most (client, limit) pairs remembered; one that is forgotten speaks up anew
 
 
+class Told:
+    """What was told about somebody at `now`, in seconds of any clock, and is not told again for a while."""
+
+    __slots__ = ("_count", "_until")
+
+    def __init__(self, now: float) -> None:
+        self._until = now + EVERY
+        self._count = 0
+
+    def due(self, now: float) -> int:
+        """Counts one more; how many requests the line to write now stands for, 0 when none is due."""
+        self._count += 1
+        if now < self._until:
+            return 0
+        count, self._count, self._until = self._count, 0, now + EVERY
+        return count
+
+
 class Reports:
     """What was told of whom, and when."""
 
     __slots__ = ("_recent",)
 
     def __init__(self) -> None:
-        self._recent: Recent[tuple[str, str], list[float]] = Recent(CLIENTS)
+        self._recent: Recent[tuple[str, str], Told] = Recent(CLIENTS)
 
     def due(self, limit: str, client: str, now: float) -> int:
         """How many requests the line to write now stands for; 0 when none is due. `now` in seconds of any clock."""
         found = self._recent.get((limit, client))
         if found is None:
-            self._recent.put((limit, client), [now + EVERY, 0])
+            self._recent.put((limit, client), Told(now))
             return 1
-        found[1] += 1
-        if now < found[0]:
-            return 0
-        count, found[0], found[1] = int(found[1]), now + EVERY, 0
-        return count
+        return found.due(now)
 
 
 def reason(quota: Quota) -> str:
