@@ -150,7 +150,10 @@ class Exchange:
         self.code = head.code
         # A traceback holds frames, and those hold the request.
         head.exc_info = None
-        self._server_write = self._call_server(head.status, headers, exc_info)
+        if exc_info is None:
+            self._server_write = self._server_start(head.status, headers)
+        else:
+            self._server_write = self._call_server(head.status, headers, exc_info)
         self._handed = True
         return put
 
@@ -167,12 +170,15 @@ class Exchange:
             self.facts.body.drain()
         self._put(reply, afters, None)
         self.finish("return")
-        return self._whole_reply()
+        body = self.reply_body()
+        return [body] if body else []
 
     def _put(self, reply: Reply, afters: Afters, exc_info: ExcInfo | None) -> None:
         """Hands over the head of an answer of the guard's own; a layer on its way out may put another in its place."""
-        self.reply = reply
-        self.facts.replied = self.facts.root.replied = True
+        self.reply, facts = reply, self.facts
+        facts.replied = True
+        if self._nested:
+            facts.root.replied = True
         self._head, self._headers_type = Head(reply.status, list(reply.headers), exc_info), None
         self._flush(self._head, afters)
 
@@ -181,10 +187,6 @@ class Exchange:
         if self.reply is None or self.facts.method == "HEAD" or self.code in NO_BODY:
             return b""
         return self.reply.body
-
-    def _whole_reply(self) -> list[bytes]:
-        body = self.reply_body()
-        return [body] if body else []
 
     # the way out
 
@@ -204,7 +206,8 @@ class Exchange:
             if put is not None:
                 self._close_unused(result)
                 self.finish("return")
-                return self._whole_reply()
+                body = self.reply_body()
+                return [body] if body else []
         if self.reply is not None:
             # It went out at the app's first write().
             self._close_unused(result)

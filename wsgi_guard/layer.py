@@ -5,7 +5,6 @@ Nothing here knows WSGI, a slice or a clock.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -17,9 +16,11 @@ Header = tuple[str, str]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A whole answer made by the guard: `status` as on the wire ("404 Not Found"), headers, body bytes."""
+class Reply(NamedTuple):
+    """A whole answer made by the guard: `status` as on the wire ("404 Not Found"), headers, body bytes.
+
+    A tuple, for a flood is answered with as many of them as there are requests.
+    """
 
     status: str
     headers: tuple[Header, ...] = ()

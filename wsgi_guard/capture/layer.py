@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from wsgi_guard.errors import Refused
@@ -206,4 +205,4 @@ def _has_error_id(head: Head) -> bool:
 
 
 def _with_error_id(reply: Reply, error_id: str) -> Reply:
-    return replace(reply, headers=(*reply.headers, (ERROR_HEADER, error_id))) if error_id else reply
+    return reply._replace(headers=(*reply.headers, (ERROR_HEADER, error_id))) if error_id else reply

@@ -7,7 +7,6 @@ what the monitor has seen. An answer runs no check, waits for nothing and touche
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from wsgi_guard.admin import Admin
@@ -79,7 +78,7 @@ class Health:
                 return None
             answer = Health._single
         made = answer(self, facts)
-        return replace(made, body=b"") if facts.method == "HEAD" else made
+        return made._replace(body=b"") if facts.method == "HEAD" else made
 
     def _paths(self, section: HealthSection) -> tuple[dict[str, Answer], list[str]]:
         wanted: list[tuple[str, str | None, Answer]] = [

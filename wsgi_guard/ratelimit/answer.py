@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from wsgi_guard.errors import Refused
-from wsgi_guard.layer import Header
+from wsgi_guard.layer import Head, Header
 
 from .decide import Standing, Verdict
 from .rules import Quota
@@ -37,10 +37,17 @@ def policy(quotas: Sequence[Quota]) -> str:
 
 def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> list[Header]:
     """The fields in the `form` that the settings ask for, tightest limit first; `now` is a Unix time."""
+    if form == "none":
+        return []
     headers = _ietf(policies, found) if form != "legacy" else []
     if form != "ietf":
         headers += _legacy(found, now)
     return headers
+
+
+def tells(head: Head) -> bool:
+    """Whether the fields stand there: the answer was made from the refusal, which has them."""
+    return any(str(name).lower() in ("ratelimit", "x-ratelimit-limit") for name, _ in head.headers)
 
 
 def _ietf(policies: str, found: Sequence[Standing]) -> list[Header]:

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 from wsgi_guard.recent import Recent
 from wsgi_guard.stores import State
 
-from .again import Again
 from .reports import Told
 from .rules import Quota
 
 SIZE = 4096
-"""Half of the most denials remembered, at about 400 bytes each; who is forgotten is denied by the store again."""
+"""Half of the most denials remembered, at about 300 bytes each; who is forgotten is denied by the store again."""
 
 
 class Denial:
@@ -26,7 +25,7 @@ class Denial:
     `told` knows when a log line about it is due.
     """
 
-    __slots__ = ("again", "blocked", "cost", "generation", "key", "plan", "quota", "told", "until")
+    __slots__ = ("blocked", "cost", "generation", "key", "quota", "told", "until")
 
     def __init__(
         self, quota: Quota, key: str, cost: int, until: float, generation: int, now: float, *, blocked: bool
@@ -37,9 +36,6 @@ class Denial:
         self.blocked = blocked
         self.until = until
         self.generation = generation
-        # The answer that was given last, and the plan it was given for.
-        self.again: Again | None = None
-        self.plan: object = None
         self.told = Told(now)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from math import ceil
 from time import monotonic, time
@@ -17,7 +18,8 @@ from wsgi_guard.routes import Route, Routes
 from wsgi_guard.settings.sections import GuardSection, RateLimitSection
 from wsgi_guard.stores import Place, State
 
-from . import again, answer
+from . import answer
+from .again import Again, spent_standings
 from .census import Census
 from .control import Control
 from .decide import Verdict, chosen, judge, match, standings
@@ -78,6 +80,8 @@ class RateLimit:
         # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
         self._memos = {verb: (NAME, verb) for verb in verbs}
         self._plans: Recent[tuple[object, ...], Plan] = Recent(1024)
+        # By plan and keys; at most twice as many, at about 2 kB each.
+        self._floods: Recent[tuple[object, ...], Again] = Recent(1024)
         # The end of a request is asked for only where a rule gives something back then.
         settles = any(quota.returns for rule in self.rules.all for quota in rule.quotas)
         self.finish: Finish | None = self._settle if settles else None
@@ -117,7 +121,7 @@ class RateLimit:
         spent: Spent | None = facts.limits
         if spent is None or not spent.states:
             return
-        if not (spent.told and _tells(head)):
+        if not (spent.told and answer.tells(head)):
             head.headers += self._fields(facts, spent, head.code)
 
     def _settle(self, facts: Facts, outcome: Outcome) -> None:
@@ -148,10 +152,9 @@ class RateLimit:
         costs = plan.costs_of(facts) if plan.costs else None
         ledger = self.ledger
         if ledger.denials:
-            now = monotonic()
-            known = ledger.known(plan.quotas, keys, costs, now)
-            if known:
-                return self._deny_again(facts, plan, known, now, earlier)
+            reply = self._deny_known(facts, plan, keys, costs, earlier)
+            if reply is not None:
+                return reply
         try:
             admitted, quotas, states, owing = ledger.charge(plan, keys, costs)
         except Outage as outage:
@@ -194,31 +197,43 @@ class RateLimit:
             spent.told = True
             raise answer.refusal(verdict, self._fields(facts, spent, 429))
 
-    def _deny_again(
-        self, facts: Facts, plan: Plan, known: list[Denial], now: float, earlier: Spent | None
-    ) -> Reply:  # fmt: skip
-        """Refuses whom the store has denied before, until the time it gave; a log line a minute for each key.
+    def _deny_known(
+        self, facts: Facts, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None, earlier: Spent | None
+    ) -> Reply | None:  # fmt: skip
+        """Refuses whom the store has denied before, until the time it gave.
 
-        Raises Refused in place of the answer where the app itself asks, by a decorator.
+        Raises Refused in place of the answer where the app itself asks, by a decorator, or no answer fits.
         """
-        wait = 1
+        now = monotonic()
+        lasting = costs is None and earlier is None
+        again = self._floods.get((plan, *keys)) if lasting else None
+        if again is not None and now < again.until and again.generation == self.ledger.store.generation:
+            reply = again.reply(facts)
+            if reply is not None:
+                self._count_known(facts, again.known, now)
+                facts.limits = plan.idle
+                return reply
+        known = self.ledger.known(plan.quotas, keys, costs, now)
+        if not known:
+            return None
+        self._count_known(facts, known, now)
+        verdict = Verdict([denial.quota for denial in known], [], max(ceil(denial.until - now) for denial in known))
+        fields = answer.fields(self._form, plan.policy, spent_standings(known, now), time())
+        facts.limits = earlier or plan.idle
+        if lasting:
+            with suppress(ValueError):
+                again = Again(facts, verdict, fields, known, now)
+                self._floods.put((plan, *keys), again)
+                return again.reply(facts)
+        raise answer.refusal(verdict, fields)
+
+    def _count_known(self, facts: Facts, known: Sequence[Denial], now: float) -> None:
+        """Counts what is denied again; a log line a minute for each key."""
         for denial in known:
-            wait = max(wait, ceil(denial.until - now))
             self.census.denied(denial.quota, denial.key)
             count = denial.told.due(now)
             if count:
                 facts.decide(NAME, "deny", denial.quota.rule, reason(denial.quota) + since(count))
-        first = known[0]
-        if earlier is None and first.again is not None and first.plan is plan and first.again.fits(facts, wait):
-            facts.limits = plan.idle
-            return first.again.reply(facts)
-        verdict = Verdict([denial.quota for denial in known], [], wait)
-        fields = self._spent_fields(plan, known, now)
-        facts.limits = earlier or plan.idle
-        if earlier is not None or len(facts.request_id) != len(again.PLACE):
-            raise answer.refusal(verdict, fields)
-        first.again, first.plan = again.make(facts, verdict, fields), plan
-        return first.again.reply(facts)
 
     def _fields(self, facts: Facts, spent: Spent, code: int) -> list[Header]:
         if self._form == "none":
@@ -228,12 +243,6 @@ class RateLimit:
             states = as_settled(facts, spent, code)
         found = standings(spent.quotas, states)
         return answer.fields(self._form, spent.policy(), found, time()) if found else []
-
-    def _spent_fields(self, plan: Plan, known: list[Denial], now: float) -> list[Header]:
-        if self._form == "none":
-            return []
-        found = sorted((0, -ceil(max(0.0, d.until - now)), d.quota.label, d.quota) for d in known)
-        return answer.fields(self._form, plan.policy, found, time())
 
     def _plan_for(self, route: Route, verb: str) -> Plan:
         return self._plan((), exempt=False) if route.given in self._own_paths else self._matched(route, verb)
@@ -290,8 +299,3 @@ class RateLimit:
             quotas = tuple(replace(quota, enforced=False) if quota.guess else quota for quota in plan.quotas)
             plan.wary = Plan(self, plan.rules, quotas, exempt=plan.exempt, varies=False)
         return plan.wary
-
-
-def _tells(head: Head) -> bool:
-    """Whether the fields stand there: the answer was made from the refusal, which has them."""
-    return any(str(name).lower() in ("ratelimit", "x-ratelimit-limit") for name, _ in head.headers)
