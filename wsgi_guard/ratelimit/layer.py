@@ -24,7 +24,6 @@ from .census import Census
 from .control import Control
 from .decide import Verdict, chosen, judge, match, standings
 from .denials import Denial
-from .fallback import Fallback
 from .ledger import Ledger
 from .lists import Lists
 from .plan import Plan, Spent
@@ -67,7 +66,7 @@ class RateLimit:
         board: Callable[[], Board | None] = lambda: None,
     ) -> None:
         self.rules = Rules(section, guard, routes)
-        self.ledger = Ledger(place.open, lambda: Fallback(section.max_keys, workers()))
+        self.ledger = Ledger(place.open, section.max_keys, workers)
         self.census = Census("|".join(rule.name for rule in self.rules.all), board)
         self.control = Control(self.rules, self.ledger, self.census)
         self._place = place

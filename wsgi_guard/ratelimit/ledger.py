@@ -21,6 +21,7 @@ from .fallback import Fallback
 from .leases import Leases
 from .plan import Owing, Plan
 from .rules import Quota
+from .slices import Slices
 
 # What came of one charge, a plain tuple for its speed: whether it was admitted, the quotas that were charged and their
 # states, and what is owed back at the end of the request.
@@ -28,13 +29,15 @@ Charged = tuple[bool, Sequence[Quota], Sequence[State], list[Owing] | None]
 
 
 class Ledger:
-    """`open_store` is called at first use, in the process that charges."""
+    """`open_store` is called at first use, in the process that charges; `workers` tells how many share a host."""
 
-    def __init__(self, open_store: Callable[[], Store], fallback: Callable[[], Fallback]) -> None:
+    def __init__(self, open_store: Callable[[], Store], max_keys: int, workers: Callable[[], int]) -> None:
         self._open_store = open_store
-        self._make_fallback = fallback
+        self._max_keys = max_keys
+        self._workers = workers
         self._store: Store | None = None
         self._fallback: Fallback | None = None
+        self._made_slices: Slices | None = None
         self.denials = Denials()
         self._watching = False
         # Why the store was lost, until somebody has taken note.
@@ -52,9 +55,15 @@ class Ledger:
         return store
 
     @property
+    def _slices(self) -> Slices:
+        if self._made_slices is None:
+            self._made_slices = Slices(self._workers())
+        return self._made_slices
+
+    @property
     def fallback(self) -> Fallback:
         if self._fallback is None:
-            self._fallback = self._make_fallback()
+            self._fallback = Fallback(self._max_keys, self._workers())
         return self._fallback
 
     @property
@@ -76,7 +85,10 @@ class Ledger:
         # Read before the charge: a reset that comes between the two makes what is remembered void at once.
         generation = store.generation if self._watching else 0
         try:
-            admitted, states, at = store.charge(quotas, keys, costs)
+            if plan.ahead:
+                admitted, states, at = self._slices.charge(store, quotas, keys, costs)
+            else:
+                admitted, states, at = store.charge(quotas, keys, costs)
         except StoreError as error:
             return self._without_store(quotas, keys, costs, error)
         if self._fallback is not None and self._fallback.degraded is not None:

@@ -29,8 +29,8 @@ class Plan:
     """
 
     __slots__ = (
-        "costs", "exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "returns", "rules", "shadows",
-        "slots", "varies", "wary",
+        "ahead", "costs", "exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "returns", "rules",
+        "shadows", "slots", "varies", "wary",
     )  # fmt: skip
 
     def __init__(
@@ -47,6 +47,8 @@ class Plan:
         self.guesses = any(quota.guess and quota.enforced for quota in quotas)
         self.shadows = any(not quota.enforced for quota in quotas)
         self.returns = any(quota.returns for quota in quotas)
+        # One limit that has to be asked about makes the trip for all.
+        self.ahead = bool(quotas) and all(quota.ahead > 1 for quota in quotas)
         self.costs = any(quota.cost != 1 for quota in quotas)
         self.wary: Plan | None = None
         self.idle = Spent(layer, self, quotas, None)

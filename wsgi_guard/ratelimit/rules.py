@@ -40,7 +40,8 @@ class Quota(Policy):
 
     `guess` marks a built-in limit by ip, which must not deny where all clients may share an address. `outcomes` are
     the statuses that count, `threats` whether a finding does; with neither every request counts. `lease`: requests in
-    flight are counted.
+    flight are counted. `ahead`: the most charges that a process takes at the store in one trip, 0 where it takes none
+    for later.
     """
 
     rule: str
@@ -52,6 +53,7 @@ class Quota(Policy):
     outcomes: frozenset[int] | None = None
     threats: bool = False
     lease: bool = False
+    ahead: int = 0
 
     @property
     def returns(self) -> bool:
@@ -173,6 +175,8 @@ class QuotaMaker:
         self._loose = chosen_by_client(written.key, templates)
         self._on_failure = written.on_store_failure or section.on_store_failure
         self._guess = guess
+        able = written.algorithm == "sliding-window" and not (written.count or written.block)
+        self._ahead = written.ahead if written.ahead is not None else section.ahead if able else 0
         self._cost = written.cost if isinstance(written.cost, int) else resolve_target(written.cost)
         self._outcomes, self._threats = read_outcomes(written.count)
 
@@ -222,6 +226,7 @@ class QuotaMaker:
             cost=self._cost,
             outcomes=self._outcomes,
             threats=self._threats,
+            ahead=self._ahead,
             lease=written.algorithm == "concurrency",
         )
 

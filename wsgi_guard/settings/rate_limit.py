@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from .fields import YEAR, Limit, Network, listed, option
 from .secret import Secret
 
+MOST_AHEAD = 10_000
+
 
 @dataclass(frozen=True, slots=True)
 class OverrideSection:
@@ -50,6 +52,9 @@ class RuleSection:
         choices=("sliding-window", "sliding-log", "token-bucket", "concurrency"),
     )
     burst: int = option(0, "count", "token-bucket: what the bucket holds; 0 = the limit's quantity")
+    ahead: int | None = option(
+        None, "count", "as rate_limit.ahead, for this rule; sliding-window without count and block", high=MOST_AHEAD
+    )
     cost: int | str = option(1, "cost", "what a request costs: a number, or module:function that takes the environ")
     count: tuple[str, ...] = option(
         (), "outcomes", 'only requests that ended so: a status, "4xx", or "threat"; absent = every request'
@@ -95,6 +100,9 @@ class RateLimitSection:
     ipv6_prefix: int = option(64, "count", "IPv6 clients are counted by networks of this many bits", low=32, high=128)
     max_keys: int = option(
         100_000, "count", "most keys held in process memory (about 300 bytes each) or shared memory", low=1
+    )
+    ahead: int = option(
+        0, "count", "charges a process takes at the store ahead, where a rule can; 0 = none", high=MOST_AHEAD
     )
     allow: tuple[Network | str, ...] = option((), "networks", "clients that are never limited")
     deny: tuple[Network | str, ...] = option((), "networks", "clients that are always refused, with 403")

@@ -41,7 +41,7 @@ def _presence(rule: RuleSection) -> Iterator[RuleClash]:
         yield ("limit",), 'limit is missing, it needs one such as "10 per minute" unless it says exempt = true'
     if rule.limit and rule.exempt:
         yield ("limit",), "a limit has no meaning beside exempt = true"
-    for name in ("limit_by", "overrides", "count", "block"):
+    for name in ("limit_by", "overrides", "count", "block", "ahead"):
         if rule.exempt and getattr(rule, name):
             yield (name,), f"{name} has no meaning beside exempt = true"
 
@@ -51,6 +51,10 @@ def _algorithm(rule: RuleSection) -> Iterator[RuleClash]:
         yield ("burst", "algorithm"), 'burst has a meaning only with algorithm = "token-bucket"'
     if rule.count and rule.algorithm == "concurrency":
         yield ("count", "algorithm"), "count has no meaning with concurrency: a request in flight has no outcome yet"
+    against = {"algorithm": rule.algorithm != "sliding-window", "count": rule.count, "block": rule.block}
+    for name in against if rule.ahead else ():
+        if against[name]:
+            yield ("ahead", name), "ahead needs a sliding-window without count and block"
     if rule.block_after > 1 and not rule.block:
         yield ("block_after", "block"), "block_after has no meaning without block"
     if rule.block and rule.block < 1:
