@@ -30,9 +30,9 @@ WHOLE: dict[str, Any] = {
     },
     "rate_limit": {
         "store": "memory", "store_timeout": "50 ms", "on_store_failure": "deny", "headers": "both",
-        "builtin_rules": "off", "ipv6_prefix": 56, "max_keys": 1000,
+        "builtin_rules": "off", "ipv6_prefix": 56, "max_keys": 1000, "ahead": 20,
         "rules": [
-            {"name": "login", "path": ["/login", "/auth/{rest+}"], "methods": ["POST"], "limit": "10 per 5 minutes"},
+            {"name": "login", "path": ["/login", "/auth/{rest+}"], "methods": ["POST"], "limit": "9 per 5 min", "ahead": 5},
             {"name": "all", "limit": ["1000 per hour", "0/s"], "key": ["user", "header:x-key"], "mode": "shadow"},
             {"name": "inside", "path": "/internal/{rest+}", "exempt": True},
             {"name": "by-hand", "path": [], "limit": "1/s", "on_store_failure": "allow"},
@@ -101,13 +101,13 @@ def test_defaults_of_the_schema_are_valid() -> None:
             if "default" in described:
                 Draft202012Validator(described).validate(described["default"])
                 checked += 1
-    assert checked == 41
+    assert checked == 42
 
 
 def test_every_key_has_a_meaning_and_a_row() -> None:
     rows = markdown_table().splitlines()
     assert rows[0] == "| key | default | meaning | known variables |"
-    assert len(rows) == 2 + 75
+    assert len(rows) == 2 + 77
     for row in rows[2:]:
         key, _, meaning, _ = row.replace(r"\|", "").strip("|").split("|")
         assert key.strip().startswith("`") and len(meaning) > 10

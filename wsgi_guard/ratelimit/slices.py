@@ -107,9 +107,7 @@ class Slices:
 
         All `quotas` count by sliding windows. Raises StoreError as the store does; the slices stay as they were then.
         """
-        if self._pid != os.getpid():
-            # What was forked is the parent's to spend.
-            self._recent, self._lock, self._pid = Recent(SIZE), Lock(), os.getpid()
+        self._leave_parent()
         asked = costs or (1,) * len(quotas)
         start, generation = _clock(now), store.generation
         with self._lock:
@@ -130,8 +128,7 @@ class Slices:
         finally:
             after = _clock(now)
             with self._lock:
-                for i, one in enumerate(slices):
-                    kept, end = held[i]
+                for i, (one, (kept, end)) in enumerate(zip(slices, held, strict=True)):
                     if admitted and states[i][0] > 0:
                         # What was held counts in a window that may have ended during the trip.
                         spare = (kept if after < end else 0) + paid[i] - asked[i]
@@ -140,6 +137,11 @@ class Slices:
                         one.put_back(kept, end, after)
                         one.denied()
         return admitted, states, at
+
+    def _leave_parent(self) -> None:
+        """After a fork begins anew: what was taken is the parent's to spend."""
+        if self._pid != os.getpid():
+            self._recent, self._lock, self._pid = Recent(SIZE), Lock(), os.getpid()
 
     def _slice(self, place: tuple[Quota, str]) -> Slice:
         found = self._recent.get(place)
