@@ -519,16 +519,13 @@ def test_nothing_is_current_after_the_end() -> None:
 # memory
 
 
-def growth(make: Callable[[], Any], rounds: int = 50) -> int:
+def cycles(app: Any, rounds: int = 50) -> int:
     """Objects that only the cycle collector could free, after `rounds` requests."""
-    guard, _ = watched(returning(make))
-    for _ in range(3):
-        serve(guard)
     gc.collect()
     gc.disable()
     try:
         for _ in range(rounds):
-            serve(guard)
+            serve(app)
         return gc.collect()
     finally:
         gc.enable()
@@ -546,21 +543,12 @@ def growth(make: Callable[[], Any], rounds: int = 50) -> int:
     ids=["list", "generator", "file", "response", "iterable"],
 )  # fmt: skip
 def test_request_leaves_no_cycles(make: Callable[[], Any]) -> None:
-    bare = 0
-    if make() is not None:
-        app = returning(make)
-        serve(app)
-        gc.collect()
-        gc.disable()
-        for _ in range(50):
-            serve(app)
-        bare = gc.collect()
-        gc.enable()
-    assert growth(make) <= bare
-
-
-class Marked(dict[str, Any]):
-    """A dict whose life can be watched."""
+    app = returning(make)
+    guard, _ = watched(app)
+    serve(app)
+    serve(guard)
+    # The collector sees the whole process: what a thread of another test left meanwhile is in one try, not in all.
+    assert any(cycles(guard) <= cycles(app) for _ in range(20))
 
 
 @pytest.mark.parametrize("make", [*STREAMS.values(), lambda: [b"a"], lambda: io.BytesIO(b"a")])

@@ -32,7 +32,7 @@ WHOLE: dict[str, Any] = {
         "store": "memory", "store_timeout": "50 ms", "on_store_failure": "deny", "headers": "both",
         "builtin_rules": "off", "ipv6_prefix": 56, "max_keys": 1000, "ahead": 20,
         "rules": [
-            {"name": "login", "path": ["/login", "/auth/{rest+}"], "methods": ["POST"], "limit": "9 per 5 min", "ahead": 5},
+            {"name": "login", "path": ["/login", "/auth/{rest+}"], "methods": ["POST"], "limit": "9/5m", "ahead": 5},
             {"name": "all", "limit": ["1000 per hour", "0/s"], "key": ["user", "header:x-key"], "mode": "shadow"},
             {"name": "inside", "path": "/internal/{rest+}", "exempt": True},
             {"name": "by-hand", "path": [], "limit": "1/s", "on_store_failure": "allow"},
