@@ -29,13 +29,13 @@ class Page(NamedTuple):
 
 
 class Pages:
-    """The layer. `pages` by exact path; where nobody can be an admin these are the app's."""
+    """The layer. `pages` by exact path; made only where somebody can be an admin, else these are the app's."""
 
     name = "admin"
 
     def __init__(self, admin: Admin, pages: Mapping[str, Page]) -> None:
         self._admin = admin
-        self._pages = dict(pages) if admin.configured else {}
+        self._pages = dict(pages)
 
     @property
     def own_paths(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ them. A layer that is off is absent.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .chain import Chain
@@ -102,7 +102,8 @@ class Build:
         place = self.attempt(self._place) if self.wanted & {"rate_limit", "health"} else None
         data = self.attempt(self._data) if settings.pools else None
         health = self.attempt(lambda: self._health(place, data, capture)) if "health" in self.wanted else None
-        own_paths = self._page_paths() | (health.own_paths if health is not None else frozenset())
+        # The paths that the guard answers itself; filled once all layers are there, which leave them alone.
+        own_paths: set[str] = set()
         limit = self.attempt(lambda: self._rate_limit(place, own_paths)) if "rate_limit" in self.wanted else None
         validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
         origin = self.attempt(self._origin)
@@ -114,29 +115,27 @@ class Build:
             health.report("sentry", capture.report)
         if validation is not None and validation.idle:
             validation = None
+        pages = self._pages(limit)
+        own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())
         layers = {
-            "capture": capture, "rate_limit": limit, "validation": validation, "health": health,
-            "admin": self._pages(limit), "data": data,
+            "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
+            "data": data,
         }  # fmt: skip
         return Stack(settings, origin, layers, capture)
 
-    def _page_paths(self) -> frozenset[str]:
-        """The admin paths there will be; known before the layers whose pages they are, for these leave them alone."""
-        from .admin import Admin
-        from .ratelimit.pages import paths
-
-        prefix = self.settings.admin.rate_limits
-        wanted = prefix is not None and "rate_limit" in self.wanted and Admin(self.settings.admin).configured
-        return frozenset(paths(prefix) if wanted and prefix else ())
-
     def _pages(self, limit: RateLimit | None) -> Pages | None:
-        if limit is None or not self._page_paths():
-            return None
+        """The admin pages of all slices that have some; None when there is nobody to read them."""
         from .admin import Admin
-        from .pages import Pages
-        from .ratelimit.pages import pages
+        from .pages import Page, Pages
 
-        return Pages(Admin(self.settings.admin), pages(self.settings.admin.rate_limits or "", limit))
+        section = self.settings.admin
+        found: dict[str, Page] = {}
+        if limit is not None and section.rate_limits:
+            from .ratelimit.pages import pages
+
+            found.update(pages(section.rate_limits, limit))
+        admin = Admin(section)
+        return Pages(admin, found) if found and admin.configured else None
 
     def _origin(self) -> Origin:
         guard = self.settings.guard
@@ -148,7 +147,7 @@ class Build:
 
         return Place(self.settings.rate_limit, lambda: HOST.table)
 
-    def _rate_limit(self, place: Place | None, own_paths: frozenset[str]) -> RateLimit | None:
+    def _rate_limit(self, place: Place | None, own_paths: Set[str]) -> RateLimit | None:
         from .ratelimit.layer import RateLimit
 
         settings = self.settings
@@ -159,7 +158,7 @@ class Build:
             board=lambda: HOST.board,
         )  # fmt: skip
 
-    def _validation(self, own_paths: frozenset[str]) -> Validation:
+    def _validation(self, own_paths: Set[str]) -> Validation:
         from .validation.layer import Validation
 
         settings = self.settings

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from dataclasses import replace
 from math import ceil
@@ -61,7 +61,7 @@ class RateLimit:
         routes: Routes,
         place: Place,
         *,
-        own_paths: frozenset[str] = frozenset(),
+        own_paths: Set[str] = frozenset(),
         workers: Callable[[], int] = lambda: 1,
         board: Callable[[], Board | None] = lambda: None,
     ) -> None:

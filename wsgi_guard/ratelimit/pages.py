@@ -24,11 +24,6 @@ TOP = 20
 """Denied keys that the status lists."""
 
 
-def paths(prefix: str) -> tuple[str, ...]:
-    """The exact paths there are below `prefix`."""
-    return tuple(f"{prefix}/{name}" for name in ("status", *ACTS))
-
-
 def pages(prefix: str, limits: RateLimit) -> dict[str, Page]:
     control = limits.control
     found = {f"{prefix}/status": Page(lambda facts: status(limits, plain=_wants_plain(facts)))}

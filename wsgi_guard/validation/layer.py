@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,7 +54,7 @@ class Validation:
         routes: Routes,
         folder: str,
         *,
-        own_paths: frozenset[str] = frozenset(),
+        own_paths: Set[str] = frozenset(),
     ) -> None:
         threats = section.threats
         mode = threats.mode or ("block" if guard.defaults == "enforce" else "shadow")
