@@ -1,8 +1,4 @@
-"""Looks through a request for what looks like an attack, one decoded value at a time.
-
-Reads a body that no schema describes only if its type and length let it (DESIGN: which bodies are read); what it does
-not read is put on record as unscanned.
-"""
+"""Looks through a request for what looks like an attack, one decoded value at a time; `bodies` reads the body."""
 
 from __future__ import annotations
 
@@ -10,20 +6,17 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from wsgi_guard.body import BODILESS
-from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.recent import Recent
 from wsgi_guard.routes import as_text
 from wsgi_guard.settings.sections import ValidationSection
 
-from . import decide
-from .decide import Denial, Excuse
+from .bodies import Bodies
+from .decide import Excuse
 from .fields import native, parse_cookies, parse_fields
 from .judge import Read
-from .leaves import Leaf, of_fields, of_json
-from .media import Media, media
-from .parse import JsonReader, Malformed, literals
+from .leaves import Leaf, of_fields
+from .parse import Malformed
 from .shapes import ANY, Shape
 from .threats.screen import Finding, screen
 
@@ -49,10 +42,9 @@ class Inspector:
     """Looks for the classes of attack that the settings name."""
 
     def __init__(self, section: ValidationSection) -> None:
-        self._section = section.threats
         self._classes = section.threats.classes
         self._max_members = section.max_members
-        self._json = JsonReader(section.max_depth, section.max_members)
+        self._bodies = Bodies(section)
         self._innocent: dict[str, Recent[str, bool]] = {name: Recent(_REMEMBERED) for name in HEADERS}
         self._known = tuple((name, recent.get) for name, recent in self._innocent.items())
 
@@ -80,13 +72,12 @@ class Inspector:
 
     def body(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterable[Place]:
         """Findings in the body; raises Denial for one that may not pass unread."""
-        if read.fields is not None:
-            return self._look(read.part, of_fields(read.fields, parts[read.part].shape), excuses)
-        if read.part:
-            return self._look(read.part, of_json(read.value, parts[read.part].shape), excuses)
-        if announced(facts) and not ("body" in parts or "form" in parts):
-            return self._unread(facts, excuses)
-        return ()
+        texts = self._bodies.texts(facts, parts, read)
+        return self._each(texts, excuses) if texts else ()
+
+    def _each(self, texts: Iterable[tuple[str, list[Leaf]]], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+        for part, leaves in texts:
+            yield from self._look(part, leaves, excuses)
 
     def _look(
         self, part: str, leaves: Iterable[Leaf], excuses: tuple[Excuse, ...], among: tuple[str, ...] | None = None
@@ -132,83 +123,3 @@ class Inspector:
         except Malformed:
             return [leaf]
         return [Leaf(leaf.trail, text, ANY) for field in fields for text in field]
-
-    # bodies that no schema describes
-
-    def _unread(self, facts: Facts, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
-        environ = facts.environ
-        kind = media(environ.get("CONTENT_TYPE") or "")
-        if kind.kind not in decide.SCREENED:
-            if not (facts.body.chunked or facts.body.length):
-                # On servers whose streams end by themselves a POST without a body is one with an empty body.
-                return
-            facts.decide("validation", "unscanned", "body", f"bodies of this type ({kind.kind}) are not inspected")
-            return
-        data = self._data(facts, kind)
-        if data is not None:
-            yield from self._body(data, kind, excuses)
-
-    def _data(self, facts: Facts, kind: Media) -> bytes | None:
-        """The body, None when it passes unread. Raises Denial where the settings refuse what cannot be inspected."""
-        limit = self._section.scan
-        try:
-            self._told(facts, kind)
-            data = facts.body.read_within(limit)
-            if data is None:
-                raise Denial(413, f"the body of the request may have at most {limit} bytes", "body")
-        except Denial:
-            if self._section.beyond == "refuse":
-                raise
-            reason = "the body is larger than validation.threats.scan, or its end is not known"
-            facts.decide("validation", "unscanned", "body", reason)
-            return None
-        return data
-
-    def _told(self, facts: Facts, kind: Media) -> None:
-        """Raises Denial for a body that says it cannot be read as it is, unless such bodies pass.
-
-        Then it is looked at all the same: an app may not care what the header says.
-        """
-        try:
-            decide.readable(kind, facts.environ.get("HTTP_CONTENT_ENCODING") or "")
-        except Denial as denial:
-            if self._section.beyond == "refuse":
-                raise
-            facts.decide("validation", "unscanned", "body", denial.detail)
-
-    def _body(self, data: bytes, kind: Media, excuses: tuple[Excuse, ...]) -> Iterator[Place]:
-        if kind.kind == "form":
-            fields = parse_fields(data.decode("utf-8", "replace"), None, errors="replace")
-            return self._look("form", of_fields(fields, ANY), excuses)
-        try:
-            return self._look("body", self._leaves(data, kind), excuses)
-        except Malformed:
-            # Not what it says it is, or beyond a limit; as one text, and string by string, nothing hides in that.
-            whole = _whole(data)
-            pieces = [Leaf((), text, ANY) for text in literals(whole.text)]
-            return self._look("body", [whole, *pieces], excuses)
-
-    def _leaves(self, data: bytes, kind: Media) -> list[Leaf]:
-        if kind.kind == "lines":
-            lines = [line for line in data.splitlines() if line.strip()]
-            return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
-        if kind.kind == "json" or data.lstrip()[:1] in (b"{", b"["):
-            return of_json(self._json.read(data, duplicates=True), ANY)
-        return [_whole(data)]
-
-
-def announced(facts: Facts) -> bool:
-    """Whether there is a body to look at; most requests have none and cost two look-ups."""
-    environ = facts.environ
-    if facts.verb in BODILESS and "HTTP_TRANSFER_ENCODING" not in environ:
-        length = environ.get("CONTENT_LENGTH")
-        if not length or length == "0":
-            return False
-    try:
-        return facts.body.present
-    except Refused:  # a length that is none is refused by whoever wants to read, and passes where nobody does
-        return True
-
-
-def _whole(data: bytes) -> Leaf:
-    return Leaf((), data.decode("utf-8", "replace"), ANY)
