@@ -1,14 +1,15 @@
-"""`wsgi-guard check`, `drain` and `limits`: what an operator asks outside a running server."""
+"""`wsgi-guard check`, `drain`, `limits`, `explain` and `replay`: what an operator asks outside a running server."""
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from . import operate
 from .errors import ConfigurationError, GuardError
+from .rehearse import explain, replay
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,7 +31,13 @@ def _parser() -> argparse.ArgumentParser:
     drain.set_defaults(run=_drain)
     limits = commands.add_parser("limits", help="see, reset, block and unblock the keys of rate limits")
     operate.add_arguments(limits)
-    limits.set_defaults(run=_limits)
+    limits.set_defaults(run=_said(operate.limits))
+    one = commands.add_parser("explain", help="say what each layer would decide about a request, and why")
+    explain.add_arguments(one)
+    one.set_defaults(run=_said(explain.explain))
+    log = commands.add_parser("replay", help="say what would have been limited, refused or flagged of a log's requests")
+    replay.add_arguments(log)
+    log.set_defaults(run=_said(replay.replay))
     return parser
 
 
@@ -49,13 +56,18 @@ def _check(options: argparse.Namespace) -> int:
     return 0
 
 
-def _limits(options: argparse.Namespace) -> int:
-    try:
-        print(operate.limits(options))
-    except (ValueError, LookupError, GuardError) as error:
-        print(error.args[0] if isinstance(error, LookupError) else error, file=sys.stderr)
-        return 1
-    return 0
+def _said(act: Callable[[argparse.Namespace], str]) -> Callable[[argparse.Namespace], int]:
+    """The command that prints what `act` returns, or why it could not."""
+
+    def run(options: argparse.Namespace) -> int:
+        try:
+            print(act(options))
+        except (ValueError, LookupError, OSError, GuardError) as error:
+            print(error.args[0] if isinstance(error, LookupError) else error, file=sys.stderr)
+            return 1
+        return 0
+
+    return run
 
 
 def _drain(options: argparse.Namespace) -> int:

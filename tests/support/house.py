@@ -12,7 +12,7 @@ from pathlib import Path
 
 SLICES = {"capture", "ratelimit", "validation", "health", "db"}
 # These put the slices together; __init__ may do so inside functions, and for type checkers.
-CONNECTORS = {"stack", "gunicorn", "cli"}
+CONNECTORS = {"stack", "gunicorn", "cli", "rehearse"}
 # Where each outside thing may be imported: a folder of the package, or one file; () = nowhere.
 HOMES = {
     "redis": ("stores/redis.py",),

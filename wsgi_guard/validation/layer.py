@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Container, Iterable, Sequence, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -64,6 +64,7 @@ class Validation:
         self._inspector = Inspector(section) if mode != "off" and threats.classes else None
         self._endpoints, problems = _endpoints(section, routes, folder)
         self._excluded, more = _excluded(section, routes)
+        self._judged: Container[str] | None = None
         if problems or more:
             raise ConfigurationError([*problems, *more])
 
@@ -71,6 +72,10 @@ class Validation:
     def idle(self) -> bool:
         """Whether there is nothing to do for any request."""
         return not self._endpoints and self._inspector is None
+
+    def judge_only(self, parts: Container[str]) -> None:
+        """Leaves the schemas of other parts out: of a request from a log they are not known. To be called first."""
+        self._judged = parts
 
     def before(self, facts: Facts) -> None:
         """Raises Refused: 400, 411, 413 or 415 for what does not fit, 403 for what looks like an attack."""
@@ -127,6 +132,8 @@ class Validation:
         else:
             if found is not None:
                 sight.parts, sight.params = found[0].parts, dict(found[1].params)
+                if self._judged is not None:
+                    sight.parts = {name: part for name, part in sight.parts.items() if name in self._judged}
         raw = facts.environ.get("RAW_URI") or facts.environ.get("REQUEST_URI")
         sight.excuses = decide.excuses(route, self._excluded, str(raw or ""))
         if self._inspector is not None:
