@@ -16,8 +16,8 @@ from wsgi_guard.settings.sections import ValidationSection
 
 from . import decide
 from .decide import Denial
+from .described import PARTS, Read
 from .fields import parse_fields
-from .judge import Read
 from .leaves import Leaf, of_fields, of_json
 from .media import Media, media
 from .parse import JsonReader, Malformed, literals
@@ -37,10 +37,10 @@ class Bodies:
     def texts(self, facts: Facts, parts: dict[str, Any], read: Read) -> Iterable[Texts]:
         """What is to be looked at; raises Denial for a body that may not pass unread."""
         if read.fields is not None:
-            return ((read.part, of_fields(read.fields, parts[read.part].shape)),)
-        if read.part:
-            return ((read.part, of_json(read.value, parts[read.part].shape)),)
-        if announced(facts) and not ("body" in parts or "form" in parts):
+            return (("form", of_fields(read.fields, parts["form"].shape)),)
+        if read.values:
+            return (("body", of_json(read.values["body"], parts["body"].shape)),)
+        if announced(facts) and PARTS.isdisjoint(parts):
             return self._undescribed(facts)
         return ()
 

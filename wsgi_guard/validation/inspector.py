@@ -13,8 +13,8 @@ from wsgi_guard.settings.sections import ValidationSection
 
 from .bodies import Bodies
 from .decide import Excuse
+from .described import Read
 from .fields import native, parse_cookies, parse_fields
-from .judge import Read
 from .leaves import Leaf, of_fields
 from .parse import Malformed
 from .shapes import ANY, Shape

@@ -10,35 +10,20 @@ from wsgi_guard.settings.sections import ValidationSection
 from . import decide
 from .coerce import coerce, fill
 from .decide import Denial
-from .fields import Fields, as_object, native, parse_cookies, parse_fields
-from .media import media
-from .parse import JsonReader, Malformed, decode
+from .described import NOTHING, PARTS, Described, Read
+from .fields import as_object, native, parse_cookies, parse_fields
+from .parse import Malformed
 from .shapes import Shape
 
 ABSENT = {"pointer": "", "message": "a body is required", "keyword": "required"}
-
-
-class Read:
-    """What was read of a request on the way, so that the screen reads nothing twice."""
-
-    __slots__ = ("fields", "part", "value")
-
-    def __init__(self, part: str = "", value: Any = None, fields: Fields | None = None) -> None:
-        self.part = part
-        self.value = value
-        self.fields = fields
-
-
-NOTHING = Read()
 
 
 class Judge:
     """Judges requests that have an endpoint."""
 
     def __init__(self, section: ValidationSection) -> None:
-        self._max_body = section.max_body
         self._max_members = section.max_members
-        self._json = JsonReader(section.max_depth, section.max_members)
+        self._described = Described(section)
 
     def judge(self, facts: Facts, parts: dict[str, Any], params: dict[str, str]) -> Read:
         """What was read of the body; what all parts became is in `facts.validated`. Raises Refused.
@@ -51,7 +36,7 @@ class Judge:
                 if name in parts:
                     wrong += self._part(facts, parts[name], self._fields(facts, parts[name], params), self._max_members)
             read = NOTHING
-            if "body" in parts or "form" in parts:
+            if not PARTS.isdisjoint(parts):
                 read = self._body(facts, parts, wrong)
         except Malformed as error:
             raise Denial(400, str(error), "parse") from None
@@ -70,25 +55,11 @@ class Judge:
         return header_fields(environ, part.shape)
 
     def _body(self, facts: Facts, parts: dict[str, Any], wrong: list[dict[str, str]]) -> Read:
-        environ, body = facts.environ, facts.body
-        kind = media(environ.get("CONTENT_TYPE") or "")
-        name = decide.described(parts, kind.kind, body.present)
-        decide.readable(kind, environ.get("HTTP_CONTENT_ENCODING") or "")
-        data = body.read(self._max_body)
-        # Two bytes are the least that a value of a JSON document or a field of a form takes.
-        size = min(len(data) // 2, self._max_members)
-        if name == "form":
-            fields = parse_fields(decode(data), self._max_members)
-            wrong += self._part(facts, parts[name], as_object(fields), size)
-            return Read(name, fields=fields)
-        if not data:
-            # Absent is null: a schema whose type allows null makes the body optional.
-            absent = self._part(facts, parts[name], None, size)
-            wrong += [{**ABSENT, "part": name}] if absent else ()
-            return NOTHING
-        value = self._json.read(data)
-        wrong += self._part(facts, parts[name], value, size)
-        return Read(name, value)
+        read = self._described.read(facts, parts)
+        for name, value in read.values.items():
+            found = self._part(facts, parts[name], value, read.size)
+            wrong += [{**ABSENT, "part": name}] if found and read.absent else found
+        return NOTHING if read.absent else read
 
     def _part(self, facts: Facts, part: Any, value: Any, size: int) -> list[dict[str, str]]:
         """What is wrong with a part; its value, converted and filled up, is kept."""

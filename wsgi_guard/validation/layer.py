@@ -15,8 +15,9 @@ from wsgi_guard.settings.sections import GuardSection, ValidationSection
 
 from . import decide
 from .decide import Denial, Excuse
+from .described import NOTHING
 from .inspector import Inspector, Place
-from .judge import NOTHING, Judge
+from .judge import Judge
 
 if TYPE_CHECKING:
     from .schemas.compile import Endpoint
