@@ -15,6 +15,7 @@ from tests.support.calling import request, serve
 from tests.support.redis import Redis
 from wsgi_guard import Guard
 from wsgi_guard.ratelimit.control import Control
+from wsgi_guard.settings.quantities import limits
 from wsgi_guard.settings.sections import Limit, OverrideSection
 from wsgi_guard.stores import MemoryStore, Store
 from wsgi_guard.stores.redis import RedisStore
@@ -113,6 +114,46 @@ def test_exempt_key_is_always_allowed(stores: Callable[[], Store]) -> None:
     assert all(control.check("all", "root").allowed for _ in range(9))
     assert [control.check("all", "alice").left, control.peek("all", "alice").left] == [8, 8]
     assert control.peek("all", "root").allowed
+
+
+@pytest.mark.parametrize("plan", ["5 per minute", "1 per minute; 9 per day"])
+@pytest.mark.parametrize("algorithm", ["sliding-window", "sliding-log", "token-bucket"])
+def test_operators_hand_reaches_limits_of_other_windows(
+    stores: Callable[[], Store], algorithm: str, plan: str
+) -> None:
+    overrides = (OverrideSection((CLIENT,), limits(plan)),)
+    site = Site(rule(limit="9 per hour", overrides=overrides, algorithm=algorithm), store=stores())
+    control: Control = site.layer.control
+    before = site.codes(6)
+    assert before[-1] == 429
+    control.reset("all", CLIENT)
+    assert site.codes(6) == before
+    control.reset("all", CLIENT)
+    control.block("all", CLIENT, 300)
+    assert site.codes(2) == [429, 429]
+    control.unblock("all", CLIENT)
+    assert site.codes(6) == before
+
+
+@pytest.mark.parametrize("algorithm", ["sliding-window", "sliding-log", "token-bucket", "concurrency"])
+def test_block_holds_whatever_plan_a_key_has(stores: Callable[[], Store], algorithm: str) -> None:
+    limit = "9" if algorithm == "concurrency" else "9 per minute"
+    written = rule(limit=limit, limit_by="tests.ratelimit.targets:plan", algorithm=algorithm)
+    control: Control = Site(written, store=stores()).layer.control
+    control.block("all", CLIENT, 300)
+    # A worker that has met neither the key nor its plan.
+    site = Site(written, store=stores())
+    denied = site.send(HTTP_PLAN="pro")
+    assert (denied.code, field(denied, "Retry-After")) == (429, "300")
+    assert str(field(denied, "RateLimit")).startswith('"all";r=0;t=')
+    control.unblock("all", CLIENT)
+    _until(lambda: site.send(HTTP_PLAN="pro").code == 200)
+    assert site.send(HTTP_PLAN="free").code == 200
+    if algorithm != "concurrency":
+        assert field(site.send(HTTP_PLAN="pro"), "RateLimit-Policy") == '"all";q=5;w=3600'
+        site.codes(6, HTTP_PLAN="pro")
+        site.layer.control.reset("all", CLIENT)
+        assert site.send(HTTP_PLAN="pro").code == 200
 
 
 def test_denied_client_is_answered_without_the_store(redis_server: Redis) -> None:

@@ -106,6 +106,12 @@ def test_override_of_a_network_counts_for_all_its_addresses() -> None:
     assert [site.send(ip=f"2001:db8::{n}").code for n in range(1, 5)] == [200, 200, 200, 429]
 
 
+def test_two_overrides_for_one_network_are_refused() -> None:
+    overrides = tuple(OverrideSection((f"2001:db8::{n}",), (Limit(n, 3600),)) for n in (1, 2))
+    with pytest.raises(ConfigurationError, match="two overrides for one key: '2001:db8::2' is counted as another one"):
+        Site(rule(limit=ONE, overrides=overrides))
+
+
 def test_plans_give_other_limits_of_the_same_counter() -> None:
     site = Site(rule(limit=ONE, limit_by="tests.ratelimit.targets:plan"))
     assert site.codes(2) == [200, 429]

@@ -32,7 +32,7 @@ def refusal(verdict: Verdict, headers: Sequence[Header]) -> Refused:
 
 def policy(quotas: Sequence[Quota]) -> str:
     """The value of RateLimit-Policy, the same in every answer of a route; "" when nothing is enforced."""
-    return ", ".join(f'"{quota.label}";q={quota.quantity};w={quota.window}' for quota in quotas if quota.enforced)
+    return ", ".join(f'"{quota.label}";q={quota.quantity};w={quota.window}' for quota in quotas if quota.told)
 
 
 def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> list[Header]:

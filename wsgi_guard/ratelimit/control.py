@@ -114,7 +114,7 @@ class Control:
     def _left(self, name: str, text: str, known: float) -> int:
         try:
             rule = self._rules.find(name)
-            quotas = [quota for quota in _limits_of(rule, text) if quota.enforced]
+            quotas = [quota for quota in _all_of(rule, text) if quota.enforced]
             states = self._ledger.store.peek(quotas, [text] * len(quotas))[1] if quotas else []
         except LookupError:
             return 0
@@ -136,9 +136,9 @@ class Control:
         return rule, self._rules.key_of(rule, key)
 
     def _all(self, name: str, key: Key) -> tuple[list[Quota], list[str]]:
-        """The rule's limits by its own key; a ceiling by address is not that key's."""
+        """All limits of this key, as far as they are known."""
         rule, text = self._find(name, key)
-        quotas = [quota for quota in rule.quotas if quota.key is rule.quotas[0].key]
+        quotas = _all_of(rule, text)
         return quotas, [text] * len(quotas)
 
     def _counted(self, rule: Rule, text: str) -> list[Quota]:
@@ -149,6 +149,13 @@ def _limits_of(rule: Rule, text: str) -> tuple[Quota, ...]:
     """The rule's limits, or those that the file has for this key."""
     own = rule.adjust.overridden(text) if rule.adjust is not None else None
     return rule.quotas if own is None else own
+
+
+def _all_of(rule: Rule, text: str) -> list[Quota]:
+    """The rule's own limits and all that may stand in their place; a ceiling by address is not this key's."""
+    others = rule.adjust.known(text) if rule.adjust is not None else ()
+    by_id = {quota.id: quota for quota in (*others, *rule.quotas) if quota.key is rule.quotas[0].key}
+    return list(by_id.values())
 
 
 def _summary(quotas: Sequence[Quota], states: Sequence[State], cost: int, *, allowed: bool) -> LimitState:

@@ -95,9 +95,9 @@ def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing
     """Enforced limits, the tightest first: fewest charges left, then longest to wait."""
     found: list[Standing] = []
     for quota, state in zip(quotas, states, strict=True):
-        if not quota.enforced:
-            continue
         fits, part, previous, current = state
+        if not quota.enforced or (quota.silent and fits > 0):
+            continue
         if fits > 0 and not previous and quota.algorithm == WINDOW and current < quota.quantity:
             # Nearly every answer: nothing left over from the window before.
             found.append((quota.quantity - current, (PARTS - part) * quota.window // -PARTS, quota.label, quota))

@@ -54,11 +54,17 @@ class Quota(Policy):
     threats: bool = False
     lease: bool = False
     ahead: int = 0
+    silent: bool = False
 
     @property
     def returns(self) -> bool:
         """Whether the end of a request may give its charge back."""
         return self.lease or self.threats or self.outcomes is not None
+
+    @property
+    def told(self) -> bool:
+        """Whether answers speak of it."""
+        return self.enforced and not self.silent
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,9 +164,14 @@ class Rules:
             return rule
         from .adjust import Adjust
 
-        overrides = {self.key_of(rule, one.key): one.limit for one in written.overrides}
+        overrides: dict[str, tuple[Limit, ...]] = {}
+        for one in written.overrides:
+            key = self.key_of(rule, one.key)
+            if key in overrides:
+                raise ValueError(f"two overrides for one key: {' and '.join(one.key)!r} is counted as another one is")
+            overrides[key] = one.limit
         find = resolve_target(written.limit_by) if written.limit_by else None
-        return replace(rule, adjust=Adjust(rule.name, overrides, find, maker.quotas))
+        return replace(rule, adjust=Adjust(rule.name, overrides, find, maker.quotas, rule.quotas[0]))
 
 
 class QuotaMaker:
@@ -210,7 +221,7 @@ class QuotaMaker:
     def _quota(self, label: str, quantity: int, window: int, key: Keyer) -> Quota:
         written, own = self._written, key is self._keyer
         return Quota(
-            id=self._id(label, quantity, window),
+            id=self._id(label, quantity, window, own=own),
             quantity=quantity,
             window=window,
             enforced=written.mode == "enforce",
@@ -230,12 +241,16 @@ class QuotaMaker:
             lease=written.algorithm == "concurrency",
         )
 
-    def _id(self, label: str, quantity: int, window: int) -> str:
-        """Counters of another algorithm are not read as this one's; limits that vary by key share theirs."""
+    def _id(self, label: str, quantity: int, window: int, *, own: bool) -> str:
+        """Counters of another algorithm are not read as this one's.
+
+        Limits that vary by key share theirs where they have one window, whatever limits stand beside them.
+        """
         written = self._written
         kind = "" if written.algorithm == "sliding-window" else written.algorithm[0]
-        varies = written.overrides or written.limit_by
-        return f"{label}:{window}{kind}" if varies else f"{label}:{quantity}/{window}{kind}"
+        if written.overrides or written.limit_by:
+            return f"{written.name}{'' if own else ':ip'}:{window}{kind}"
+        return f"{label}:{quantity}/{window}{kind}"
 
 
 def read_outcomes(count: Sequence[str]) -> tuple[frozenset[int] | None, bool]:
