@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from .errors import ConfigurationError, GuardError
 from .settings.quantities import duration
+from .stores.standing import LONGEST_BLOCK
 
 if TYPE_CHECKING:
     from .settings import Settings
@@ -112,4 +113,4 @@ def _detail(error: HTTPError) -> str:
 
 
 def _seconds(options: argparse.Namespace) -> int:
-    return int(duration(options.time, 1, 366 * 86400))
+    return int(duration(options.time, 1, LONGEST_BLOCK))

@@ -135,6 +135,13 @@ def test_operators_hand_reaches_limits_of_other_windows(
     assert site.codes(6) == before
 
 
+def test_record_of_a_blocked_key_says_so() -> None:
+    site = Site(rule(limit="5 per hour"))
+    site.layer.control.block("all", CLIENT, 300)
+    site.send()
+    assert [decision.reason for decision in site.facts.decisions or ()] == ["the key is blocked"]
+
+
 @pytest.mark.parametrize("algorithm", ["sliding-window", "sliding-log", "token-bucket", "concurrency"])
 def test_block_holds_whatever_plan_a_key_has(stores: Callable[[], Store], algorithm: str) -> None:
     limit = "9" if algorithm == "concurrency" else "9 per minute"

@@ -152,6 +152,56 @@ def test_rule_behind_one_that_exempts_all_is_refused() -> None:
         Site(rule("free", "", exempt=True), rule("last", ONE))
 
 
+BEHIND = [
+    (("/a/{rest+}",), (), ("/a/{rest+}",), (), True),
+    (("/a/{rest+}",), (), ("/a/b", "/a/{x}/c"), ("POST",), True),
+    (("/a/{x}",), ("POST", "GET"), ("/a/b", "/a/{y}"), ("POST",), True),
+    (("/a/b", "/c"), (), ("/c", "/a/b"), (), True),
+    (("/a/{rest+}",), (), ("/a/b", "/c"), (), False),
+    (("/a/{rest+}",), ("POST",), ("/a/b",), (), False),
+    (("/a/{rest+}",), (), ("/a",), (), False),
+    (("/a/{x}",), (), ("/a/{rest+}",), (), False),
+    (("/a/b",), (), ("/a/{x}",), (), False),
+    (("/a/b",), (), (), (), False),
+    (("/a/b",), (), None, (), False),
+]
+
+
+def test_cases_of_exempt_paths_are_whole() -> None:
+    assert len(BEHIND) == 11
+
+
+@pytest.mark.parametrize(("wide", "some", "path", "methods", "shut"), BEHIND)
+def test_rule_behind_exempt_paths_is_told(
+    wide: tuple[str, ...], some: tuple[str, ...], path: tuple[str, ...] | None, methods: tuple[str, ...], shut: bool
+) -> None:
+    site = Site(rule("free", "", exempt=True, path=wide, methods=some), rule("last", ONE, path=path, methods=methods))
+    note = "rate limit rule 'last' can never match: 'free' before it exempts all that it matches"
+    assert site.layer.rules.notes == [note] * shut
+
+
+def test_exempt_paths_may_leave_builtin_rules_idle() -> None:
+    free = rule("free", "", exempt=True, path=("/admin", "/admin/{rest+}", "/api/{rest+}"))
+    assert not Site(free, builtin_rules="enforce").layer.rules.notes
+
+
+def test_rule_for_own_paths_alone_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    own = rule("probes", ONE, path=("/livez", "/readyz")), rule("both", ONE, path=("/livez", "/x"))
+    Site(*own, own_paths=frozenset({"/livez", "/readyz"})).layer.start()
+    told = [line for line in caplog.messages if "never limits anybody" in line]
+    assert told == [
+        "rate limit rule 'probes' never limits anybody: the guard answers its paths itself, unlimited",
+    ]
+
+
+def test_rule_whose_networks_are_on_a_list_is_told() -> None:
+    written = rule("near", ONE, network=(ip_network("10.1.0.0/16"), ip_network("2001:db8::/48")))
+    site = Site(written, allow=(ip_network("10.0.0.0/8"), ip_network("2001:db8::/32")))
+    assert "rate limit rule 'near' never limits anybody: its networks are on rate_limit.allow" in site.layer.rules.notes
+    half = Site(written, allow=(ip_network("10.0.0.0/8"),))
+    assert not half.layer.rules.notes
+
+
 def test_cost_above_every_limit_is_told() -> None:
     site = Site(rule(limit="10 per hour", cost=11))
     assert any("its cost is above its limit" in note for note in site.layer.rules.notes)

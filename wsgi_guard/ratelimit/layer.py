@@ -27,6 +27,7 @@ from .denials import Denial
 from .ledger import Ledger
 from .lists import Lists
 from .plan import Plan, Spent
+from .reach import free
 from .reports import Reports, reason, since
 from .rules import Quota, Rule, Rules
 from .settling import as_settled, found_threat
@@ -92,14 +93,13 @@ class RateLimit:
         return self.ledger.degraded
 
     def start(self) -> None:
-        for note in self.rules.notes:
+        for note in (*self.rules.notes, *free(self.rules.all, self._own_paths)):
             log.warning("%s", note)
         log.info("%s", self._place.why())
 
     def before(self, facts: Facts) -> Reply | None:
         """An answer when a limit is known to be over. Raises Refused when it proves to be, or the network is denied."""
-        route = facts.route
-        memo = self._memos.get(facts.verb, NAME)
+        route, memo = facts.route, self._memos.get(facts.verb, NAME)
         plan = route.memo.get(memo)
         if plan is None:
             self._warn_alone(facts)
@@ -190,7 +190,7 @@ class RateLimit:
             self.census.denied(quota, keys[at])
             if states[at][0] < 0:
                 self.census.blocked(quota.rule, keys[at], monotonic() + states[at][1] / 1_000_000)
-            facts.decide(NAME, "deny", quota.rule, reason(quota))
+            facts.decide(NAME, "deny", quota.rule, reason(quota, blocked=states[at][0] < 0))
         if verdict.denied:
             spent: Spent = facts.limits
             spent.told = True
@@ -232,7 +232,7 @@ class RateLimit:
             self.census.denied(denial.quota, denial.key)
             count = denial.told.due(now)
             if count:
-                facts.decide(NAME, "deny", denial.quota.rule, reason(denial.quota) + since(count))
+                facts.decide(NAME, "deny", denial.quota.rule, reason(denial.quota, blocked=denial.blocked) + since(count))
 
     def _fields(self, facts: Facts, spent: Spent, code: int) -> list[Header]:
         if self._form == "none":

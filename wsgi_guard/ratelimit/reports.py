@@ -48,9 +48,9 @@ class Reports:
         return found.due(now)
 
 
-def reason(quota: Quota) -> str:
+def reason(quota: Quota, *, blocked: bool = False) -> str:
     """Why a charge was denied, for the record."""
-    return f"over {quota.quantity} in {quota.window} s"
+    return "the key is blocked" if blocked else f"over {quota.quantity} in {quota.window} s"
 
 
 def since(count: int) -> str:

@@ -18,6 +18,7 @@ from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
 from .builtin import BUILTIN
 from .conditions import Conditions, conditions
 from .keys import Keyer, Keys, Templates, chosen_by_client, joined
+from .reach import covered, never_limiting, shut_out
 
 if TYPE_CHECKING:
     from .adjust import Adjust
@@ -97,9 +98,10 @@ class Rules:
         self.notes: list[str] = []
         self._problems: list[str] = []
         rules = [*self._compiled(section.rules, guess=False), *self._builtin(section.builtin_rules or guard.defaults)]
-        self._check_reach(rules)
+        self._problems += shut_out(rules)
         if self._problems:
             raise ConfigurationError(self._problems)
+        self.notes += (*covered(rules), *never_limiting(section))
         self.all: tuple[Rule, ...] = tuple(rules)
         self._named = {rule.name: rule for rule in rules}
 
@@ -126,16 +128,6 @@ class Rules:
             raise ValueError(f"rule {rule.name!r} counts by {' and '.join(rule.key)}: expected a value for each")
         made = [self.keys.written(part, text) for part, text in zip(rule.key, parts, strict=True)]
         return made[0] if len(made) == 1 else joined(made)
-
-    def _check_reach(self, rules: list[Rule]) -> None:
-        """A rule behind one that exempts every request can never match."""
-        shut: Rule | None = None
-        for rule in rules:
-            if shut is not None and rule.templates != frozenset():
-                reason = f"can never match, for {shut.name!r} before it exempts every request"
-                self._problems.append(f"rate_limit.rules {rule.name!r}: {reason}")
-            if rule.exempt and rule.templates is None and not rule.methods and rule.conditions is None:
-                shut = rule
 
     def _builtin(self, mode: str) -> Iterator[Rule]:
         if mode != "off":
