@@ -230,9 +230,9 @@ class RateLimit:
         """Counts what is denied again; a log line a minute for each key."""
         for denial in known:
             self.census.denied(denial.quota, denial.key)
-            count = denial.told.due(now)
-            if count:
-                facts.decide(NAME, "deny", denial.quota.rule, reason(denial.quota, blocked=denial.blocked) + since(count))
+            if count := denial.told.due(now):
+                why = reason(denial.quota, blocked=denial.blocked)
+                facts.decide(NAME, "deny", denial.quota.rule, why + since(count))
 
     def _fields(self, facts: Facts, spent: Spent, code: int) -> list[Header]:
         if self._form == "none":
