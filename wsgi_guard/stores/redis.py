@@ -3,12 +3,11 @@
 A charge is one EVALSHA whatever the number of policies, on the server's clock. It is never sent twice: a charge whose
 reply is lost may have been counted, so the caller's failure policy decides. The only resend follows NOSCRIPT, with
 which the server says that nothing ran. This is the one module that knows the driver, and it uses only the driver's
-connection object: its pool and its retries cost half as much as the trip, and wait for seconds.
+connection object, to dial: its pool and its retries cost half as much as the trip, and wait for seconds.
 """
 
 from __future__ import annotations
 
-import select
 import socket
 from collections.abc import Callable, Sequence
 from time import monotonic
@@ -16,18 +15,19 @@ from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import AskError, MovedError, NoScriptError, TryAgainError
 from redis.retry import Retry
 
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.recent import Recent
 
 from . import redis_frames as frames
+from . import redis_replies as replies
 from .contract import Debt, Policy, Tally
 from .lines import Lines, describe
 from .news import News
 from .redis_cluster import MARK, Address, ClusterStore, Moved
 from .redis_frames import Frame, Script, pack
+from .redis_line import RedisLine
 from .redis_sentinel import Sentinels, hosts_of, is_master, split
 
 T = TypeVar("T")
@@ -38,31 +38,6 @@ DIAL_SECONDS = 1.0
 # In seconds: silent for 2, then asked every second, gone after 3 without an answer.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3}
 PLACE = ("host", "port", "path", "db", "username", "password", "connection_class")
-
-
-class RedisLine:
-    """One connection, and a poll object that watches it for as long as it lives."""
-
-    __slots__ = ("_connection", "_poll", "_socket")
-
-    def __init__(self, connection: Any) -> None:
-        self._connection = connection
-        self._socket = connection._sock
-        poll = select.poll()
-        poll.register(self._socket, select.POLLIN)
-        self._poll = poll.poll
-
-    def ask(self, command: bytes, timeout: float) -> Any:
-        """The server's answer, within `timeout` seconds. Raises what the driver raises, for an error reply too."""
-        self._socket.settimeout(timeout)
-        self._connection.send_packed_command((command,), check_health=False)
-        return self._connection.read_response()
-
-    def stale(self) -> bool:
-        return bool(self._poll(0))
-
-    def hang_up(self) -> None:
-        self._connection.disconnect()
 
 
 class RedisStore:
@@ -133,13 +108,11 @@ class RedisStore:
         line = self._lines.take(deadline)
         try:
             found = read(self._run(line, script, command, deadline))
-        except MovedError as error:
-            self._lines.give(line)
-            raise Moved((error.host, error.port)) from error
-        except (AskError, TryAgainError) as error:
-            self._lines.give(line)
-            raise StoreError("the slot is on its way to another node") from error
         except Exception as error:
+            elsewhere = self._elsewhere(error)
+            if elsewhere is not None:
+                self._lines.give(line)
+                raise elsewhere from error
             self._lines.drop(line)
             raise self._lines.fail(describe(error)) from error
         except BaseException:
@@ -163,12 +136,24 @@ class RedisStore:
 
     def _run(self, line: RedisLine, script: Script | None, command: bytes, deadline: float) -> Any:
         try:
-            return line.ask(command, left(deadline))
-        except NoScriptError:
-            if script is None:
+            return line.ask(command, deadline)
+        except replies.Rejected as error:
+            if script is None or error.code != "NOSCRIPT":
                 raise
-            line.ask(pack(b"SCRIPT", b"LOAD", script.text), left(deadline))
-            return line.ask(command, left(deadline))
+            line.ask(pack(b"SCRIPT", b"LOAD", script.text), deadline)
+            return line.ask(command, deadline)
+
+    def _elsewhere(self, error: Exception) -> StoreError | None:
+        """What a node of a cluster means that does not have the slot."""
+        if not isinstance(error, replies.Rejected):
+            return None
+        if error.code in ("ASK", "TRYAGAIN"):
+            return StoreError("the slot is on its way to another node")
+        host, _, port = error.rest.rpartition(" ")[2].rpartition(":")
+        if error.code != "MOVED" or not (port.isascii() and port.isdigit()):
+            return None
+        # A node that does not know its own name leaves it out: then it is that of the node asked.
+        return Moved((host or str(self._place.get("host", "localhost")), int(port)))
 
     def listener(self) -> Any:
         """A connection that finds out by itself when the other end is gone without a word."""
@@ -206,9 +191,9 @@ class RedisStore:
             connection.connect()
             line = RedisLine(connection)
             # The kernel accepts connections for a server that hangs; only an answer proves one that works.
-            if line.ask(pack(b"PING"), timeout) != b"PONG":
+            if line.ask(pack(b"PING"), monotonic() + timeout) != b"PONG":
                 raise StoreError("PING was not answered with PONG")
-            if self._sentinels is not None and not is_master(line.ask(pack(b"ROLE"), timeout)):
+            if self._sentinels is not None and not is_master(line.ask(pack(b"ROLE"), monotonic() + timeout)):
                 raise StoreError("the server that sentinels name is no master")
         except BaseException:
             connection.disconnect()
@@ -240,11 +225,6 @@ def open_redis(url: str, timeout: float) -> RedisStore | ClusterStore:
     if not seeds or more.partition("?")[0] not in ("", "0"):
         raise ConfigurationError(["rate_limit.store: expected redis+cluster://[user:password@]host:port,host:port"])
     return ClusterStore(seeds, lambda address: RedisStore(plain, timeout, node=address))
-
-
-def left(deadline: float) -> float:
-    """Seconds until then; never 0, which a socket would take for "do not wait"."""
-    return max(deadline - monotonic(), 0.001)
 
 
 def _done(reply: object) -> None:

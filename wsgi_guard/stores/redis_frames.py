@@ -19,6 +19,9 @@ from .contract import BUCKET, LOG, Debt, Policy, State, Tally
 CHANNEL = b"wg:forgotten"
 """Where resets are told to all processes."""
 
+LARGEST = 2**53
+"""What the doubles of Lua hold exactly."""
+
 LETTERS = {BUCKET: b"B", LOG: b"L"}
 
 
@@ -153,6 +156,8 @@ def read(reply: object, count: int) -> Tally:
     """The tally in a reply of the script. Raises StoreError if it is none."""
     if type(reply) is not list or len(reply) != 2 + 4 * count or set(map(type, reply)) != {int}:
         raise StoreError("the script's reply makes no sense")
+    if min(reply) < -1 or max(reply) > LARGEST:
+        raise StoreError("the script's reply is out of range")
     values = iter(reply)
     admitted, at = next(values), next(values)
     states: list[State] = list(zip(values, values, values, values, strict=True))
