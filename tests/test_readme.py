@@ -28,7 +28,7 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     names: dict[str, object] = {"__name__": "readme"}
     for text in blocks("python"):
         exec(compile(text, "README.md", "exec"), names)  # noqa: S102  (our own manual)
-    assert len(blocks("python")) == 6
+    assert len(blocks("python")) >= 6
     assert callable(names["application"])
     assert getattr(names["post_worker_init"], "wsgi_guard", False)
 
@@ -36,18 +36,22 @@ def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_toml_blocks_are_settings_files(tmp_path: Path) -> None:
     from wsgi_guard.settings import load
 
-    assert len(blocks("toml")) == 3
+    assert len(blocks("toml")) >= 4
     for at, text in enumerate(blocks("toml")):
         file = tmp_path / f"{at}.toml"
         file.write_text(text, encoding="utf-8")
         load(file, environ={})
 
 
-def test_schema_block_is_a_schema() -> None:
+def test_json_blocks_are_schemas() -> None:
     from jsonschema import Draft202012Validator
 
-    (text,) = blocks("json")
-    Draft202012Validator.check_schema(json.loads(text))
+    from wsgi_guard.validation.schemas.vocabulary import annotation_problems
+
+    assert len(blocks("json")) >= 2
+    for text in blocks("json"):
+        Draft202012Validator.check_schema(json.loads(text))
+        assert list(annotation_problems(json.loads(text))) == []
 
 
 def test_settings_table_is_generated() -> None:

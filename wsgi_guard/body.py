@@ -159,6 +159,14 @@ class Body:
         self._environ["wsgi.input"] = BytesIO(data)
         return data
 
+    def replace(self, data: bytes) -> None:
+        """The app reads `data`, in place of what was read here before."""
+        self._keep(data)
+        self._environ["CONTENT_LENGTH"] = str(len(data))
+        self._length = len(data)
+        # It is as long as it says, and in no coding of transfer.
+        self._environ.pop("HTTP_TRANSFER_ENCODING", None)
+
     def drain(self) -> None:
         """Throws a small body away that nobody has read; a large, unknowable or withheld (100-continue) one stays.
 

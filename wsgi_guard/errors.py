@@ -59,6 +59,11 @@ class Outage(Refused):
         return f"{self.what} is not available"
 
 
+class Unchecked(GuardError):
+    """A check that was asked for could not be made; the request is answered 500, whatever `guard.on_layer_error` says.
+    """
+
+
 class ConfigurationError(GuardError):
     """The settings cannot be used; `problems` holds every one found, a sentence each."""
 

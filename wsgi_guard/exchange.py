@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .chain import Afters
 from .ending import ALONE, WHOLE, is_iterable, watched
-from .errors import Refused
+from .errors import Refused, Unchecked
 from .facts import CURRENT, Environ, Facts
 from .heads import forget_head, like, names_request
 from .layer import ExcInfo, Head, Outcome, Reply
@@ -269,15 +269,14 @@ class Exchange:
     def _step_failed(self, layer: Any, error: Exception) -> Reply | None:
         """The answer to what a layer raised: its refusal, or what `guard.on_layer_error` declares for a failure.
 
-        A layer that is `vital` always denies.
+        A layer that is `vital` always denies, and so does a check that could not be made.
         """
         if isinstance(error, Refused):
             return self._stack.problem(self.facts, error)
         self._stack.capture.record(self.facts.root, error, service=f"wsgi_guard.{layer.name}")
         self.facts.decide(layer.name, "error", "", type(error).__name__)
-        if self._stack.denies_on_error or getattr(layer, "vital", False):
-            return self._stack.failure(self.facts)
-        return None
+        vital = getattr(layer, "vital", False) or isinstance(error, Unchecked)
+        return self._stack.failure(self.facts) if vital or self._stack.denies_on_error else None
 
     # the end
 

@@ -53,13 +53,15 @@ class Site:
         self._unchecked = Guard(self.app, settings)
         self.validated: Any = None
         self.body = b""
+        self.length = ""
         self.calls = 0
 
     def app(self, environ: Environ, start_response: Any) -> list[bytes]:
         self.calls += 1
         facts = current()
         self.validated = dict(facts.validated) if facts is not None else None
-        self.body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        self.length = environ.get("CONTENT_LENGTH") or ""
+        self.body = environ["wsgi.input"].read(int(self.length or 0))
         start_response("200 OK", [PLAIN])
         return [b"" if environ["REQUEST_METHOD"] == "HEAD" else b"app"]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from wsgi_guard.errors import Refused
+from wsgi_guard.errors import Refused, Unchecked
 from wsgi_guard.facts import CURRENT, Facts
 from wsgi_guard.layer import Outcome, Reply
 from wsgi_guard.stack import Build
@@ -153,7 +153,7 @@ class Stage(Build):
         except Exception as error:
             # As when it serves (guard.on_layer_error).
             facts.decide(layer.name, "error", "", f"{FAILED}: {type(error).__name__}")
-            vital = self.made.denies_on_error or getattr(layer, "vital", False)
+            vital = self.made.denies_on_error or getattr(layer, "vital", False) or isinstance(error, Unchecked)
             reply = self.made.failure(facts) if vital else None
         return reply
 

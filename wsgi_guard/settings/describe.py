@@ -79,6 +79,9 @@ def _table(section: Any, path: str, heading: str, origins: Mapping[str, str]) ->
             tables += (_table(each, f"{here}.{at}.", f"[[{here}]]", origins) for at, each in enumerate(value, 1))
         elif value == about.default and value in (None, ()):
             yield f"# {name} is not set"
+        elif kind == "targets":
+            entries = ", ".join(f"{key} = {_toml(target)}" for key, target in value)
+            yield f"{name} = {{ {entries} }}  # {origins.get(here, 'default')}"
         else:
             yield f"{name} = {_toml(value)}  # {origins.get(here, 'default')}"
     for table in tables:

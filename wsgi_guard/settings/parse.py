@@ -123,6 +123,13 @@ def target(value: object, about: object = None) -> str:
     return written
 
 
+def targets(value: object, about: object = None) -> tuple[tuple[str, str], ...]:
+    """A table of functions, each under a name of the user's choice."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f'expected a table of name = "module:function", not {kind_of(value)}')
+    return tuple((label(given), target(wanted)) for given, wanted in value.items())
+
+
 def limit_key(value: object) -> str:
     written = text(value)
     if written in KEYS or is_target(written):
@@ -194,6 +201,7 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "secret": lambda value, about: secret(value, "secret"),
     "store": lambda value, about: secret(value, "store"),
     "target": target,
+    "targets": targets,
     "template": template,
     "templates": lambda value, about: listing(value, template),
     "text": text,

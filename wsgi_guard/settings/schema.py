@@ -153,6 +153,11 @@ TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "path": _matching(f"|{PATH.pattern}"),
     "pointer": _matching("/.*"),
     "target": _matching(f"|{TARGET}"),
+    "targets": lambda about: {
+        "type": "object",
+        "propertyNames": {"pattern": _whole(LABEL.pattern)},
+        "additionalProperties": _pattern(TARGET),
+    },
     "template": _matching(r"/[^\s?#]*"),
     "templates": lambda about: _one_or_more(_pattern(r"/[^\s?#]*")),
     "texts": lambda about: _one_or_more(TEXT),

@@ -87,6 +87,13 @@ class ValidationSection:
     max_members: int = option(
         10_000, "count", "most values in a JSON body, most fields in a query or form", low=1
     )
+    validators: tuple[tuple[str, str], ...] = option(
+        (), "targets", 'a table of name = "module:function", for x-validator of a schema'
+    )
+    sanitizer: str = option(
+        "bleach", "choice", "what cleans HTML for x-sanitize; nh3 comes with wsgi-guard[fast]",
+        choices=("bleach", "nh3"),
+    )
     threats: ThreatsSection = table(ThreatsSection)
 
 

@@ -20,18 +20,21 @@ class Read:
     """What was read of a request on the way, so that the screen reads nothing twice.
 
     `values` are the parts to be judged; `size` bounds how many members they have together. `fields` are those of a
-    form, each as it was sent.
+    form, each as it was sent. `source` is the UTF-8 that was parsed, and `change` what the schema made different of it.
     """
 
-    __slots__ = ("absent", "fields", "size", "values")
+    __slots__ = ("absent", "change", "fields", "size", "source", "values")
 
     def __init__(
-        self, values: dict[str, Any], size: int, fields: Fields | None = None, *, absent: bool = False
-    ) -> None:
+        self, values: dict[str, Any], size: int, source: bytes = b"", fields: Fields | None = None, *,
+        absent: bool = False,
+    ) -> None:  # fmt: skip
         self.values = values
         self.size = size
+        self.source = source
         self.fields = fields
         self.absent = absent
+        self.change: Any = None
 
 
 NOTHING = Read({}, 0)
@@ -56,8 +59,8 @@ class Described:
         size = min(len(data) // 2, self._max_members)
         if name == "form":
             fields = parse_fields(decode(data), self._max_members)
-            return Read({name: as_object(fields)}, size, fields)
+            return Read({name: as_object(fields)}, size, data, fields)
         if not data:
             # Absent is null: a schema whose type allows null makes the body optional.
             return Read({name: None}, size, absent=True)
-        return Read({name: self._json.read(data)}, size)
+        return Read({name: self._json.read(data)}, size, data)

@@ -8,21 +8,26 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.settings.sections import ValidationSection
 
 from . import decide
+from .cleaning import Html, Scrub, TooComplex
 from .coerce import coerce, fill
 from .decide import Denial
 from .described import NOTHING, PARTS, Described, Read
 from .fields import as_object, native, parse_cookies, parse_fields
 from .parse import Malformed
+from .rewrite import rewritten_form, rewritten_json
+from .sanitize import Change, clean_fields, joined, lacking, sanitized
 from .shapes import Shape
 
 ABSENT = {"pointer": "", "message": "a body is required", "keyword": "required"}
+UNCLEAN = {"pointer": "", "message": "is too long or too complex to be sanitized", "keyword": "x-sanitize"}
 
 
 class Judge:
-    """Judges requests that have an endpoint."""
+    """Judges requests that have an endpoint; `html` cleans where a schema asks for it."""
 
-    def __init__(self, section: ValidationSection) -> None:
+    def __init__(self, section: ValidationSection, html: Html | None = None) -> None:
         self._max_members = section.max_members
+        self._html = html
         self._described = Described(section)
 
     def judge(self, facts: Facts, parts: dict[str, Any], params: dict[str, str]) -> Read:
@@ -57,20 +62,44 @@ class Judge:
     def _body(self, facts: Facts, parts: dict[str, Any], wrong: list[dict[str, str]]) -> Read:
         read = self._described.read(facts, parts)
         for name, value in read.values.items():
-            found = self._part(facts, parts[name], value, read.size)
+            part = parts[name]
+            found = self._part(facts, part, value, read.size, read)
             wrong += [{**ABSENT, "part": name}] if found and read.absent else found
+            if part.rewrites and not wrong and read.change is not None:
+                self._rewrite(facts, part, read)
         return NOTHING if read.absent else read
 
-    def _part(self, facts: Facts, part: Any, value: Any, size: int) -> list[dict[str, str]]:
-        """What is wrong with a part; its value, converted and filled up, is kept."""
+    def _part(
+        self, facts: Facts, part: Any, value: Any, size: int, read: Read | None = None
+    ) -> list[dict[str, str]]:  # fmt: skip
+        """What is wrong with a part; its value, converted, cleaned and filled up, is kept."""
         shape = part.shape
         if part.name != "body":
             value = coerce(value, shape)
+        cleaned: Change | None = None
+        if shape.cleans and self._html is not None:
+            try:
+                value, cleaned = sanitized(value, shape, Scrub(self._html))
+            except TooComplex:
+                return [{**UNCLEAN, "part": part.name}]
+        if part.rewrites and read is not None:
+            read.change = joined(cleaned, lacking(value, shape))
         if shape.fills:
             fill(value, shape)
         violations: list[dict[str, str]] = part.check.violations(value, size)
         facts.validated[part.name] = value
         return [{**violation, "part": part.name} for violation in violations] if violations else violations
+
+    def _rewrite(self, facts: Facts, part: Any, read: Read) -> None:
+        """Puts what the schema changed into the body that the app reads; the screen looks at that too."""
+        text = read.source.decode()
+        if part.name == "body":
+            text = rewritten_json(text, read.change)
+            read.values[part.name] = facts.validated[part.name]
+        elif read.fields is not None:
+            clean = clean_fields(read.fields, part.shape, Scrub(self._html)) if self._html else read.fields
+            text, read.fields = rewritten_form(text, read.fields, clean, read.change.added), clean
+        facts.body.replace(text.encode())
 
 
 def header_fields(environ: dict[Any, Any], shape: Shape) -> dict[str, Any]:

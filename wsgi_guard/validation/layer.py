@@ -14,6 +14,7 @@ from wsgi_guard.routes import Route, Routes
 from wsgi_guard.settings.sections import GuardSection, ValidationSection
 
 from . import decide
+from .cleaning import Html, engine
 from .decide import Denial, Excuse
 from .described import NOTHING
 from .inspector import Inspector, Place
@@ -61,9 +62,9 @@ class Validation:
         mode = threats.mode or ("block" if guard.defaults == "enforce" else "shadow")
         self._own_paths = own_paths
         self._blocks = mode == "block"
-        self._judge = Judge(section)
         self._inspector = Inspector(section) if mode != "off" and threats.classes else None
         self._endpoints, problems = _endpoints(section, routes, folder)
+        self._judge = Judge(section, None if problems else _html(section, self._endpoints))
         self._excluded, more = _excluded(section, routes)
         self._judged: Container[str] | None = None
         if problems or more:
@@ -156,14 +157,30 @@ def _endpoints(
     if section.schemas is None:
         return {}, ()
     from .schemas.compile import compile_folder
+    from .schemas.custom import Validators
 
     found: dict[Any, dict[str, Endpoint]] = {}
     try:
-        for endpoint in compile_folder(Path(os.path.join(folder, section.schemas)), routes):
+        validators, strips = Validators(dict(section.validators)), section.sanitizer == "nh3"
+        root = Path(os.path.join(folder, section.schemas))
+        for endpoint in compile_folder(root, routes, validators, strips=strips):
             found.setdefault(endpoint.template, {})[endpoint.method] = endpoint
     except ConfigurationError as error:
         return {}, error.problems
     return found, ()
+
+
+def _html(section: ValidationSection, endpoints: dict[Any, dict[str, Endpoint]]) -> Html | None:
+    """What cleans HTML, imported only where a schema asks for it. Raises ConfigurationError when it is not there."""
+    known = (endpoint for methods in endpoints.values() for endpoint in methods.values())
+    if not any(part.shape.cleans for endpoint in known for part in endpoint.parts.values()):
+        return None
+    try:
+        return engine(section.sanitizer)
+    except ImportError:
+        raise ConfigurationError([
+            f"validation.sanitizer: the package {section.sanitizer!r} is not installed; it comes with wsgi-guard[fast]"
+        ]) from None
 
 
 def _excluded(section: ValidationSection, routes: Routes) -> tuple[list[tuple[Any, Any]], list[str]]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .cleaning import Cleaning
 
 
 class Shape:
     """One place of a schema. A shape nobody filled in says nothing: any type, nothing to convert or to skip."""
 
     __slots__ = (
-        "additional", "coerce", "defaults", "fills", "items", "patterns", "prefix", "properties", "silent", "skip",
-        "types",
+        "additional", "clean", "cleans", "coerce", "defaults", "fills", "items", "patterns", "prefix", "properties",
+        "silent", "skip", "types",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -26,13 +29,20 @@ class Shape:
         self.items: Shape | None = None
         self.prefix: list[Shape] = []
         self.defaults: dict[str, Any] = {}
-        self.fills = False
+        # How a text that stands here is cleaned, None for not at all.
+        self.clean: Cleaning | None = None
+        self.fills = self.cleans = False
 
     def settle(self) -> bool:
-        """Notes whether a default stands here or anywhere below; True when that changed what was known."""
-        fills = bool(self.defaults) or any(part.fills for part in self.parts())
-        changed, self.fills = fills != self.fills, fills
+        """Notes whether a default, or a text to clean, stands here or below; True when that changed what was known."""
+        parts = self.parts()
+        known = bool(self.defaults) or any(part.fills for part in parts), self._cleans(parts)
+        changed = known != (self.fills, self.cleans)
+        self.fills, self.cleans = known
         return changed
+
+    def _cleans(self, parts: list[Shape]) -> bool:
+        return self.clean is not None or any(part.cleans for part in parts)
 
     def parts(self) -> list[Shape]:
         found = [*self.properties.values(), *(shape for _, shape in self.patterns), *self.prefix]

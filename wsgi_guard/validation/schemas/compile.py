@@ -14,17 +14,21 @@ from wsgi_guard.routes import Routes, Template
 from wsgi_guard.validation.shapes import Shape
 
 from .check import Check, property_names
+from .custom import Validators
 from .formats import checker
 from .keywords import Steps, TooComplex, validator_class
 from .load import Documents, escape, read_folder
 from .names import Address, address, is_shared, parameters
 from .references import Folder, identified, places
+from .sanitizing import cleaning
 from .shape import ShapeBuilder
 from .vocabulary import annotation_problems
-from .walk import rewritten
+from .walk import rewritten, subschemas
 
 # Enough of a message of the metaschema to see what is meant.
 _SHOWN = 200
+# Parts whose text is put in place of what the client sent.
+REWRITABLE = ("body", "form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +39,8 @@ class Part:
     file: str
     check: Check
     shape: Shape
+    # Whether the app reads the clean value too.
+    rewrites: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +52,13 @@ class Endpoint:
     parts: dict[str, Part]
 
 
-def compile_folder(root: Path, routes: Routes) -> list[Endpoint]:
-    """All endpoints of a folder. Raises ConfigurationError with every problem, each with its file and pointer."""
+def compile_folder(
+    root: Path, routes: Routes, validators: Validators | None = None, *, strips: bool = False
+) -> list[Endpoint]:  # fmt: skip
+    """All endpoints of a folder. Raises ConfigurationError with every problem, each with its file and pointer.
+
+    `strips`: what cleans HTML can only leave tags out.
+    """
     documents, problems = read_folder(root)
     addresses = _addresses(documents, routes, problems)
     valid: Documents = {}
@@ -63,7 +74,8 @@ def compile_folder(root: Path, routes: Routes) -> list[Endpoint]:
     for name in valid:
         problems.extend(f"{name}#{each}" for each in folder.problems(name, documents.keys() - valid.keys()))
     if not problems:
-        maker = _Maker(folder)
+        maker = _Maker(folder, validators or Validators({}))
+        problems.extend(maker.unknown(strips=strips))
         problems.extend(maker.problems(addresses))
     if problems:
         raise ConfigurationError([f"schemas: {problem}" for problem in problems])
@@ -113,10 +125,11 @@ def _invalid(document: Any) -> Iterator[str]:
 class _Maker:
     """Makes the parts of endpoints; one for a folder, so that what files share is built once."""
 
-    def __init__(self, folder: Folder) -> None:
+    def __init__(self, folder: Folder, validators: Validators) -> None:
         self._folder = folder
         self._steps = Steps()
-        self._class = validator_class(self._steps, dynamic=folder.is_dynamic)
+        self._validators = validators
+        self._class = validator_class(self._steps, dynamic=folder.is_dynamic, custom=validators.keyword)
         self._checker = checker()
         self._shapes = ShapeBuilder()
         self._names = frozenset[str]().union(*map(property_names, folder.documents.values()))
@@ -126,12 +139,26 @@ class _Maker:
         for name, document in self._folder.documents.items():
             validator = self._validator(document)
             for at, schema, inside in places(document, self._folder.resolver(name)):
-                if "default" in schema and self._refuses(validator, schema, inside):
+                # A function of the app's is not called before the app is there.
+                if "default" in schema and "x-validator" not in schema and self._refuses(validator, schema, inside):
                     yield f"{name}#{at}/default: does not fit its own schema"
         for name, place in addresses.items():
+            if place.part not in REWRITABLE and self._folder.documents[name].get("x-rewrite"):
+                yield f"{name}#: 'x-rewrite' is for what stands in the body of a request, not for its {place.part}"
             if place.part == "path":
                 for unknown in self._folder.documents[name].get("properties", {}).keys() - parameters(place.template):
                     yield f"{name}#/properties/{escape(unknown)}: {unknown!r} is no name in the path of the file"
+
+    def unknown(self, *, strips: bool) -> Iterator[str]:
+        """A sentence for each validator that is not declared, and each cleaning that cannot be done."""
+        for name, document in self._folder.documents.items():
+            for at, schema in subschemas(document):
+                wanted = schema.get("x-validator")
+                if wanted is not None and wanted not in self._validators:
+                    yield f"{name}#{at}/x-validator: {wanted!r} is not declared in [validation.validators]"
+                clean = cleaning(schema.get("x-sanitize"))
+                if strips and clean is not None and not clean.strip:
+                    yield f"{name}#{at}/x-sanitize: 'strip' cannot be false with the sanitizer nh3"
 
     def _validator(self, document: dict[str, Any]) -> Any:
         return self._class(document, registry=self._folder.registry, format_checker=self._checker)
@@ -146,7 +173,8 @@ class _Maker:
     def part(self, name: str, place: Address) -> Part:
         document = self._folder.documents[name]
         shape = self._shapes.build(document, self._folder.registry.resolver(""))
-        return Part(place.part, name, Check(self._validator(document), self._steps, self._names), shape)
+        check = Check(self._validator(document), self._steps, self._names)
+        return Part(place.part, name, check, shape, bool(document.get("x-rewrite")))
 
 
 def _endpoints(addresses: dict[str, Address], maker: _Maker, routes: Routes) -> list[Endpoint]:

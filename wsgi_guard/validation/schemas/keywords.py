@@ -143,8 +143,14 @@ class _Children:
                 yield error
 
 
-def validator_class(steps: Steps, *, dynamic: bool) -> Any:
-    """The class whose instances check one schema each; `dynamic` when a document of theirs uses `$dynamicRef`."""
+Keyword = Callable[[Any, Any, Any, Any], Any]
+
+
+def validator_class(steps: Steps, *, dynamic: bool, custom: Keyword) -> Any:
+    """The class whose instances check one schema each; `dynamic` when a document of theirs uses `$dynamicRef`.
+
+    `custom` is what `x-validator` does.
+    """
     children = _Children()
     quick = {} if dynamic else {"items": children.items, "properties": children.properties}
     return extend(  # type: ignore[no-untyped-call]
@@ -156,5 +162,6 @@ def validator_class(steps: Steps, *, dynamic: bool) -> Any:
             "multipleOf": _multiple_of,
             "type": _type,
             "uniqueItems": _unique_items,
+            "x-validator": custom,
         },
     )

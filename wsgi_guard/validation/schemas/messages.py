@@ -48,6 +48,7 @@ _SAY: dict[str, Callable[[Any], str]] = {
     "unevaluatedItems": lambda limit: "has items that are not allowed",
     "unevaluatedProperties": lambda limit: "has a property that is not allowed",
     "uniqueItems": lambda limit: "has an item twice",
+    "x-validator": lambda name: f"is not a valid {name}",
 }
 
 

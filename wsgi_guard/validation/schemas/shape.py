@@ -8,17 +8,38 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
+from wsgi_guard.validation.cleaning import Cleaning
 from wsgi_guard.validation.shapes import Shape
 from wsgi_guard.validation.threats.classes import CLASSES
 
 from .formats import PINNED
 from .references import Resolver, below, followed
+from .sanitizing import cleaning
 
 Layer = tuple[Any, Resolver]
 _ALL = frozenset(CLASSES)
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null", list: "array"}
+
+
+class Inherited(NamedTuple):
+    """What the places above say of those below: classes not to look for, whether to convert, how to clean texts.
+
+    `rewrites`: what the app reads is clean too.
+    """
+
+    skip: frozenset[str] = frozenset()
+    coerce: bool = True
+    clean: Cleaning | None = None
+    rewrites: bool = False
+
+    def at(self, layers: list[Layer]) -> Inherited:
+        """The same for a place of which `layers` speak."""
+        skip = self.skip.union(*(_skipped(schema) for schema, _ in layers))
+        coerce = self.coerce and all(schema.get("x-coerce", True) for schema, _ in layers)
+        clean = next((cleaning(schema["x-sanitize"]) for schema, _ in layers if "x-sanitize" in schema), self.clean)
+        return Inherited(skip, coerce, clean, self.rewrites)
 
 
 class ShapeBuilder:
@@ -28,46 +49,50 @@ class ShapeBuilder:
         self._built: dict[Any, Shape] = {}
 
     def build(self, schema: Any, resolver: Resolver) -> Shape:
-        shape = self._shape([(schema, resolver)], frozenset(), True)
+        rewrites = isinstance(schema, dict) and schema.get("x-rewrite", False)
+        shape = self._shape([(schema, resolver)], Inherited(rewrites=rewrites))
         for _ in self._built:  # a default deep in a circle is seen from its far side after as many rounds
             changed = [built.settle() for built in self._built.values()]
             if not any(changed):
                 break
         return shape
 
-    def _shape(self, layers: list[Layer], skip: frozenset[str], coerce: bool) -> Shape:
+    def _shape(self, layers: list[Layer], above: Inherited) -> Shape:
         layers = [each for layer in layers for each in _flat(layer, set())]
-        skip = skip.union(*(_skipped(schema) for schema, _ in layers))
-        coerce = coerce and all(schema.get("x-coerce", True) for schema, _ in layers)
-        key = (tuple(id(schema) for schema, _ in layers), skip, coerce)
+        here = above.at(layers)
+        key = (tuple(id(schema) for schema, _ in layers), here)
         if key not in self._built:
             shape = self._built[key] = Shape()
-            self._fill(shape, layers, skip, coerce)
+            self._fill(shape, layers, here)
         return self._built[key]
 
-    def _fill(self, shape: Shape, layers: list[Layer], skip: frozenset[str], coerce: bool) -> None:
+    def _fill(self, shape: Shape, layers: list[Layer], here: Inherited) -> None:
         shape.types = _types(layers)
-        shape.coerce = coerce
-        shape.skip = _ALL if _is_pinned(layers) else skip
+        shape.coerce = here.coerce
+        pinned = _is_pinned(layers)
+        shape.clean = None if pinned else here.clean
+        # Markup in a text that comes clean to whoever reads it is no attack.
+        clean = frozenset({"xss"}) if shape.clean is not None and here.rewrites else frozenset[str]()
+        shape.skip = _ALL if pinned else here.skip | clean
         shape.silent = shape.skip == _ALL
         named: dict[str, list[Layer]] = {}
         for schema, inside in layers:
             for name, part in schema.get("properties", {}).items():
                 named.setdefault(name, []).append((part, inside))
         shape.defaults = dict(_defaults(named))
-        shape.properties = {name: self._shape(parts, skip, coerce) for name, parts in named.items()}
+        shape.properties = {name: self._shape(parts, here) for name, parts in named.items()}
         shape.patterns = [
-            (re.compile(pattern), self._shape([(part, inside)], skip, coerce))
+            (re.compile(pattern), self._shape([(part, inside)], here))
             for schema, inside in layers
             for pattern, part in schema.get("patternProperties", {}).items()
         ]
-        shape.additional = self._optional("additionalProperties", layers, skip, coerce)
-        shape.items = self._optional("items", layers, skip, coerce)
-        shape.prefix = [self._shape(parts, skip, coerce) for parts in _by_index(layers)]
+        shape.additional = self._optional("additionalProperties", layers, here)
+        shape.items = self._optional("items", layers, here)
+        shape.prefix = [self._shape(parts, here) for parts in _by_index(layers)]
 
-    def _optional(self, keyword: str, layers: list[Layer], skip: frozenset[str], coerce: bool) -> Shape:
+    def _optional(self, keyword: str, layers: list[Layer], here: Inherited) -> Shape:
         found = [(schema[keyword], inside) for schema, inside in layers if keyword in schema]
-        return self._shape(found, skip, coerce)
+        return self._shape(found, here)
 
 
 def _defaults(named: dict[str, list[Layer]]) -> Iterator[tuple[str, Any]]:

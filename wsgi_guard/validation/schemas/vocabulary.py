@@ -12,6 +12,7 @@ from typing import Any
 from wsgi_guard.validation.threats.classes import CLASSES
 
 from .formats import FORMATS
+from .sanitizing import sanitize_problem
 from .walk import subschemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -27,8 +28,8 @@ def _classes(value: Any) -> str | None:
     return "must be false or a list of classes to skip: " + ", ".join(CLASSES)
 
 
-def _not_yet(value: Any) -> str | None:
-    return "is not supported yet"
+def _name(value: Any) -> str | None:
+    return None if isinstance(value, str) else "must be a name of [validation.validators]"
 
 
 def _format(value: Any) -> str | None:
@@ -45,9 +46,9 @@ def _dialect(value: Any) -> str | None:
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
     "x-coerce": _boolean,
     "x-threats": _classes,
-    "x-sanitize": _not_yet,
-    "x-validator": _not_yet,
-    "x-rewrite": _not_yet,
+    "x-sanitize": sanitize_problem,
+    "x-validator": _name,
+    "x-rewrite": _boolean,
     "format": _format,
     "$schema": _dialect,
 }
@@ -61,6 +62,8 @@ def annotation_problems(document: Any) -> Iterator[str]:
             said = check(value) if check else _misspelt(keyword)
             if said:
                 yield f"{at}: {keyword!r} {said}"
+        if at and "x-rewrite" in schema:
+            yield f"{at}: 'x-rewrite' has a meaning at the root of a file alone"
 
 
 def _misspelt(keyword: str) -> str | None:
