@@ -34,9 +34,20 @@ class Board:
         with tempfile.TemporaryFile() as file:
             self._file = os.dup(file.fileno())
         finalize(self, os.close, self._file)
+        self._joining = threading.Lock()
+        self._pid = 0
+        self._own: Row | None = None
 
     def join(self) -> Row | None:
-        """A row of this process's own; None when more processes have joined than there are rows."""
+        """The one row of this process; None when more processes have joined than there are rows."""
+        if self._pid != os.getpid():
+            with self._joining:
+                if self._pid != os.getpid():
+                    self._own = self._take()
+                    self._pid = os.getpid()
+        return self._own
+
+    def _take(self) -> Row | None:
         for number in range(ROWS):
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
@@ -84,13 +95,14 @@ class Board:
 
 
 class Row:
-    """`inherited` is what the process before had told."""
+    """`inherited` is what the process before had told; `pages` what the parts of this one tell, by name."""
 
     def __init__(self, board: Board, number: int) -> None:
         self._board = board
         self._number = number
         self._lock = threading.Lock()
         self.inherited = board.read(number)
+        self.pages = dict(self.inherited)
 
     def write(self, row: dict[str, Any]) -> bool:
         with self._lock:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
+from threading import Thread
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import redis
@@ -110,3 +113,18 @@ def field(head: Head, name: str) -> str | None:
     values = [value for key, value in head.headers if key.lower() == name.lower()]
     assert len(values) <= 1
     return values[0] if values else None
+
+
+def threads(name: str) -> set[Thread]:
+    """Those of the guard that do what `name` says."""
+    return {thread for thread in enumerate_threads() if thread.name == f"wsgi_guard-{name}"}
+
+
+def gone(thread: Thread) -> None:
+    """The thread ends once nobody has its guard; the thread itself does while it works."""
+    for _ in range(50):
+        gc.collect()
+        thread.join(0.1)
+        if not thread.is_alive():
+            return
+    raise AssertionError(f"{thread.name} goes on")

@@ -10,7 +10,7 @@ from tests.support.redis_groups import until
 from wsgi_guard.board import Board
 from wsgi_guard.ratelimit.census import MOST, Census
 
-from .support import Site, rule
+from .support import Site, gone, rule, threads
 
 (QUOTA,) = Site(rule(limit="1 per hour")).layer.rules.find("all").quotas
 
@@ -73,3 +73,23 @@ def test_flood_of_keys_keeps_the_most_denied() -> None:
         census.denied(QUOTA, "often")
     assert len(census.keys) <= MOST
     assert census.all().keys.most_common(1) == [(("all", "often"), 4 * MOST)]
+
+
+def test_guards_of_one_process_share_its_row() -> None:
+    board = Board()
+    for name in ("shop", "blog"):
+        census = Census(name, lambda: board)
+        census.denied(QUOTA, name)
+        until(lambda name=name: name in board.read(0))  # type: ignore[misc]
+    assert sorted(board.read(0)) == ["blog", "shop"]
+    assert not board.read(1)
+
+
+def test_census_that_nobody_has_leaves_no_thread() -> None:
+    board, known = Board(), threads("census")
+    census = Census("shop", lambda: board)
+    census.denied(QUOTA, "a")
+    (thread,) = threads("census") - known
+    until(lambda: bool(board.read(0)))
+    del census
+    gone(thread)

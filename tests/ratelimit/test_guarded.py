@@ -9,6 +9,7 @@ from wsgiref.validate import validator
 
 import pytest
 
+from tests.ratelimit.support import gone, threads
 from tests.support.calling import Server, request, serve
 from tests.support.redis import Redis
 from wsgi_guard import ConfigurationError, Guard, rate_limit
@@ -92,6 +93,18 @@ def test_strict_rule_answers_503_without_store(redis_server: Redis) -> None:
         answer = _call(guard, path)
         assert answer.code == 503
         assert answer.header("Retry-After") is not None
+
+
+def test_dropped_guard_leaves_no_thread(redis_server: Redis) -> None:
+    known = {name: threads(name) for name in ("leases", "news")}
+    rules = [*RULES, {"name": "busy", "limit": "5 at once", "algorithm": "concurrency"}]
+    guard = _guard(store=redis_server.url, rules=rules)
+    assert [_call(guard, "/login", "POST").code for _ in range(4)] == [200, 200, 429, 429]
+    started = [thread for name, before in known.items() for thread in threads(name) - before]
+    assert sorted(thread.name for thread in started) == ["wsgi_guard-leases", "wsgi_guard-news"]
+    del guard
+    for thread in started:
+        gone(thread)
 
 
 def test_wrong_rules_stop_the_start() -> None:

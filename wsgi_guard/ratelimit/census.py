@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable
 from time import monotonic
 from typing import Any
+from weakref import ref
 
 from wsgi_guard.board import Board, Row
 
@@ -31,8 +32,6 @@ EVERY = 0.1
 
 Pair = tuple[str, str]
 _joining = threading.Lock()
-_rows: dict[int, tuple[int, Row | None]] = {}
-_pages: dict[str, dict[str, Any]] = {}
 
 
 class Census:
@@ -110,13 +109,16 @@ class Census:
         with _joining:
             if self._pid == os.getpid():
                 return
-            self._bell, self._row, self._rung = threading.Event(), _row_of(self._board()), False
+            board, bell = self._board(), threading.Event()
+            self._bell, self._rung = bell, False
+            self._row = board.join() if board is not None else None
             self._pid = os.getpid()
         if self._row is not None:
             self._go_on(self._row.inherited.get(self._name, {}))
-            threading.Thread(
-                target=self._write_on, args=(self._row, self._bell), name="wsgi_guard-census", daemon=True
-            ).start()
+            # With the guard whose counts these are ends the thread.
+            mine = ref(self, lambda _: bell.set())
+            arguments = (mine, self._row, bell)
+            threading.Thread(target=_write_on, args=arguments, name="wsgi_guard-census", daemon=True).start()
 
     def _go_on(self, told: dict[str, Any]) -> None:
         totals = Totals()
@@ -126,21 +128,12 @@ class Census:
         self.keys.update(totals.keys)
         self.blocks.update(totals.blocks)
 
-    def _write_on(self, row: Row, bell: threading.Event) -> None:
-        while True:
-            bell.wait()
-            time.sleep(EVERY)
-            # What is counted from here on rings again.
-            bell.clear()
-            self._rung = False
-            try:
-                self._write(row)
-            except Exception:
-                log.exception("telling other processes what was denied failed")
-
-    def _write(self, row: Row) -> None:
-        page = _pages[self._name] = self._told(TOLD)
-        if row.write(dict(_pages)):
+    def write(self, row: Row) -> None:
+        """Tells the other processes. What is counted from here on rings again."""
+        self._bell.clear()
+        self._rung = False
+        page = row.pages[self._name] = self._told(TOLD)
+        if row.write(dict(row.pages)):
             return
         # What guards before a reload have left goes first, then the keys.
         for shorter in (page, {**page, "keys": [], "blocks": []}):
@@ -169,14 +162,15 @@ class Totals:
             self.blocks[rule, key] = max(until, self.blocks.get((rule, key), 0.0))
 
 
-def _row_of(board: Board | None) -> Row | None:
-    """The one row of this process on a board, whichever guard asks first."""
-    if board is None:
-        return None
-    pid, row = _rows.get(id(board), (0, None))
-    if pid != os.getpid():
-        _pages.clear()
-        row = board.join()
-        _pages.update(row.inherited if row is not None else {})
-        _rows[id(board)] = os.getpid(), row
-    return row
+def _write_on(mine: ref[Census], row: Row, bell: threading.Event) -> None:
+    while True:
+        bell.wait()
+        time.sleep(EVERY)
+        census = mine()
+        if census is None:
+            return
+        try:
+            census.write(row)
+        except Exception:
+            log.exception("telling other processes what was denied failed")
+        del census

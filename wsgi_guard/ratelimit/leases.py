@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from time import monotonic
+from weakref import ref
 
 from wsgi_guard.errors import StoreError
 from wsgi_guard.stores import Debt, Store
@@ -107,18 +108,34 @@ class Leases:
             if self._pid != os.getpid():
                 self._places, self._lock, self._wake = {}, threading.Lock(), threading.Event()
                 self._pid = os.getpid()
-                threading.Thread(target=self._run, args=(self._wake,), name="wsgi_guard-leases", daemon=True).start()
+                wake = self._wake
+                # With the guard whose requests these are ends the thread.
+                mine = ref(self, lambda _: wake.set())
+                threading.Thread(target=_run, args=(mine, wake), name="wsgi_guard-leases", daemon=True).start()
 
-    def _run(self, wake: threading.Event) -> None:
-        while True:
+    def round(self) -> float | None:
+        """Renews what is due; seconds until the next round, None while there is nothing to renew."""
+        if not self._places:
+            self._wake.clear()
+            # Whoever came since has found the bell rung, and would not ring it again.
             if not self._places:
-                wake.clear()
-                # Whoever came since has found the bell rung, and would not ring it again.
-                if not self._places:
-                    wake.wait()
-            try:
-                rest = self.renew(monotonic())
-            except Exception:
-                log.exception("renewing the places of requests in flight failed")
-                rest = STEP
-            time.sleep(min(max(rest, 0.02), STEP))
+                return None
+        try:
+            rest = self.renew(monotonic())
+        except Exception:
+            log.exception("renewing the places of requests in flight failed")
+            rest = STEP
+        return min(max(rest, 0.02), STEP)
+
+
+def _run(mine: ref[Leases], wake: threading.Event) -> None:
+    while True:
+        leases = mine()
+        if leases is None:
+            return
+        rest = leases.round()
+        del leases
+        if rest is None:
+            wake.wait()
+        else:
+            time.sleep(rest)

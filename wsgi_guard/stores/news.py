@@ -11,6 +11,7 @@ import os
 import threading
 from collections.abc import Callable
 from typing import Any
+from weakref import ref
 
 PAUSE = 0.5
 """Seconds between two attempts at a server that is away."""
@@ -31,8 +32,8 @@ class News:
             self._pid = os.getpid()
             self._closed = threading.Event()
             try:
-                arguments = (self._closed,)
-                threading.Thread(target=self._listen, args=arguments, name="wsgi_guard-news", daemon=True).start()
+                arguments = (ref(self), self._closed)
+                threading.Thread(target=_listen, args=arguments, name="wsgi_guard-news", daemon=True).start()
             except RuntimeError:
                 # The process may start no more threads: the next to ask tries again.
                 self._pid = 0
@@ -45,21 +46,46 @@ class News:
         self._closed.set()
         self._pid = 0
 
-    def _listen(self, closed: threading.Event) -> None:
-        while not closed.is_set():
-            connection = None
-            try:
-                connection = self._connect()
-                connection.connect()
-                connection.send_command("SUBSCRIBE", self._channel)
-                while not closed.is_set():
-                    # Not a timeout of the server's: the thread looks whether it is still wanted.
-                    if connection.can_read(timeout=1.0):
-                        connection.read_response()
-                        self.heard()
-            except Exception:
-                # The store's own lines say in the log what is wrong with the server.
-                closed.wait(PAUSE)
-            finally:
-                if connection is not None:
-                    connection.disconnect()
+    def subscribe(self) -> Any:
+        """A connection that hears what is told from now on."""
+        connection = self._connect()
+        try:
+            connection.connect()
+            connection.send_command("SUBSCRIBE", self._channel)
+        except BaseException:
+            connection.disconnect()
+            raise
+        return connection
+
+
+def _listen(mine: ref[News], closed: threading.Event) -> None:
+    """Until the news is closed, or belongs to nobody any more: then its guard is gone."""
+    while _wanted(mine, closed):
+        try:
+            _hear(mine, closed)
+        except Exception:
+            # The store's own lines say in the log what is wrong with the server.
+            closed.wait(PAUSE)
+
+
+def _hear(mine: ref[News], closed: threading.Event) -> None:
+    news = mine()
+    if news is None:
+        return
+    connection = news.subscribe()
+    del news
+    try:
+        while _wanted(mine, closed):
+            # Not a timeout of the server's: the thread looks whether it is still wanted.
+            if connection.can_read(timeout=1.0):
+                connection.read_response()
+                news = mine()
+                if news is not None:
+                    news.heard()
+                del news
+    finally:
+        connection.disconnect()
+
+
+def _wanted(mine: ref[News], closed: threading.Event) -> bool:
+    return mine() is not None and not closed.is_set()
