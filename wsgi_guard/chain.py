@@ -22,15 +22,20 @@ class Chain:
 
     `inward` is every `before`, outside-in, then `Facts.publish`, then every `prepare`; each step comes with the afters
     of its own layer and those around it, which is what an answer of that step leaves through. `afters` and `finishes`
-    run inside-out.
+    run inside-out. `around` are those that watch from outside all layers: they decide nothing and answer nothing.
     """
 
-    __slots__ = ("afters", "finishes", "inward", "layers", "starts")
+    __slots__ = ("afters", "around", "finishes", "inward", "layers", "starts")
 
-    def __init__(self, layers: Sequence[Layer]) -> None:
+    def __init__(self, layers: Sequence[Layer], around: Sequence[Layer] = ()) -> None:
         self.layers = tuple(layers)
+        self.around = tuple(around)
         self.afters = _afters(self.layers)
+        watched = (*self.around, *self.layers)
         befores: list[tuple[Before, Layer, Afters]] = [
+            (method, layer, ()) for layer in self.around if (method := _method(layer, "before"))
+        ]
+        befores += [
             (method, layer, _afters(self.layers[: at + 1]))
             for at, layer in enumerate(self.layers)
             if (method := _method(layer, "before"))
@@ -40,9 +45,9 @@ class Chain:
         ]
         self.inward = (*befores, (Facts.publish, Own(), self.afters), *prepares)
         self.finishes: tuple[tuple[Finish, Layer], ...] = tuple(
-            (method, layer) for layer in reversed(self.layers) if (method := _method(layer, "finish"))
+            (method, layer) for layer in reversed(watched) if (method := _method(layer, "finish"))
         )
-        self.starts = tuple((method, layer) for layer in self.layers if (method := _method(layer, "start")))
+        self.starts = tuple((method, layer) for layer in watched if (method := _method(layer, "start")))
 
 
 def _afters(layers: Sequence[Layer]) -> Afters:

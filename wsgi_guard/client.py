@@ -71,6 +71,10 @@ class Addresses:
             return sent
         return None
 
+    def believes(self, environ: Mapping[str, Any]) -> bool:
+        """Whether what a request says of its way here is taken over: a trusted proxy sent it, or nobody said who is."""
+        return not self._stated or self.client(environ).vouched
+
     def _resolve(self, peer: str, header: str | None) -> Client:
         address = parse_address(peer)
         vouched = self._trusts(address) if address else self._unix and _is_socket(peer)

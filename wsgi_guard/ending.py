@@ -38,6 +38,7 @@ def watched(exchange: Exchange, result: Any, *, held: bool) -> Any:
         exchange.finish("return")
         return result
     if _is_kept(result, exchange.environ.get("wsgi.file_wrapper")):
+        exchange.count_kept(result)
         if not Closing.attach(exchange, result):
             exchange.finish("return")
         return result
@@ -153,6 +154,7 @@ class Stream:
             return exchange.reply_body()  # type: ignore[no-any-return]
         if chunk:
             exchange.sent = True
+            exchange.count(chunk)
         return chunk
 
     def close(self) -> None:

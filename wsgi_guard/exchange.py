@@ -16,6 +16,7 @@ from .errors import Refused, Unchecked
 from .facts import CURRENT, Environ, Facts
 from .heads import forget_head, like, names_request
 from .layer import ExcInfo, Head, Outcome, Reply
+from .sizes import Sized
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 NO_BODY = (204, 304)
 
 
-class Exchange:
+class Exchange(Sized):
     """One request on its way: the app's `start_response`, the head, the door every answer leaves by, the end."""
 
     # Defaults stand on the class: a request pays only for what becomes of it.
@@ -118,6 +119,7 @@ class Exchange:
             return None
         if data:
             self.sent = True
+            self.count(data)
         return self._server_write(data)
 
     def _seen(self, exc_info: Any) -> None:
@@ -125,8 +127,6 @@ class Exchange:
         if isinstance(error, Exception):
             self.facts.error = error
             self._stack.capture.note(self.facts.root, error)
-
-    # the door
 
     def _flush(self, head: Head, afters: Afters) -> Reply | None:
         """Hands `head` to the server; a Reply when a layer put its own answer in place of it."""
@@ -145,6 +145,8 @@ class Exchange:
         headers = head.headers
         if not self._nested and not names_request(headers):
             headers.append(("X-Request-ID", facts.request_id))
+        if self.chain.around:
+            self.announced = tuple(headers)
         if self._headers_type is not None and put is None:
             headers = like(self._headers_type, headers)
         self.code = head.code
@@ -169,8 +171,11 @@ class Exchange:
         if self.environ.get("CONTENT_LENGTH"):
             self.facts.body.drain()
         self._put(reply, afters, None)
-        self.finish("return")
+        return self._reply_whole()
+
+    def _reply_whole(self) -> list[bytes]:
         body = self.reply_body()
+        self.finish("return")
         return [body] if body else []
 
     def _put(self, reply: Reply, afters: Afters, exc_info: ExcInfo | None) -> None:
@@ -183,12 +188,11 @@ class Exchange:
         self._flush(self._head, afters)
 
     def reply_body(self) -> bytes:
-        """What follows the head of the guard's own answer."""
+        """What follows the head of the guard's own answer; asked for once, by who sends it."""
         if self.reply is None or self.facts.method == "HEAD" or self.code in NO_BODY:
             return b""
+        self.count(self.reply.body)
         return self.reply.body
-
-    # the way out
 
     def _hand_over(self, result: Any) -> Any:
         """The body for the server: of the app's iterable what `ending.py` makes, or the guard's answer."""
@@ -205,15 +209,14 @@ class Exchange:
                 raise
             if put is not None:
                 self._close_unused(result)
-                self.finish("return")
-                body = self.reply_body()
-                return [body] if body else []
+                return self._reply_whole()
         if self.reply is not None:
             # It went out at the app's first write().
             self._close_unused(result)
             self.finish("return")
             return []
         if kind in WHOLE:
+            self.count_whole(result)
             self.finish("return")
             return result
         # Asked here and on a line of its own, where `result` has no other name.
@@ -278,15 +281,13 @@ class Exchange:
         vital = getattr(layer, "vital", False) or isinstance(error, Unchecked)
         return self._stack.failure(self.facts) if vital or self._stack.denies_on_error else None
 
-    # the end
-
     def finish(self, end: str, error: BaseException | None = None) -> None:
         """Tells every layer once how the request ended; what fails there is captured and fails nothing."""
         if self._done:
             return
         self._done = True
         facts = self.facts
-        outcome = Outcome(self.code, perf_counter() - facts.started, end, self.reply is not None, error)
+        outcome = Outcome(self.code, perf_counter() - facts.started, end, self.reply is not None, error, self.size)
         for layer_finish, layer in self.chain.finishes:
             try:
                 layer_finish(facts, outcome)

@@ -16,6 +16,7 @@ from .body import Body
 from .client import Addresses, Client
 from .errors import Refused
 from .routes import Route, Routes
+from .trace import OWN_ID, SPAN, Trace, trace_of
 
 Environ = dict[str, Any]
 _UNASKED: Any = object()
@@ -54,6 +55,15 @@ class Facts:
     noted: Refused | None = None
     cause: BaseException | None = None
     pools: Mapping[str, Any] | None = None
+    # What the request spent on databases: seconds, and statements.
+    db_seconds = 0.0
+    db_queries = 0
+    # The template by which the app's framework found its view, where an adapter saw it.
+    matched: str | None = None
+    # The id of the error that the client was told of.
+    error_id = ""
+    _trace: Trace | None = None
+    _span: str | None = None
     _outer: Facts | None = None
     _route: Route | None = None
     _client: Client | None = None
@@ -81,6 +91,43 @@ class Facts:
     def root(self) -> Facts:
         """The facts of the outermost guard, to whom errors and decisions of this request belong."""
         return self if self._outer is None else self._outer.root
+
+    @property
+    def trace(self) -> Trace:
+        """The trace that a proxy's or another service's `traceparent` names, else one that begins with this request."""
+        if self._outer is not None:
+            return self.root.trace
+        trace = self._trace
+        if trace is None:
+            environ, sent = self.environ, None
+            if "HTTP_TRACEPARENT" in environ and self.told_by_proxy:
+                sent = trace_of(environ["HTTP_TRACEPARENT"])
+            own = self.request_id
+            trace = self._trace = sent or Trace(own if OWN_ID.fullmatch(own) else new_id())
+        return trace
+
+    @property
+    def told_by_proxy(self) -> bool:
+        """Whether headers that only a proxy or another service should send are believed."""
+        return self._origin.addresses.believes(self.environ)
+
+    @property
+    def trace_id(self) -> str:
+        return self.trace.id
+
+    @property
+    def traceparent(self) -> str:
+        """The header to send along with requests that the app makes on behalf of this one."""
+        root = self.root
+        if root._span is None:
+            own = root.request_id[-16:]
+            root._span = own if SPAN.fullmatch(own) else new_id()[:16]
+        return root.trace.header(root._span)
+
+    @property
+    def known_identity(self) -> str | None:
+        """As `identity`, if somebody has asked for it; else None, and nobody's function is called."""
+        return None if self._identity is _UNASKED else self._identity
 
     @property
     def validated(self) -> dict[str, Any]:
@@ -143,6 +190,8 @@ class Facts:
         if client is None:
             client = self._client = self._origin.addresses.client(environ)
         environ["wsgi_guard.client_ip"] = client.ip
+        if "HTTP_TRACEPARENT" in environ:
+            environ["wsgi_guard.traceparent"] = self.traceparent
         if self._validated:
             environ["wsgi_guard.validated"] = self._validated
         elif self._outer is None and "wsgi_guard.validated" in environ:

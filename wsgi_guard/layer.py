@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
 
     `code` is 0 when no head was ever sent. `duration` is in seconds to the end that was seen: `end` is "return" (the
     body was handed over whole), "close" (after the last byte), "disconnect" (closed before the last byte),
-    "abandoned" (never closed) or "error".
+    "abandoned" (never closed) or "error". `size`: bytes of the body that were handed over, None where nobody knows.
     """
 
     code: int
@@ -55,6 +55,7 @@ class Outcome(NamedTuple):
     end: str
     replied: bool = False
     error: BaseException | None = None
+    size: int | None = 0
 
 
 @lru_cache(maxsize=256)

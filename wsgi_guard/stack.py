@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Set
+from os import getpid
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .chain import Chain
 from .client import Addresses
 from .errors import ConfigurationError, Refused
-from .facts import Facts, Origin
+from .facts import Facts, Origin, new_id
 from .host import HOST
 from .layer import Layer, Reply
 from .problem import problem
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from .capture.layer import Capture
     from .db.layer import Data
     from .health.layer import Health
+    from .observe.access import AccessLog
+    from .observe.endpoints import Endpoints
+    from .observe.logs import Output
     from .pages import Pages
     from .ratelimit.control import Control
     from .ratelimit.layer import RateLimit
@@ -32,11 +36,14 @@ if TYPE_CHECKING:
 
 # Outermost first: an error anywhere inside is captured, a flood is stopped before it is parsed, the app comes last.
 ORDER = ("capture", "rate_limit", "validation", "health", "admin", "data")
+# Watch every request and answer from outside all layers, the guard's own answers included, and decide nothing.
+AROUND = ("log", "metrics")
 # A guard inside another leaves these to the outer one.
 OUTER_ONLY = ("capture", "health", "admin")
 
 FAILURE = "the request could not be checked"
 log = logging.getLogger("wsgi_guard")
+audit_log = logging.getLogger("wsgi_guard.audit")
 
 T = TypeVar("T")
 
@@ -46,22 +53,28 @@ class Stack:
 
     name = "settings"
 
-    def __init__(self, settings: Settings, origin: Origin, layers: Mapping[str, Any], capture: Capture) -> None:
+    def __init__(
+        self, settings: Settings, origin: Origin, layers: Mapping[str, Any], capture: Capture, output: Output
+    ) -> None:
         present: list[tuple[str, Layer]] = [(name, layers[name]) for name in ORDER if layers.get(name) is not None]
         self.settings = settings
         self.origin = origin
         self.capture = capture
-        self.full = Chain([layer for _, layer in present])
+        around = [layers[name] for name in AROUND if layers.get(name) is not None]
+        self.full = Chain([layer for _, layer in present], around)
         self.nested = Chain([layer for name, layer in present if name not in OUTER_ONLY])
-        # Behind the start of capture, which gives log lines somewhere to go.
-        self.full.starts = (*self.full.starts[:1], (self.tell, self), *self.full.starts[1:])
+        self.full.starts = ((output.start, output), (self.tell, self), *self.full.starts)
         limit = layers.get("rate_limit")
         self.limits: Control | None = None if limit is None else limit.control
         self.raises = settings.capture.on_error == "raise"
         self.denies_on_error = settings.guard.on_layer_error == "deny"
 
     def tell(self) -> None:
-        """Logs what the settings noted: what was left unread, and why."""
+        """Logs which settings this process runs with, and what they noted: what was left unread, and why."""
+        said = ", ".join(self.settings.sources) or "defaults"
+        decision = {"id": new_id(), "layer": self.name, "verdict": "load", "rule": "", "reason": said}
+        audit = {"client": None, "pid": getpid(), "decisions": [decision]}
+        audit_log.info("settings loaded from %s", said, extra={"audit": audit})
         for note in self.settings.notes:
             log.info("%s", note)
 
@@ -95,6 +108,8 @@ class Build:
 
     def stack(self) -> Stack:
         from .capture.layer import Capture
+        from .observe.endpoints import Endpoints
+        from .observe.logs import Output
 
         settings = self.settings
         capture = self.attempt(lambda: Capture(settings.capture, environment=settings.environment, release=None))
@@ -107,6 +122,8 @@ class Build:
         limit = self.attempt(lambda: self._rate_limit(place, own_paths)) if "rate_limit" in self.wanted else None
         validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
         origin = self.attempt(self._origin)
+        endpoints = Endpoints(own_paths)
+        access = self.attempt(lambda: self._access(endpoints)) if settings.log.access else None
         if self.problems or capture is None or origin is None:
             raise ConfigurationError(self.problems)
         if limit is not None and health is not None:
@@ -119,9 +136,9 @@ class Build:
         own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())
         layers = {
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
-            "data": data,
+            "data": data, "log": access,
         }  # fmt: skip
-        return Stack(settings, origin, layers, capture)
+        return Stack(settings, origin, layers, capture, Output(settings.log))
 
     def _pages(self, limit: RateLimit | None) -> Pages | None:
         """The admin pages of all slices that have some; None when there is nobody to read them."""
@@ -136,6 +153,12 @@ class Build:
             found.update(pages(section.rate_limits, limit))
         admin = Admin(section)
         return Pages(admin, found) if found and admin.configured else None
+
+    def _access(self, endpoints: Endpoints) -> AccessLog:
+        from .observe.access import AccessLog
+        from .redact import Redactor
+
+        return AccessLog(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
 
     def _origin(self) -> Origin:
         guard = self.settings.guard

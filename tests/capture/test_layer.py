@@ -167,7 +167,8 @@ def test_refusal_is_no_event(lines: Lines) -> None:
     assert (answer.code, answer.header("WWW-Authenticate"), answer.error_id) == (401, "Bearer", None)
     assert lines.events == []
     [audit] = lines.audits
-    assert audit["decisions"] == [{"layer": "app", "verdict": "deny", "rule": "", "reason": "who"}]
+    decision_id = f"{audit['request_id']}-1"
+    assert audit["decisions"] == [{"id": decision_id, "layer": "app", "verdict": "deny", "rule": "", "reason": "who"}]
 
 
 def test_refusal_wrapped_by_the_app_is_meant(lines: Lines) -> None:

@@ -130,5 +130,6 @@ print(b"".join(guard(environ, lambda *head: None)).decode())
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stdout.strip()) == (0, '{"status": "pass"}')
-    (line,) = done.stderr.splitlines()
-    assert "rate limits are counted in" in json.loads(line)["message"]
+    lines = [json.loads(line) for line in done.stderr.splitlines()]
+    assert [line["level"] for line in lines] == ["INFO"] * 3
+    assert "rate limits are counted in" in lines[1]["message"]

@@ -59,8 +59,8 @@ def combined(second: float, target: str = "/", status: int = 200, client: str = 
 
 def own(begin: float, duration: float = 0.0, target: str = "/", status: int = 200, **more: Any) -> str:
     ended = datetime.fromtimestamp(START + begin + duration, UTC).isoformat(timespec="microseconds")
-    access = {"method": "GET", "target": target, "client": "192.0.2.7", "status": status, "duration": duration, **more}
-    return json.dumps({"time": ended, "logger": "wsgi_guard.access", "access": access}) + "\n"
+    access = {"method": "GET", "path": target, "client": "192.0.2.7", "status": status, "duration": duration, **more}
+    return json.dumps({"time": ended, "logger": "wsgi_guard.access", **access}) + "\n"
 
 
 def replayed(capsys: pytest.CaptureFixture[str], *lines: str) -> dict[str, Any]:
@@ -187,7 +187,7 @@ def test_order_needs_bounded_memory() -> None:
 
 @given(st.one_of(st.binary(max_size=200), st.text(max_size=200).map(str.encode), st.recursive(
     st.none() | st.booleans() | st.floats() | st.text(), lambda some: st.dictionaries(
-        st.sampled_from(["access", "time", "method", "target", "client", "status", "duration", "decisions"]), some
+        st.sampled_from(["logger", "time", "method", "path", "client", "status", "duration", "decisions"]), some
     ) | st.lists(some), max_leaves=20,
 ).map(lambda value: json.dumps(value).encode())))  # fmt: skip
 def test_any_line_is_read_or_refused(line: bytes) -> None:

@@ -105,7 +105,7 @@ class Audit(logging.Handler):
         self.texts.append(record.getMessage() + repr(record.__dict__))
         audit = getattr(record, "audit", None)
         if audit is not None:
-            self.decisions.extend(audit["decisions"])
+            self.decisions.extend(one for one in audit["decisions"] if one["verdict"] != "load")
 
     def kinds(self) -> list[tuple[str, str]]:
         return [(decision["verdict"], decision["rule"]) for decision in self.decisions]

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
 from wsgi_guard.redact import Redactor, one_line
+from wsgi_guard.shown import shown_path
 
 from . import decide
 from .family import family
 from .trace import message, own_way, traceback_text, type_name
-
-PATH_LIMIT = 500
 
 
 class Origin(NamedTuple):
@@ -133,11 +132,3 @@ def request_facts(facts: Facts, redactor: Redactor) -> dict[str, Any]:
     except Exception as error:
         told["incomplete"] = type(error).__name__
     return told
-
-
-def shown_path(facts: Facts, redactor: Redactor) -> str:
-    """The path of the request as people read it: UTF-8 where it is, without secrets and line breaks."""
-    environ = facts.environ
-    path = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
-    text = path.encode("latin-1", "replace").decode("utf-8", "replace")
-    return one_line(redactor.text(text, PATH_LIMIT))

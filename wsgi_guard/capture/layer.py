@@ -13,7 +13,6 @@ from typing import Any
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Head, Outcome, Reply
-from wsgi_guard.observe.logs import ensure_output
 from wsgi_guard.problem import problem
 from wsgi_guard.redact import Redactor
 from wsgi_guard.settings.sections import CaptureSection
@@ -54,7 +53,6 @@ class Capture:
         global _started
         _started = self
         sources.connect()
-        ensure_output()
 
     def report(self) -> str | None:
         """What the outside did not get to know, in a sentence; None when all is well."""
@@ -188,6 +186,8 @@ class Capture:
             facts.decide(self.name, "error", "", f"{dropped} more exceptions were logged by the app than are kept")
         if facts.decisions:
             log_decisions(facts, facts.decisions, outcome, self._redactor)
+        if facts.errors is not None:
+            facts.error_id = facts.errors.shown_id()
         # Tracebacks hold frames, which hold the environ: let go of what would live until the next garbage collection.
         facts.errors = None
 

@@ -12,9 +12,10 @@ from typing import Any
 from wsgi_guard.facts import Decision, Facts
 from wsgi_guard.layer import Outcome
 from wsgi_guard.redact import Redactor, one_line
+from wsgi_guard.shown import decision_id, shown_path
 
 from .decide import LEVELS
-from .events import Event, shown_path
+from .events import Event
 
 DECISIONS = 50
 """Decisions of one request that are written out; more than a handful means a loop."""
@@ -27,12 +28,13 @@ def log_event(event: Event) -> None:
 def log_decisions(facts: Facts, decisions: list[Decision], outcome: Outcome, redactor: Redactor) -> None:
     """One line for all that was decided about a request: WARNING when something was denied, else INFO."""
     denied = any(decision.verdict == "deny" for decision in decisions)
-    told = [_told(decision, redactor) for decision in decisions[:DECISIONS]]
+    told = [_told(facts, at, decision, redactor) for at, decision in enumerate(decisions[:DECISIONS])]
     audit = {
         "request_id": facts.request_id,
         "method": one_line(facts.method[:20]),
         "path": shown_path(facts, redactor),
         "client": facts.client_ip,
+        "identity": facts.known_identity,
         "status": outcome.code,
         "decisions": told,
     }
@@ -41,8 +43,8 @@ def log_decisions(facts: Facts, decisions: list[Decision], outcome: Outcome, red
     write("wsgi_guard.audit", logging.WARNING if denied else logging.INFO, text, "audit", audit)
 
 
-def _told(decision: Decision, redactor: Redactor) -> dict[str, str]:
-    told = {"layer": decision.layer, "verdict": decision.verdict, "rule": decision.rule}
+def _told(facts: Facts, at: int, decision: Decision, redactor: Redactor) -> dict[str, str]:
+    told = {"id": decision_id(facts, at), "layer": decision.layer, "verdict": decision.verdict, "rule": decision.rule}
     if decision.reason:
         told["reason"] = one_line(redactor.text(str(decision.reason), 500))
     return told

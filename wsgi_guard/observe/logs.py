@@ -1,4 +1,4 @@
-"""JSON log lines, and the output that is there when the user has set up none.
+"""Log lines as JSON or as text, and the output that is there when the user has set up none.
 
 Decides how a record looks and whether the guard brings a handler; what is worth a record is the slices' business. The
 user's own handlers, levels and formats are never touched.
@@ -8,20 +8,36 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import UTC, datetime
-from typing import Any
+from logging.handlers import WatchedFileHandler
+from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.facts import current
-from wsgi_guard.redact import Redactor, plain_text
+from wsgi_guard.redact import Redactor, one_line, plain_text
+
+from .binding import NONE, bind_ids
+from .lines import CLOCK, access_line
+
+if TYPE_CHECKING:
+    from wsgi_guard.settings.sections import LogSection
 
 LOGGER = "wsgi_guard"
 _SPARE = Redactor()
 
 
 class JsonFormatter(logging.Formatter):
-    """One line of JSON a record: time (UTC), level, logger, message, request_id, and the dicts `event` and `audit`."""
+    """One line of JSON a record: time (UTC), level, logger, message, ids, and the dicts `event` and `audit`.
+
+    The dict `access` of an access record is the line itself.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
+        access = record.__dict__.get("access")
+        if type(access) is dict:
+            try:
+                return access_line(record.created, record.levelname, record.name, access)
+            except (KeyError, TypeError, ValueError):
+                # Not one of the guard's own.
+                pass
         line = self._facts_of(record)
         try:
             return json.dumps(line, default=plain_text, allow_nan=False)
@@ -31,7 +47,7 @@ class JsonFormatter(logging.Formatter):
 
     def _facts_of(self, record: logging.LogRecord) -> dict[str, Any]:
         line: dict[str, Any] = {
-            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "time": CLOCK.text(record.created),
             "level": record.levelname,
             "logger": record.name,
             "message": _message(record),
@@ -39,6 +55,9 @@ class JsonFormatter(logging.Formatter):
         request_id = _request_id(record)
         if request_id:
             line["request_id"] = request_id
+        trace_id = getattr(record, "trace_id", NONE)
+        if trace_id != NONE:
+            line["trace_id"] = plain_text(trace_id)
         for name in ("event", "audit"):
             if hasattr(record, name):
                 line[name] = getattr(record, name)
@@ -63,6 +82,9 @@ def _request_id(record: logging.LogRecord) -> str | None:
     request = event.get("request") if isinstance(event, dict) else None
     if isinstance(request, dict) and "id" in request:
         return plain_text(request["id"])
+    bound = getattr(record, "request_id", None)
+    if bound is not None:
+        return None if bound == NONE else plain_text(bound)
     facts = current()
     return facts.request_id if facts else None
 
@@ -77,24 +99,76 @@ def _trace(record: logging.LogRecord, formatter: logging.Formatter) -> str:
     return _SPARE.text(record.exc_text or "")
 
 
+class TextFormatter(logging.Formatter):
+    """One line a record for a terminal; a traceback follows indented, so that no text of it looks like a line."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        access, request_id = getattr(record, "access", None), _request_id(record)
+        line = f"{CLOCK.text(record.created)[:23]} {record.levelname} {record.name} {one_line(_message(record))}"
+        if type(access) is dict:
+            line += "".join(_aside(access))
+        if request_id:
+            line += f" {one_line(request_id)}"
+        trace = _trace(record, self)
+        return line if not trace else "\n    ".join([line, *map(one_line, trace.splitlines())])
+
+
+def _aside(access: dict[str, Any]) -> list[str]:
+    """What a reader of a terminal wants to see at once."""
+    told = [f" {access.get('client')}"]
+    told += [" SLOW"] if access.get("slow") else []
+    told += [f" {one['verdict']}:{one['layer']}/{one['rule']}" for one in access.get("decisions", ())]
+    told += [f" error_id={access['error_id']}"] if "error_id" in access else []
+    return [one_line(text) for text in told]
+
+
 class Fallback(logging.StreamHandler[Any]):
-    """JSON lines to standard error, for as long as the root logger has no handler of the user's."""
+    """Lines to standard error, for as long as the root logger has no handler of the user's."""
 
     def emit(self, record: logging.LogRecord) -> None:
         if not logging.getLogger().handlers:
             super().emit(record)
 
 
-def ensure_output() -> None:
+def ensure_output(section: LogSection | None = None) -> None:
     """Gives the logger `wsgi_guard` a Fallback and the level INFO, if neither it nor the root has a handler.
 
-    Called again, it finds that handler and adds no second one.
+    With `log.file` set it gets a handler for that file in any case. Called again, it finds what it made and adds
+    nothing. Raises OSError when the file cannot be opened.
     """
     logger = logging.getLogger(LOGGER)
-    if logger.handlers or logging.getLogger().handlers:
+    form: logging.Formatter = TextFormatter() if section is not None and section.format == "text" else JsonFormatter()
+    path = section.file if section is not None else None
+    if path is not None:
+        if any(isinstance(one, OwnFile) and one.path == path for one in logger.handlers):
+            return
+        output: logging.Handler = OwnFile(path)
+    elif logger.handlers or logging.getLogger().handlers:
         return
-    fallback = Fallback()
-    fallback.setFormatter(JsonFormatter())
-    logger.addHandler(fallback)
+    else:
+        output = Fallback()
+    output.setFormatter(form)
+    logger.addHandler(output)
     if logger.level == logging.NOTSET:
         logger.setLevel(logging.INFO)
+
+
+class OwnFile(WatchedFileHandler):
+    """The file that `log.file` names, opened anew when logrotate has moved it away."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+
+
+class Output:
+    """What all log lines need, started before anything else."""
+
+    name = "log"
+
+    def __init__(self, section: LogSection) -> None:
+        self._section = section
+
+    def start(self) -> None:
+        bind_ids()
+        ensure_output(self._section)

@@ -71,15 +71,15 @@ def in_order(entries: Iterable[Entry]) -> Iterator[Entry]:
 
 
 def _of_json(line: dict[str, Any], number: int) -> Entry | None:
-    access = line.get("access")
-    if not isinstance(access, dict):
+    access = line
+    if line.get("logger") != "wsgi_guard.access":
         return None
     duration = float(access.get("duration") or 0.0)
     ended = datetime.fromisoformat(line["time"])
     request = Recorded(
-        str(access["method"]), wire(str(access["target"])), str(access.get("client") or ""),
+        str(access["method"]), wire(str(access["path"])), str(access.get("client") or ""),
         str(access.get("identity") or ""), (), None, ended.timestamp() - duration, duration,
-        int(access.get("status") or 0), str(access.get("request_id") or line.get("request_id") or ""),
+        int(access.get("status") or 0), str(access.get("request_id") or ""),
     )  # fmt: skip
     return Entry(number, checked(request), decisions_of(access))
 

@@ -99,7 +99,11 @@ def _paths(settings: Settings) -> Iterator[Clash]:
 
 def _admin_paths(settings: Settings) -> Iterator[Clash]:
     taken = {settings.health.livez, settings.health.readyz, settings.health.health}
-    prefix = settings.admin.rate_limits
+    prefix, metrics = settings.admin.rate_limits, settings.metrics.path
+    if metrics and (metrics in taken or (prefix and metrics.startswith(f"{prefix}/"))):
+        yield ("metrics.path", "health", "admin.rate_limits"), f"{metrics!r} is a path that the guard answers already"
+    if settings.log.handler == "direct" and settings.log.format != "json":
+        yield ("log.format", "log.handler"), "the direct handler writes JSON, choose the handler logging for text"
     for name in ("status", "reset", "block", "unblock"):
         if prefix and f"{prefix}/{name}" in taken:
             yield ("admin.rate_limits", "health"), f"{prefix + '/' + name!r} is a path that health answers"

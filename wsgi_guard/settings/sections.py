@@ -15,6 +15,8 @@ from .fields import THREATS as THREATS
 from .fields import Limit as Limit
 from .fields import Network as Network
 from .fields import listed, named, option, table
+from .observe import LogSection as LogSection
+from .observe import MetricsSection as MetricsSection
 from .rate_limit import OverrideSection as OverrideSection
 from .rate_limit import RateLimitSection as RateLimitSection
 from .rate_limit import RuleSection as RuleSection
@@ -181,6 +183,8 @@ class Settings:
     pools: Mapping[str, PoolSection] = named(PoolSection)
     capture: CaptureSection = table(CaptureSection)
     admin: AdminSection = table(AdminSection)
+    log: LogSection = table(LogSection)
+    metrics: MetricsSection = table(MetricsSection)
     folder: str = "."
     sources: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()

@@ -1,0 +1,51 @@
+"""What is said of a request: under which endpoint and method it counts, how long it had waited. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from wsgi_guard.routes import Hit
+
+UNMATCHED = "(unmatched)"
+OTHER = "(other)"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+"""RFC 9110, 9, and PATCH; clients can invent others without end."""
+
+HOUR = 3600.0
+"""Seconds; no request waits so long for a worker, so a clock is wrong."""
+
+
+class Names(NamedTuple):
+    """Labels that a path has by templates of rules and schemas: one that says where, and one that says below what."""
+
+    exact: str
+    rest: str
+
+
+def names_of(hits: Sequence[Hit]) -> Names:
+    """The most specific template of each kind; "" where there is none."""
+    texts = [hit.template.text for hit in hits]
+    return Names(
+        next((text for text in texts if not text.endswith("+}")), ""), next((t for t in texts if t.endswith("+}")), "")
+    )
+
+
+def method_label(method: str) -> str:
+    return method if method in METHODS else OTHER
+
+
+def queued(header: str, now: float) -> float | None:
+    """Seconds since a proxy took the request, as its X-Request-Start says; None for what is no such time.
+
+    Written with or without "t=", in seconds, milli-, micro- or nanoseconds since 1970.
+    """
+    try:
+        start = float(header[:40].strip().removeprefix("t="))
+    except ValueError:
+        return None
+    # A time of today is 1.8e9 seconds; a thousand times as much is the next unit.
+    for unit in (1.0, 1e3, 1e6, 1e9):
+        if abs(now - start / unit) < HOUR:
+            return max(0.0, now - start / unit)
+    return None

@@ -1,0 +1,48 @@
+"""Under which name a request counts: a bounded number of them, whatever clients ask for.
+
+A template of a rule or schema that says where; else the route that the app's framework matched; else a template for
+all below a path; else one name for all the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Set
+from typing import Any
+
+from wsgi_guard.facts import Facts
+from wsgi_guard.redact import one_line
+
+from .decide import UNMATCHED, names_of
+
+_MEMO = "endpoint"
+LONGEST = 200  # characters of a label
+
+
+class Endpoints:
+    """`own_paths` are those that the guard answers itself."""
+
+    def __init__(self, own_paths: Set[str]) -> None:
+        self._own_paths = own_paths
+
+    def of(self, facts: Facts) -> str:
+        route = facts.route
+        names = route.memo.get(_MEMO)
+        if names is None:
+            names = route.memo[_MEMO] = names_of(route.hits)
+        if names.exact:
+            return names.exact
+        if facts.replied and route.given in self._own_paths:
+            return route.given
+        return framework_route(facts) or names.rest or UNMATCHED
+
+
+def framework_route(facts: Facts) -> str | None:
+    """The route that the framework matched: noted by an adapter, or left in the environ by Flask and Bottle."""
+    found: Any = facts.matched
+    if found is None:
+        environ = facts.environ
+        if "werkzeug.request" in environ:
+            found = getattr(getattr(environ["werkzeug.request"], "url_rule", None), "rule", None)
+        elif "bottle.route" in environ:
+            found = getattr(environ["bottle.route"], "rule", None)
+    return one_line(found[:LONGEST]) if type(found) is str and found else None
