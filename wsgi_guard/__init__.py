@@ -11,6 +11,7 @@ from .guard import Guard
 if TYPE_CHECKING:
     from .capture.api import capture_error
     from .db.query import execute_query, get_db_connection
+    from .health.registry import health_check
     from .ratelimit import api as limits
     from .ratelimit.decorator import rate_limit
 
@@ -25,6 +26,7 @@ __all__ = [
     "current",
     "execute_query",
     "get_db_connection",
+    "health_check",
     "limits",
     "rate_limit",
 ]
@@ -34,6 +36,7 @@ _LAZY = {
     "capture_error": "wsgi_guard.capture.api",
     "execute_query": "wsgi_guard.db.query",
     "get_db_connection": "wsgi_guard.db.query",
+    "health_check": "wsgi_guard.health.registry",
     "limits": "wsgi_guard.ratelimit.api",
     "rate_limit": "wsgi_guard.ratelimit.decorator",
 }

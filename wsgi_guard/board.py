@@ -19,18 +19,19 @@ from zlib import crc32
 
 ROWS = 256
 HALF = 24 * 1024
-ROW = 2 * HALF
-"""Bytes of a row: what stands there, and room for what is written next. What is never written takes no memory."""
+"""Bytes of half a row: what stands there; the other has room for what is written next. What is never written takes no
+memory."""
 HEAD = struct.Struct("<QII")
 LOOKS = 100
 """Attempts to read a row that is written twice while it is read."""
 
 
 class Board:
-    """Made before the processes are forked that share it."""
+    """Made before the processes are forked that share it. With one row it is a place that one process holds."""
 
-    def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, ROWS * ROW)
+    def __init__(self, rows: int = ROWS, half: int = HALF) -> None:
+        self._rows, self._half = rows, half
+        self._memory = mmap.mmap(-1, rows * 2 * half)
         with tempfile.TemporaryFile() as file:
             self._file = os.dup(file.fileno())
         finalize(self, os.close, self._file)
@@ -39,16 +40,16 @@ class Board:
         self._own: Row | None = None
 
     def join(self) -> Row | None:
-        """The one row of this process; None when more processes have joined than there are rows."""
-        if self._pid != os.getpid():
+        """The one row of this process; None while as many others have joined as there are rows."""
+        if self._pid != os.getpid() or self._own is None:
             with self._joining:
-                if self._pid != os.getpid():
+                if self._pid != os.getpid() or self._own is None:
                     self._own = self._take()
                     self._pid = os.getpid()
         return self._own
 
     def _take(self) -> Row | None:
-        for number in range(ROWS):
+        for number in range(self._rows):
             try:
                 fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
             except OSError:
@@ -58,7 +59,7 @@ class Board:
 
     def rows(self, without: int) -> list[dict[str, Any]]:
         """What all rows but one say, also those of processes that have died."""
-        found = (self.read(number) for number in range(ROWS) if number != without)
+        found = (self.read(number) for number in range(self._rows) if number != without)
         return [row for row in found if row]
 
     def read(self, number: int) -> dict[str, Any]:
@@ -66,9 +67,8 @@ class Board:
             serial, begin = self._latest(number)
             if not serial:
                 break
-            half = self._memory[begin : begin + HALF]
-            _, size, check = HEAD.unpack_from(half)
-            data = half[HEAD.size : HEAD.size + size]
+            _, size, check = HEAD.unpack_from(self._memory, begin)
+            data = self._memory[begin + HEAD.size : begin + min(HEAD.size + size, self._half)]
             if crc32(data) == check:
                 row: dict[str, Any] = json.loads(data)
                 return row
@@ -77,10 +77,10 @@ class Board:
     def write(self, number: int, row: dict[str, Any]) -> bool:
         """False when the row is too long for its place; what stood there stays."""
         data = json.dumps(row).encode()
-        if len(data) > HALF - HEAD.size:
+        if len(data) > self._half - HEAD.size:
             return False
         serial, begin = self._latest(number)
-        begin += HALF if begin == number * ROW else -HALF
+        begin += self._half if begin == number * 2 * self._half else -self._half
         self._memory[begin + HEAD.size : begin + HEAD.size + len(data)] = data
         # The number in front goes last: a process that is killed before has written nothing.
         HEAD.pack_into(self._memory, begin, 0, len(data), crc32(data))
@@ -89,8 +89,8 @@ class Board:
 
     def _latest(self, number: int) -> tuple[int, int]:
         """The serial number of what was written last, 0 for nothing, and where it begins."""
-        first = number * ROW
-        serials = [(HEAD.unpack_from(self._memory, begin)[0], begin) for begin in (first, first + HALF)]
+        first = number * 2 * self._half
+        serials = [(HEAD.unpack_from(self._memory, begin)[0], begin) for begin in (first, first + self._half)]
         return max(serials)
 
 

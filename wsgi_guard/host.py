@@ -5,6 +5,7 @@ Set in the master before the fork, read in the workers. Without the gunicorn hoo
 
 from __future__ import annotations
 
+import os
 from mmap import mmap
 from typing import TYPE_CHECKING
 
@@ -14,17 +15,24 @@ if TYPE_CHECKING:
     from .stores.shared import SharedTable
 
 
+POST = 1024 * 1024
+"""Bytes of what the watching process may tell: a health check with all its trend takes about 6 KiB."""
+
+
 class Host:
     """`workers` processes answer for this host; `draining()` once the master was told to stop.
 
-    `table` holds the counters of all of them, `board` what they tell each other; None without the hooks.
+    `table` holds the counters of all of them, `board` what they tell each other, `post` what the one of them tells that
+    watches for all; None without the hooks.
     """
 
     def __init__(self) -> None:
         self.workers = 1
         self.table: SharedTable | None = None
         self.board: Board | None = None
+        self.post: Board | None = None
         self._flag: mmap | None = None
+        self._posted = 0
 
     def prepare(self, workers: int) -> None:
         """Makes what the workers must inherit; may be called again, after a reload."""
@@ -33,6 +41,14 @@ class Host:
             # An anonymous shared page: one byte that the master writes and every worker, old or new, reads.
             self._flag = mmap(-1, 1)
             self.board = Board()
+            self.post = Board(rows=1, half=POST)
+
+    def claim(self) -> Board | None:
+        """`post` for the first in this process who asks; None for others, as two of one process cannot share it."""
+        if self._posted == os.getpid():
+            return None
+        self._posted = os.getpid()
+        return self.post
 
     def drain(self) -> None:
         if self._flag is not None:

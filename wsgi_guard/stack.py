@@ -193,12 +193,15 @@ class Build:
         return Data(self.settings.pools)
 
     def _health(self, place: Place | None, data: Data | None, capture: Capture | None) -> Health:
+        from .health.checks import vitals
         from .health.layer import Health
 
-        pings: dict[str, Callable[[float], None]] = dict(data.pings()) if data else {}
+        pings: dict[str, Callable[[float], object]] = dict(data.pings()) if data else {}
         if place is not None and place.remote:
-            pings["redis"] = place.open().ping
-        return Health(self.settings.health, self.settings.admin, pings=pings, draining=self._draining())
+            pings["redis"] = vitals(place.open())
+        return Health(
+            self.settings.health, self.settings.admin, pings=pings, draining=self._draining(), board=HOST.claim
+        )
 
     def _draining(self) -> Callable[[], bool]:
         path = self.settings.guard.drain_file

@@ -39,6 +39,7 @@ def test_detailed_answer_leads_with_the_cause() -> None:
     assert detailed() == {
         "status": "fail",
         "causes": ["postgres"],
+            "output": "postgres: OperationalError",
         "checks": {
             "postgres": [{
                 "status": "fail", "componentType": "datastore", "tier": "info", "output": "OperationalError",

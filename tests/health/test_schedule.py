@@ -42,17 +42,33 @@ def test_slow_check_rests_before_the_next() -> None:
     assert plan.next(150.0) == 1.0
 
 
-def test_overdue_is_told_once_a_run() -> None:
+def test_overdue_is_told_once_an_interval() -> None:
     plan = schedule()
     plan.began("a", 100.0)
     assert plan.next(101.0) == 4.0
     assert plan.overdue(104.9) == []
     assert plan.overdue(105.0) == ["a"]
     assert plan.overdue(106.0) == []
-    assert plan.next(106.0) is None
-    plan.ended("a", 200.0)
+    assert plan.next(106.0) == 29.0
+    assert plan.overdue(135.0) == ["a"]
+    assert not plan.ended("a", 150.0)
     plan.began("a", 300.0)
     assert plan.overdue(305.0) == ["a"]
+    plan.ended("a", 305.0)
+    plan.began("a", 400.0)
+    assert plan.ended("a", 401.0)
+
+
+def test_hastened_check_runs_after_its_rest() -> None:
+    plan = schedule()
+    plan.hasten(["a"], 100.0)
+    plan.began("a", 100.0)
+    plan.hasten(["a"], 100.5)
+    assert plan.due(100.5) == []
+    plan.ended("a", 101.0)
+    plan.hasten(["a"], 101.5)
+    assert plan.next(101.5) == 0.5
+    assert plan.due(102.0) == ["a"]
 
 
 @given(

@@ -1,46 +1,15 @@
-"""Grades of the machine, as a table, and one look at the machine that runs the tests."""
+"""Measures of the machine and of containers, and one look at the machine that runs the tests."""
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
+from pathlib import Path
 from types import SimpleNamespace
 
 import psutil
 import pytest
 
-from wsgi_guard.health import system
-from wsgi_guard.health.decide import FAIL, PASS, WARN
-from wsgi_guard.health.system import Measure, System, disk, grade
-
-GRADES: list[tuple[tuple[float, ...], str, str]] = [
-    # values against warn 90 and fail 97 each, status, cause
-    ((), PASS, ""),
-    ((0.0,), PASS, ""),
-    ((89.9,), PASS, ""),
-    ((90.0,), WARN, "m0"),
-    ((96.9,), WARN, "m0"),
-    ((97.0,), FAIL, "m0"),
-    ((10.0, 95.0), WARN, "m1"),
-    ((92.0, 95.0), WARN, "m0, m1"),
-    ((95.0, 99.0, 10.0), FAIL, "m1"),
-    ((99.0, 98.0), FAIL, "m0, m1"),
-]
-
-
-def test_grades_table_is_whole() -> None:
-    assert len(GRADES) == 10
-
-
-@pytest.mark.parametrize(("values", "status", "cause"), GRADES)
-def test_the_worst_measure_decides(values: tuple[float, ...], status: str, cause: str) -> None:
-    said = grade([Measure(f"m{at}", value, 90.0, 97.0) for at, value in enumerate(values)])
-    assert (said.status, said.cause) == (status, cause)
-    assert list(said.observed.values()) == list(values)
-
-
-def test_measure_without_end_never_fails() -> None:
-    assert grade([Measure("load", 1e9, 4.0)]).status == WARN
+from wsgi_guard.health.cgroups import Cgroups
+from wsgi_guard.health.system import System
 
 
 def test_machine_is_measured() -> None:
@@ -62,7 +31,6 @@ def test_cpu_is_measured_between_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "cpu_percent" not in check(5.0).observed
     busy = check(5.0)
     assert busy.observed["cpu_percent"] == 98.0
-    assert "cpu_percent" in busy.cause
     assert "cpu_percent" not in check(5.0).observed
 
 
@@ -78,26 +46,29 @@ def test_unreadable_measure_is_left_out(error: Exception, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize(
-    ("free", "status", "cause"),
-    [(50.0, PASS, ""), (10.0, PASS, ""), (9.9, WARN, "little room left"), (4.9, FAIL, "little room left"),
-     (0.0, FAIL, "little room left")],
-)  # fmt: skip
-def test_disk_is_judged_by_free_room(
-    free: float, status: str, cause: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    usage: Callable[[str], SimpleNamespace] = lambda path: SimpleNamespace(total=1000, free=free * 10)  # noqa: E731
-    monkeypatch.setattr("shutil.disk_usage", usage)
-    said = disk("/data")(5.0)
-    assert (said.status, said.cause, said.observed) == (status, cause, {"free_percent": free})
+    ("total", "used", "limited", "expected"),
+    [(40.0, None, None, 40.0), (40.0, 50, 100, 50.0), (40.0, 10, 100, 40.0), (10.0, 99, 100, 99.0)],
+)
+def test_memory_is_the_fuller_of_machine_and_container(
+    total: float, used: int | None, limited: int | None, expected: float, monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(percent=total))
+    (tmp_path / "cgroup.controllers").write_text("memory")
+    if used is not None:
+        (tmp_path / "memory.max").write_text(f"{limited}\n")
+        (tmp_path / "memory.current").write_text(f"{used}\n")
+    observed = System(Cgroups(str(tmp_path), "0::/"))(5.0).observed
+    assert observed["memory_percent"] == expected
+    assert ("memory_limit_mib" in observed) == (used is not None)
 
 
-def test_missing_disk_raises() -> None:
-    with pytest.raises(FileNotFoundError):
-        disk("/no/such/folder")(5.0)
-
-
-def test_thresholds_are_in_order() -> None:
-    assert system.MEMORY_WARN < system.MEMORY_FAIL < 100
-    assert system.DESCRIPTORS_WARN < system.DESCRIPTORS_FAIL < 100
-    assert 0 < system.DISK_FAIL < system.DISK_WARN
-    assert sys.maxsize > system.LOAD_WARN > 0
+def test_cpu_of_a_container_is_a_share_of_its_quota(tmp_path: Path) -> None:
+    (tmp_path / "cgroup.controllers").write_text("cpu")
+    (tmp_path / "cpu.max").write_text("50000 100000")
+    now = [100.0]
+    check = System(Cgroups(str(tmp_path), "0::/"), lambda: now[0])
+    for usage, expected in ((1_000_000, None), (3_000_000, 40.0), (9_000_000, 100.0)):
+        (tmp_path / "cpu.stat").write_text(f"usage_usec {usage}\nuser_usec 1\n")
+        assert check(5.0).observed.get("cpu_percent") == expected
+        now[0] += 10.0

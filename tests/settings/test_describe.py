@@ -50,7 +50,8 @@ WHOLE: dict[str, Any] = {
         "checks": {
             "orders-api": {"type": "http", "url": "http://orders/livez", "needs": ["db"], "tier": "ready"},
             "db": {"type": "postgres", "pool": "main", "timeout": 2, "interval": 60},
-            "data": {"type": "disk", "path": "/srv"},
+            "data": {"type": "disk", "path": "/srv", "warn": ["free_percent < 20"], "fail": "free_percent < 1.5"},
+            "leaf": {"type": "certificate", "path": "/srv/leaf.pem", "failures": 3, "passes": 1},
         },
     },
     "pools": {"main": {"url": "postgres://h/d", "min_size": 5, "max_size": 20, "max_waiting": 10, "max_idle": "1 h"}},
@@ -125,7 +126,7 @@ def test_text_of_the_settings_reads_back() -> None:
     tree["pools"]["main"]["url"] = "postgresql://h/d"
     tree["health"]["checks"]["orders-api"]["url"] = "http://orders/livez"
     # What only another type of check reads is written as its default, and may not be given.
-    for name, unread in (("orders-api", "pool path"), ("db", "path"), ("data", "pool")):
+    for name, unread in (("orders-api", "pool"), ("data", "pool"), ("leaf", "pool")):
         for key in unread.split():
             del tree["health"]["checks"][name][key]
     second = load(tree, environ={})

@@ -182,7 +182,13 @@ ONE: list[tuple[dict[str, Any], str]] = [
     (table("health.health", "/readyz"), "argument health.health: health and readyz cannot both be at '/readyz'"),
     (table("health.livez", "/health/detailed"), "argument health.livez: '/health/detailed' is a path that health"),
     (checks(a={}), "argument health.checks.a: type is missing"),
-    (checks(a={"type": "certificate"}), "expected system, disk, postgres, redis, http or module:function"),
+    (checks(a={"type": "imap"}), "expected system, disk, postgres, redis, http, smtp, file, certificate or module:"),
+    (checks(a={"type": "certificate"}), "a check of type 'certificate' needs a url that starts with https://, or tls://"),
+    (checks(a={"type": "certificate", "url": "tls://h", "path": "/p"}), "from a url or a path, not from both"),
+    (checks(a={"type": "smtp", "url": "http://h"}), "a check of type 'smtp' needs a url that starts with smtp://, or"),
+    (checks(a={"type": "file"}), "a check of type 'file' needs a path"),
+    (checks(a={"type": "disk", "warn": ["free < 5 %"]}), 'expected a measure and its bound such as "memory'),
+    (checks(a={"type": "disk", "failures": 0}), "expected 1 to 1000, not 0"),
     (checks(a={"type": "http"}), "health.checks.a.type: a check of type 'http' needs a url"),
     (checks(a={"type": "http", "url": "ftp://h"}), "health.checks.a.url: a check of type 'http' needs a url"),
     (checks(a={"type": "http", "url": "http://[h"}), "health.checks.a.url: a check of type 'http' needs a url"),
@@ -213,7 +219,7 @@ def test_one_mistake_is_one_problem(settings: dict[str, Any], sentence: str) -> 
 
 
 def test_no_case_got_lost() -> None:
-    assert len(ONE) == 163
+    assert len(ONE) == 169
 
 
 def test_all_problems_come_at_once() -> None:

@@ -9,6 +9,10 @@ from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from wsgi_guard.settings.fields import Threshold
+
+from .trend import Trend
+
 PASS, WARN, FAIL, UNKNOWN = "pass", "warn", "fail", "unknown"
 STATUSES = frozenset({PASS, WARN, FAIL, UNKNOWN})
 
@@ -18,7 +22,10 @@ STALE_AFTER = 3
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """What is declared of a check; `tier` is "ready" or "info", `timeout` and `interval` are seconds."""
+    """What is declared of a check; `tier` is "ready" or "info", `timeout` and `interval` are seconds.
+
+    `warn` and `fail` bound what it measures; `failures` and `passes` in a row make an alarm and end it.
+    """
 
     name: str
     kind: str
@@ -26,6 +33,27 @@ class Check:
     needs: tuple[str, ...] = ()
     timeout: float = 5.0
     interval: float = 30.0
+    warn: tuple[Threshold, ...] = ()
+    fail: tuple[Threshold, ...] = ()
+    failures: int = 2
+    passes: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the runs of a check went in a row, and what was told of it (see `standing.py`).
+
+    `failures` and `passes` are runs in a row, `runs` the last of them as letters. `began` (monotonic) and `since`
+    (epoch) tell the first failure; `told` while an alarm is out; `flaps` while the check goes to and fro.
+    """
+
+    failures: int = 0
+    passes: int = 0
+    runs: str = ""
+    began: float = 0.0
+    since: float = 0.0
+    told: bool = False
+    flaps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +77,12 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """All that is known of a check in this process; `since` is when the run in flight began, None without one."""
+    """All that is known of a check; `since` is when the run in flight began, None without one."""
 
     result: Result | None = None
     since: float | None = None
+    standing: Standing = Standing()
+    trend: Trend | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +95,8 @@ class Finding:
     result: Result | None = None
     blocked_by: tuple[str, ...] = ()
     affected: tuple[str, ...] = ()
+    standing: Standing = Standing()
+    trend: Trend | None = None
 
     @property
     def root(self) -> bool:
@@ -149,7 +181,9 @@ def _below(name: str, above: Mapping[str, Set[str]], roots: Set[str]) -> list[st
 def _finding(check: Check, said: Reading, seen: Seen, blocked_by: list[str], affected: list[str]) -> Finding:
     """A check that answers while something it needs fails is a warning: its pass says less than it seems."""
     status = WARN if blocked_by and said.status == PASS else said.status
-    return Finding(check, status, said.cause, seen.result, tuple(blocked_by), tuple(affected))
+    return Finding(
+        check, status, said.cause, seen.result, tuple(blocked_by), tuple(affected), seen.standing, seen.trend
+    )
 
 
 def _rank(finding: Finding) -> tuple[int, int, str]:

@@ -11,10 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from .decide import FAIL, PASS, UNKNOWN, WARN, Finding, Result, overall
+from .decide import FAIL, PASS, UNKNOWN, WARN, Check, Finding, Result, overall
+from .trend import Trend
 
 TYPE = "application/health+json"
-COMPONENTS = {"system": "system", "disk": "system", "redis": "datastore", "postgres": "datastore"}
+COMPONENTS = {
+    "system": "system", "disk": "system", "file": "system", "redis": "datastore", "postgres": "datastore",
+}  # fmt: skip
 """Kind of check -> the draft's componentType; every other kind is a "component"."""
 
 
@@ -32,18 +35,27 @@ def encode(document: Mapping[str, Any]) -> bytes:
 
 
 def detailed(findings: Sequence[Finding], reports: Mapping[str, str | None], now: float) -> dict[str, Any]:
-    """Every check, the root causes first; `reports` are the guard's own parts and what they say of themselves."""
+    """Every check, the root causes first and in words on top; `reports` are the guard's own parts and what they say."""
     own = {f"guard:{name}": report(text) for name, text in reports.items()}
     status = overall([*(finding.status for finding in findings), *(part["status"] for part in own.values())])
     causes = [finding.check.name for finding in findings if finding.root]
     parts = [*((finding.check.name, entry(finding, now)) for finding in findings), *own.items()]
     parts.sort(key=lambda part: bool(part[1]["status"] == PASS))
-    return {"status": status, "causes": causes, "checks": {name: [part] for name, part in parts}}
+    found: dict[str, Any] = {"status": status, "causes": causes}
+    if causes:
+        # The root cause leads: first the widest.
+        found["output"] = "; ".join(f"{finding.check.name}: {_output(finding)}" for finding in findings if finding.root)
+    return {**found, "checks": {name: [part] for name, part in parts}}
 
 
 def one(name: str, part: Mapping[str, Any]) -> dict[str, Any]:
     """The same shape for a single check."""
     return {"status": overall([part["status"]]), "checks": {name: [part]}}
+
+
+def fresh(check: Check, result: Result) -> dict[str, Any]:
+    """A check as one more run found it just now."""
+    return entry(Finding(check, result.reading.status, result.reading.cause, result), result.at)
 
 
 def report(text: str | None) -> dict[str, Any]:
@@ -65,7 +77,31 @@ def entry(finding: Finding, now: float) -> dict[str, Any]:
     for name, names in (("needs", check.needs), ("blocked_by", finding.blocked_by), ("affected", finding.affected)):
         if names:
             found[name] = list(names)
-    return found if finding.result is None else {**found, **_measured(finding.result, now)}
+    if finding.result is not None:
+        found.update(_measured(finding.result, now))
+    if finding.trend is not None:
+        found["trend"] = _trend(finding, finding.trend, now)
+    return found
+
+
+def _trend(finding: Finding, trend: Trend, now: float) -> dict[str, Any]:
+    """Shares are 0 to 1; `last` has a letter for each of the last runs, the latest at the end: p passed, f failed."""
+    shares = trend.availability(now)
+    found: dict[str, Any] = {
+        "availability": {span: None if share is None else round(share, 5) for span, share in shares.items()},
+        "last": finding.standing.runs,
+        "flapping": finding.standing.flaps,
+    }
+    latency = trend.latency()
+    if latency is not None:
+        found["p50_ms"], found["p95_ms"] = (round(1000 * seconds, 2) for seconds in latency)
+    if finding.standing.failures:
+        found["failing_since"] = _moment(finding.standing.since)
+    return found
+
+
+def _moment(time: float) -> str:
+    return datetime.fromtimestamp(time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _output(finding: Finding) -> str:
@@ -82,7 +118,7 @@ def _list(names: Iterable[str]) -> str:
 
 def _measured(result: Result, now: float) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "time": datetime.fromtimestamp(result.time, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "time": _moment(result.time),
         "age_s": round(max(now - result.at, 0.0), 1),
         "duration_ms": round(result.took * 1000, 2),
     }

@@ -6,19 +6,27 @@ what the monitor has seen. An answer runs no check, waits for nothing and touche
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.admin import Admin
+from wsgi_guard.changes import Listener
 from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Reply
 from wsgi_guard.problem import phrase
+from wsgi_guard.series import Series
 from wsgi_guard.settings.sections import AdminSection, HealthSection
 
 from . import decide, document
 from .checks import Checks, Ping
+from .fresh import Fresh
 from .monitor import Clock, Monitor
+from .numbers import series
+from .registry import registered
+
+if TYPE_CHECKING:
+    from wsgi_guard.board import Board
 
 Report = Callable[[], str | None]
 
@@ -42,8 +50,9 @@ class Health:
         pings: Mapping[str, Ping],
         draining: Callable[[], bool],
         clock: Clock | None = None,
+        board: Callable[[], Board | None] = lambda: None,
     ) -> None:
-        checks = Checks(section, pings)
+        checks = Checks(section, pings, registered())
         self._checks = checks.declared
         self._admin = Admin(admin)
         self._draining = draining
@@ -53,7 +62,8 @@ class Health:
         self._one = section.health + "/check/" if section.health and self._admin.configured else None
         if checks.problems or problems:
             raise ConfigurationError([*checks.problems, *problems])
-        self._monitor = Monitor(checks.declared, checks.runs, clock)
+        self._monitor = Monitor(checks.declared, checks.runs, clock, board)
+        self._fresh = Fresh(self._monitor)
 
     @property
     def own_paths(self) -> frozenset[str]:
@@ -63,6 +73,14 @@ class Health:
     def report(self, name: str, tell: Report) -> None:
         """One more of the guard's own parts: `tell` returns a sentence while it is degraded, else None, at once."""
         self._reports[name] = tell
+
+    def listen(self, listener: Listener) -> None:
+        """Has changes of checks told to one more listener (see `wsgi_guard/changes.py`); before the start."""
+        self._monitor.listeners.append(listener)
+
+    def series(self) -> Iterable[Series]:
+        """Every check as numbers; how the checks stand is told by the process that runs them alone."""
+        return series(self._checks, self._monitor, self._monitor.now())
 
     def start(self) -> None:
         self._monitor.start()
@@ -135,6 +153,8 @@ class Health:
         if parts is None:
             facts.decide(self.name, "deny", "check", "no check of that name")
             raise Refused(404, "no check of that name")
+        if facts.environ.get("QUERY_STRING") == "fresh=1":
+            parts = [document.fresh(self._checks[name], self._fresh.run(name))] if name in self._checks else parts
         made = document.one(name, parts[0])
         return reply(document.code(made["status"]), document.encode(made))
 

@@ -5,7 +5,7 @@ Pure book-keeping on the seconds it is given; it starts nothing and owns no cloc
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from .decide import Check
 
@@ -24,7 +24,8 @@ class Schedule:
         self._random = random
         self._due = dict.fromkeys(checks, now)
         self._began: dict[str, float] = {}
-        self._late: set[str] = set()
+        self._told: dict[str, float] = {}
+        self._ended: dict[str, float] = {}
 
     def due(self, now: float) -> list[str]:
         """Checks to start now, those of tier `ready` first."""
@@ -36,21 +37,34 @@ class Schedule:
         del self._due[name]
         self._began[name] = now
 
-    def ended(self, name: str, now: float) -> None:
+    def ended(self, name: str, now: float) -> bool:
+        """False when the run had been told as overdue."""
         check = self._checks[name]
         wanted = self._began.pop(name) + check.interval * (1 - JITTER + 2 * JITTER * self._random())
-        self._late.discard(name)
+        self._ended[name] = now
         self._due[name] = max(wanted, now + min(REST, check.interval))
+        return self._told.pop(name, None) is None
 
     def overdue(self, now: float) -> list[str]:
-        """Checks in flight for longer than they may, each told once a run."""
-        late = [name for name, time in self._began.items() if now - time >= self._checks[name].timeout]
-        fresh = [name for name in late if name not in self._late]
-        self._late.update(fresh)
-        return fresh
+        """Checks in flight for longer than they may; told again after each interval for as long as they hang."""
+        late = [name for name in self._began if self._tells(name) <= now]
+        self._told.update((name, now) for name in late)
+        return late
+
+    def hasten(self, names: Iterable[str], now: float) -> None:
+        """Has checks run at once that have had their rest."""
+        for name in names:
+            if name in self._due:
+                rested = self._ended.get(name, now) + min(REST, self._checks[name].interval)
+                self._due[name] = min(self._due[name], max(now, rested))
 
     def next(self, now: float) -> float | None:
         """Seconds to the next moment at which something is due or overdue, None while nothing can be."""
-        times = [*self._due.values()]
-        times += [time + self._checks[name].timeout for name, time in self._began.items() if name not in self._late]
+        times = [*self._due.values(), *(self._tells(name) for name in self._began)]
         return max(min(times) - now, 0.0) if times else None
+
+    def _tells(self, name: str) -> float:
+        """When a run in flight is to be told as overdue next."""
+        check = self._checks[name]
+        told = self._told.get(name)
+        return self._began[name] + check.timeout if told is None else told + max(check.interval, REST)

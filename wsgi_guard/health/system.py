@@ -1,130 +1,126 @@
-"""How the machine stands: CPU, memory, swap, load, file descriptors of this process; and the room on a disk.
+"""How the machine stands: CPU, memory, swap, load, file descriptors; within a container as far as its limits go.
 
-Reads and grades. A CPU, swap or load at its end makes a machine slow, not broken, so these only ever warn; without
-memory, descriptors or disk nothing works for long, so those fail. psutil and
-shutil (with its compressors) are imported by the first run.
+Measures only; from where on a measure is bad stands in `WARN` and `FAIL`, which a check's own thresholds replace. A
+CPU, swap or load at its end makes a machine slow, not broken, so these only warn. psutil is imported by the first run.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import time
+from collections.abc import Callable, Iterator
 
-from .decide import FAIL, PASS, WARN, Reading, overall
+from wsgi_guard.settings.fields import Threshold
 
-NEVER = math.inf
+from .cgroups import Cgroups
+from .decide import PASS, Reading
 
-CPU_WARN = 95.0
-"""Percent busy between two runs, so over a whole interval: a busy server is meant to be busy, a full one queues."""
-MEMORY_WARN, MEMORY_FAIL = 90.0, 97.0
-"""Percent not available (MemAvailable, so caches count as free); from about 3 % left Linux starts to kill."""
-SWAP_WARN = 80.0
-"""Percent used; what was swapped out once stays there for days and harms nobody."""
-LOAD_WARN = 4.0
-"""Runnable and blocked tasks per CPU over five minutes; one minute would report every nightly job."""
-DESCRIPTORS_WARN, DESCRIPTORS_FAIL = 80.0, 95.0
-"""Percent of this process's soft limit; beyond the limit accept() fails."""
-DISK_WARN, DISK_FAIL = 10.0, 5.0
-"""Percent free for an ordinary user; ext4 keeps its last 5 % for root."""
+WARN = (
+    # Percent busy between two runs, so over a whole interval: a busy server is meant to be busy, a full one queues.
+    Threshold("cpu_percent", ">=", 95),
+    # Percent not available (MemAvailable, so caches count as free); from about 3 % left Linux starts to kill.
+    Threshold("memory_percent", ">=", 90),
+    # Percent used; what was swapped out once stays there for days and harms nobody.
+    Threshold("swap_percent", ">=", 80),
+    # Runnable and blocked tasks per CPU over five minutes; one minute would report every nightly job.
+    Threshold("load_per_cpu", ">=", 4),
+    # Percent of a process's soft limit; beyond the limit accept() fails.
+    Threshold("descriptors_percent", ">=", 80),
+)
+FAIL = (Threshold("memory_percent", ">=", 97), Threshold("descriptors_percent", ">=", 95))
 
-
-class Measure(NamedTuple):
-    """A number that is worse the higher it is, and from where on it warns and fails."""
-
-    name: str
-    value: float
-    warn: float
-    fail: float = NEVER
-
-    @property
-    def status(self) -> str:
-        if self.value >= self.fail:
-            return FAIL
-        return WARN if self.value >= self.warn else PASS
-
-
-def grade(measures: Sequence[Measure]) -> Reading:
-    """The worst of the measures, named; all their values."""
-    status = overall(measure.status for measure in measures)
-    bad = [measure.name for measure in measures if measure.status == status != PASS]
-    return Reading(status, ", ".join(bad), {measure.name: round(measure.value, 1) for measure in measures})
+Measure = tuple[str, float]
 
 
 class System:
     """Remembers the CPU times of the last run: the first run has no CPU value, each later one that since the last."""
 
-    def __init__(self) -> None:
+    def __init__(self, cgroups: Cgroups | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._cgroups = cgroups or Cgroups()
+        self._clock = clock
         self._times: tuple[float, float] | None = None
 
     def __call__(self, timeout: float) -> Reading:
-        measures: list[Measure] = []
-        for read in (self._cpu, _memory, _swap, _load, _descriptors):
-            measures.extend(_measured(read))
-        return grade(measures)
+        reads = (self._cpu, self._memory, self._swap, _load, _descriptors)
+        return Reading(PASS, "", {name: round(value, 1) for read in reads for name, value in _measured(read)})
 
-    def _cpu(self) -> Measure | None:
+    def _cpu(self) -> Iterator[Measure]:
+        """Busy time as a share of what there was: of the quota in a container that has one, else of the machine."""
+        busy, total = self._quota_times() or _machine_times()
+        last, self._times = self._times, (busy, total)
+        if last is not None and total > last[1]:
+            yield "cpu_percent", min(max(100 * (busy - last[0]) / (total - last[1]), 0.0), 100.0)
+
+    def _quota_times(self) -> tuple[float, float] | None:
+        cpus, used = self._cgroups.cpus(), self._cgroups.cpu_seconds()
+        return None if cpus is None or used is None else (used, cpus * self._clock())
+
+    def _memory(self) -> Iterator[Measure]:
         import psutil
 
-        times = psutil.cpu_times()
-        # guest time is counted within user time already
-        total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
-        idle = times.idle + getattr(times, "iowait", 0.0)
-        last, self._times = self._times, (total, idle)
-        if last is None or total <= last[0]:
-            return None
-        return Measure("cpu_percent", 100 * (1 - (idle - last[1]) / (total - last[0])), CPU_WARN)
+        limited = self._cgroups.memory()
+        percent = psutil.virtual_memory().percent
+        # The machine may be full while the container is not; either is what kills.
+        yield "memory_percent", max(percent, limited.percent) if limited else percent
+        if limited:
+            yield "memory_limit_mib", limited.limit / 2**20
+
+    def _swap(self) -> Iterator[Measure]:
+        import psutil
+
+        limited = self._cgroups.swap()
+        yield "swap_percent", limited.percent if limited else psutil.swap_memory().percent
 
 
-def disk(path: str) -> Callable[[float], Reading]:
-    """A check of the file system that holds `path`."""
+def _machine_times() -> tuple[float, float]:
+    import psutil
 
-    def run(timeout: float) -> Reading:
-        import shutil
-
-        usage = shutil.disk_usage(path)
-        free = 100 * usage.free / usage.total if usage.total else 0.0
-        status = FAIL if free < DISK_FAIL else WARN if free < DISK_WARN else PASS
-        return Reading(status, "" if status == PASS else "little room left", {"free_percent": round(free, 1)})
-
-    return run
+    times = psutil.cpu_times()
+    # guest time is counted within user time already
+    total = sum(times) - getattr(times, "guest", 0.0) - getattr(times, "guest_nice", 0.0)
+    return total - times.idle - getattr(times, "iowait", 0.0), total
 
 
-def _measured(read: Callable[[], Measure | None]) -> list[Measure]:
+def _measured(read: Callable[[], Iterator[Measure]]) -> list[Measure]:
     """Nothing where the platform or a sandbox does not show it; what is not seen is not judged."""
     import psutil
 
     try:
-        measure = read()
+        return list(read())
     except (OSError, AttributeError, NotImplementedError, ImportError, RuntimeWarning, psutil.Error):
         return []
-    return [measure] if measure else []
 
 
-def _memory() -> Measure:
+def _load() -> Iterator[Measure]:
     import psutil
 
-    return Measure("memory_percent", psutil.virtual_memory().percent, MEMORY_WARN, MEMORY_FAIL)
+    yield "load_per_cpu", psutil.getloadavg()[1] / (psutil.cpu_count() or 1)
 
 
-def _swap() -> Measure:
-    import psutil
-
-    return Measure("swap_percent", psutil.swap_memory().percent, SWAP_WARN)
-
-
-def _load() -> Measure:
-    import psutil
-
-    return Measure("load_per_cpu", psutil.getloadavg()[1] / (psutil.cpu_count() or 1), LOAD_WARN)
-
-
-def _descriptors() -> Measure | None:
+def _descriptors() -> Iterator[Measure]:
+    """The fullest of this process and those beside it that have the same master: one watches for a whole host."""
     import resource
 
     import psutil
 
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft <= 0:
-        return None
-    return Measure("descriptors_percent", 100 * psutil.Process().num_fds() / soft, DESCRIPTORS_WARN, DESCRIPTORS_FAIL)
+    if soft > 0:
+        own = psutil.Process()
+        yield "descriptors_percent", 100 * max(_open(one) for one in (own, *_siblings(own))) / soft
+
+
+def _siblings(own: object) -> Iterator[object]:
+    """Workers of one master; what init or a shell has started is no sibling."""
+    import psutil
+
+    parent = own.parent()  # type: ignore[attr-defined]
+    if parent is not None and parent.pid > 1 and parent.name() == own.name():  # type: ignore[attr-defined]
+        yield from (one for one in parent.children() if isinstance(one, psutil.Process))
+
+
+def _open(process: object) -> int:
+    import psutil
+
+    try:
+        return int(process.num_fds())  # type: ignore[attr-defined]
+    except psutil.Error:
+        return 0

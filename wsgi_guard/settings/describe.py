@@ -10,7 +10,7 @@ from typing import Any
 from .read import keys_of
 from .schema import json_schema, known_variables, written
 from .secret import Secret
-from .sections import Limit, Settings
+from .sections import Limit, Settings, Threshold
 
 __all__ = ["as_text", "json_schema", "markdown_table"]
 
@@ -97,5 +97,7 @@ def _toml(value: object) -> str:
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, Limit):
         return _toml(f"{value.quantity} per {value.window} seconds")
+    if isinstance(value, Threshold):
+        return _toml(f"{value.measure} {value.compare} {value.bound}")
     # JSON writes numbers, booleans and strings as TOML does; the parser lets no control character in.
     return json.dumps(written(value) if isinstance(value, (int, float)) else str(value), ensure_ascii=False)

@@ -61,3 +61,12 @@ class Limit:
 
     quantity: int
     window: int
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A measure of a check, how it compares (">", ">=", "<" or "<=") with `bound` when that is bad."""
+
+    measure: str
+    compare: str
+    bound: float

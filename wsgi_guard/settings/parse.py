@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from .quantities import count, duration, limits, size
 from .references import CONTROL, secret
-from .sections import Network
+from .sections import Network, Threshold
 from .target import is_target
 from .wording import kind_of, nearest, one_of, shown
 
@@ -24,8 +24,10 @@ TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110 5.6.2, what
 NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")  # stands in headers, log lines and store keys as it is
 LABEL = re.compile(r"[A-Za-z0-9_-]{1,64}")  # as NAME, and is one segment of a path
 PATH = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,=:@-]+)+")  # RFC 3986 3.3 without percent signs and parameters
-CHECKS = ("system", "disk", "postgres", "redis", "http")
+CHECKS = ("system", "disk", "postgres", "redis", "http", "smtp", "file", "certificate")
 KEYS = ("ip", "user", "api_key", "endpoint")
+THRESHOLD = re.compile(r"\s*([A-Za-z_][A-Za-z0-9_.-]{0,63})\s*(>=?|<=?)\s*(-?[0-9]{1,15}(?:\.[0-9]{1,9})?)\s*")
+LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9.-]{1,253}):([1-9][0-9]{0,4})")
 OUTCOME = re.compile(r"[1-5][0-9]{2}|[1-5]xx|threat")
 
 
@@ -172,10 +174,25 @@ def path(value: object, about: object = None) -> str:
     return written
 
 
+def threshold(value: object) -> Threshold:
+    match = THRESHOLD.fullmatch(text(value))
+    if match is None:
+        raise ValueError(f'expected a measure and its bound such as "memory_percent > 85", not {shown(value)}')
+    return Threshold(match[1], match[2], float(match[3]))
+
+
+def listen(value: object, about: object = None) -> str:
+    written = text(value)
+    match = LISTEN.fullmatch(written)
+    if match is None or int(match[2]) > 65535:
+        raise ValueError(f'expected an address and a port such as "127.0.0.1:9101" or "[::1]:9101", not {shown(value)}')
+    return written
+
+
 # An overlay or a variable cannot leave a key out, so "" takes back what a weaker source gave.
-EMPTY_IS_ABSENT = {"location", "path", "postgres", "secret", "target"}
+EMPTY_IS_ABSENT = {"listen", "location", "path", "postgres", "secret", "target"}
 # Kinds that are made of texts: a token of digits only is no number.
-LISTS = {"choices", "headers", "keys", "limits", "methods", "networks", "templates", "texts"}
+LISTS = {"choices", "headers", "keys", "limits", "methods", "networks", "templates", "texts", "thresholds"}
 TEXTUAL = EMPTY_IS_ABSENT | LISTS | {"check", "choice", "header", "name", "pointer", "store", "template", "text"}
 PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "bytes": lambda value, about: size(value, about.metadata["low"], about.metadata["high"]),
@@ -190,6 +207,7 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "headers": lambda value, about: tuple(item.lower() for item in listing(value, header)),
     "keys": lambda value, about: listing(value, limit_key, empty=False),
     "limits": lambda value, about: limits(value),
+    "listen": listen,
     "location": text,
     "methods": lambda value, about: tuple(item.upper() for item in listing(value, method, empty=False)),
     "name": name,
@@ -206,4 +224,5 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "templates": lambda value, about: listing(value, template),
     "text": text,
     "texts": lambda value, about: listing(value, text),
+    "thresholds": lambda value, about: listing(value, threshold),
 }

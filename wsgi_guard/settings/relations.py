@@ -18,7 +18,11 @@ SHORTEST_TOKEN = 16
 # What every client can send in an Authorization header and every proxy hands on unchanged; a space only inside.
 SENDABLE = re.compile(r"[!-~](?:[ -~]*[!-~])?")
 # The fields of a check that only one type reads.
-READ_BY = {"url": ("http", "redis"), "pool": ("postgres",), "path": ("disk",)}
+READ_BY = {
+    "url": ("http", "redis", "smtp", "certificate"), "pool": ("postgres",), "path": ("disk", "file", "certificate"),
+}  # fmt: skip
+# Types of a check that ask a server, and how its URL may begin.
+ASKED = {"http": ("http", "https"), "smtp": ("smtp", "smtps"), "certificate": ("https", "tls")}
 
 # The keys that contradict each other, the one to name first, and the sentence.
 Clash = tuple[tuple[str, ...], str]
@@ -118,7 +122,7 @@ def _checks(settings: Settings, given: Collection[str]) -> Iterator[Clash]:
             if need not in known:
                 yield (f"{here}.needs",), f"there is no check {need!r}{nearest(need, known)}"
         yield from _check(settings, here, check, given)
-    for circle in _circles({name: check.needs for name, check in checks.items()}):
+    for circle in circles({name: check.needs for name, check in checks.items()}):
         yield (f"health.checks.{circle[0]}.needs",), f"{' needs '.join(map(repr, circle))}, which is a circle"
 
 
@@ -128,8 +132,13 @@ def _check(settings: Settings, here: str, check: CheckSection, given: Collection
         if kind and f"{here}.{name}" in given and kind not in types:
             yield (f"{here}.{name}", f"{here}.type"), f"a check of type {kind!r} has no {name}"
     place = (f"{here}.url", f"{here}.type", here)
-    if kind == "http" and not (url and _is_web(url)):
-        yield place, "a check of type 'http' needs a url that starts with http:// or https://"
+    if kind in ASKED and not (kind == "certificate" and check.path and not url):
+        if not (url and _is_url(url, ASKED[kind])):
+            yield place, f"a check of type {kind!r} needs a url that starts with {'://, or '.join(ASKED[kind])}://"
+        elif check.path:
+            yield place, "a certificate comes from a url or a path, not from both"
+    if kind == "file" and not check.path:
+        yield (f"{here}.path", *place), "a check of type 'file' needs a path"
     if kind == "redis" and url and scheme_of(url) not in REDIS:
         yield place, "expected a URL that starts with redis://, rediss:// or unix://"
     if kind == "redis" and not url and not _has_redis(settings):
@@ -140,9 +149,13 @@ def _check(settings: Settings, here: str, check: CheckSection, given: Collection
 
 
 def _is_web(url: str) -> bool:
+    return _is_url(url, ASKED["http"])
+
+
+def _is_url(url: str, schemes: Collection[str]) -> bool:
     try:
         parts = urlsplit(url)
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, a bracket that is not closed
         return False
 
@@ -158,7 +171,7 @@ def _has_redis(settings: Settings) -> bool:
     return "://" in settings.rate_limit.store.reveal()
 
 
-def _circles(needs: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
+def circles(needs: Mapping[str, tuple[str, ...]]) -> Iterator[list[str]]:
     """Each circle once, as a path of names that ends where it began."""
     told: set[str] = set()
     for start in needs:

@@ -11,7 +11,7 @@ from dataclasses import Field
 from typing import Any
 
 from .known import KNOWN
-from .parse import CHECKS, KEYS, LABEL, NAME, OUTCOME, PATH, TOKEN
+from .parse import CHECKS, KEYS, LABEL, LISTEN, NAME, OUTCOME, PATH, THRESHOLD, TOKEN
 from .quantities import AMOUNT, AT_ONCE, LIMIT
 from .read import keys_of
 from .secret import Secret
@@ -146,6 +146,7 @@ TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "headers": lambda about: _one_or_more(_pattern(TOKEN.pattern)),
     "keys": lambda about: _one_or_more(_pattern("|".join((*KEYS, f"header:{TOKEN.pattern}", TARGET))), empty=False),
     "limits": lambda about: _one_or_more({"type": ["string", "integer"], "pattern": LIMITS}, empty=False),
+    "listen": _matching(f"|{LISTEN.pattern}"),
     "methods": lambda about: _one_or_more(_pattern(TOKEN.pattern), empty=False),
     "name": _matching(NAME.pattern),
     "networks": lambda about: _one_or_more(TEXT),
@@ -161,6 +162,7 @@ TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "template": _matching(r"/[^\s?#]*"),
     "templates": lambda about: _one_or_more(_pattern(r"/[^\s?#]*")),
     "texts": lambda about: _one_or_more(TEXT),
+    "thresholds": lambda about: _one_or_more(_pattern(THRESHOLD.pattern)),
 }
 
 if __name__ == "__main__":

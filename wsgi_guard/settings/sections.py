@@ -14,7 +14,10 @@ from .fields import BILLION as BILLION
 from .fields import THREATS as THREATS
 from .fields import Limit as Limit
 from .fields import Network as Network
+from .fields import Threshold as Threshold
 from .fields import listed, named, option, table
+from .health import CheckSection as CheckSection
+from .health import HealthSection as HealthSection
 from .observe import LogSection as LogSection
 from .observe import MetricsSection as MetricsSection
 from .rate_limit import OverrideSection as OverrideSection
@@ -97,35 +100,6 @@ class ValidationSection:
         choices=("bleach", "nh3"),
     )
     threats: ThreatsSection = table(ThreatsSection)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckSection:
-    """[health.checks.<name>]: one check."""
-
-    type: str = option("", "check", "system, disk, postgres, redis, http, or module:function", required=True)
-    url: Secret | None = option(
-        None, "secret", "http: what to get, a 2xx or 3xx passes; redis: which server, absent = rate_limit.store"
-    )
-    pool: str = option("main", "text", "postgres: which pool")
-    path: str = option("/", "text", "disk: a path on the file system to measure")
-    needs: tuple[str, ...] = option((), "texts", "checks this one depends on; it is blocked while one of them fails")
-    tier: str = option("info", "choice", "ready: /readyz turns 503 when it fails", choices=("ready", "info"))
-    timeout: float = option(5.0, "duration", "a check that takes longer fails", low=0.001)
-    interval: float | None = option(
-        None, "duration", "time between two runs; absent = health.interval", low=0.1
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class HealthSection:
-    """[health]: is it alive, ready, well."""
-
-    interval: float = option(30.0, "duration", "time between two runs of a check", low=0.1)
-    livez: str | None = option("/livez", "path", 'where the answer lives; "" hands the path back to the app')
-    readyz: str | None = option("/readyz", "path", 'where the answer lives; "" hands the path back to the app')
-    health: str | None = option("/health", "path", 'where the answer lives; "" hands it, and what is below, back')
-    checks: Mapping[str, CheckSection] = named(CheckSection)
 
 
 @dataclass(frozen=True, slots=True)

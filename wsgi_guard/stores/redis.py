@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
+from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from wsgi_guard.errors import ConfigurationError, StoreError
@@ -27,8 +28,9 @@ from .lines import Lines, describe
 from .news import News
 from .redis_cluster import MARK, Address, ClusterStore, Moved
 from .redis_frames import Frame, Script, pack
-from .redis_line import RedisLine
+from .redis_line import RedisLine, left
 from .redis_sentinel import Sentinels, hosts_of, is_master, split
+from .redis_vitals import Vitals, vitals
 
 T = TypeVar("T")
 
@@ -123,12 +125,25 @@ class RedisStore:
         return found
 
     def ping(self, timeout: float) -> None:
+        self._asked(timeout)
+
+    def vitals(self, timeout: float) -> Vitals:
+        """As ping, and what the server says of its memory; nothing of it where the user may not ask."""
+        return vitals(*self._asked(timeout, (b"INFO", b"memory"), (b"INFO", b"stats")))
+
+    def _asked(self, timeout: float, *commands: tuple[bytes, ...]) -> list[Any]:
+        """Answers on a connection of their own, None for one that the server refuses."""
+        deadline = monotonic() + timeout
         try:
             line = self._dial(timeout)
+            try:
+                answers = [_allowed(line, pack(*command), left(deadline)) for command in commands]
+            finally:
+                line.hang_up()
         except Exception as error:
             raise StoreError(describe(error)) from error
-        line.hang_up()
         self._lines.reached()
+        return answers
 
     def close(self) -> None:
         self._news.close()
@@ -206,6 +221,13 @@ class RedisStore:
             frame = Frame(policies)
             self._frames.put(policies, frame)
         return frame
+
+
+def _allowed(line: RedisLine, command: bytes, timeout: float) -> Any:
+    try:
+        return line.ask(command, timeout)
+    except ResponseError:
+        return None
 
 
 def open_redis(url: str, timeout: float) -> RedisStore | ClusterStore:

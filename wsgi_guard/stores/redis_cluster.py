@@ -21,6 +21,7 @@ from .contract import Debt, Policy, State, Tally
 from .news import News
 from .redis_frames import CHANNEL, hashed
 from .redis_sentinel import text
+from .redis_vitals import Vitals, together
 
 T = TypeVar("T")
 MARK = "+cluster"
@@ -121,6 +122,12 @@ class ClusterStore:
             self._look()
         for address in {address for _, _, address in self._map}:
             self._node(address).ping(timeout)
+
+    def vitals(self, timeout: float) -> Vitals:
+        """As ping; of the fullest node, and the evictions of all."""
+        with self._first:
+            self._look()
+        return together(self._node(address).vitals(timeout) for address in {address for _, _, address in self._map})
 
     def close(self) -> None:
         self._news.close()
