@@ -5,12 +5,13 @@ A body that nobody asks for is not read: servers send `100 Continue` at the firs
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from io import BytesIO
+from tempfile import SpooledTemporaryFile
 from typing import Any
 
-from .errors import Refused
+from .errors import Outage, Refused
 
 # One read asks for at most this much, so that a client's announcement alone never allocates memory.
 STEP = 64 * 1024
@@ -68,13 +69,14 @@ class Replay:
 class Body:
     """The body of one request."""
 
-    __slots__ = ("_begun", "_data", "_environ", "_length")
+    __slots__ = ("_begun", "_data", "_environ", "_length", "_spool")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
         self._data: bytes | None = None
         self._begun = False
         self._length: int | None = -1
+        self._spool: Any = None
 
     @property
     def length(self) -> int | None:
@@ -113,10 +115,55 @@ class Body:
         """The whole body. Raises Refused: 400 malformed or cut short, 411 length unknowable, 413 over `limit`."""
         data = self._read(limit)
         if data is None:
-            if self._unknowable:
-                raise Refused(411, "the request needs a Content-Length")
-            raise Refused(413, f"the body of the request may have at most {limit} bytes")
+            raise self._refusal(limit)
         return data
+
+    def _refusal(self, limit: int) -> Refused:
+        if self._unknowable:
+            return Refused(411, "the request needs a Content-Length")
+        return Refused(413, f"the body of the request may have at most {limit} bytes")
+
+    def pour(self, limit: int, memory: int, take: Callable[[bytes], object]) -> int:
+        """Hands the whole body to `take`, at most STEP bytes at a time, and returns its length in bytes.
+
+        It is kept for the app meanwhile: up to `memory` bytes as they are, more in a temporary file that has no name
+        and ends with `close`. Raises Refused as `read` does, Outage when the disk is full, and whatever `take` raises.
+        """
+        if self._data is not None or not self.present:
+            data = self.read(limit)
+            take(data)
+            return len(data)
+        length = None if self.terminated and (self.length is None or self.chunked) else self.length
+        if self._unknowable or (length is not None and length > limit):
+            raise self._refusal(limit)
+        spool = self._spool = SpooledTemporaryFile(max_size=memory)  # noqa: SIM115  (ends with `close`)
+        size = self._copy(limit + 1 if length is None else length, spool, take)
+        if length is None and size > limit:
+            raise self._refusal(limit)
+        if self.length is not None and size != self.length:
+            raise Refused(400, "the body of the request is not as long as its Content-Length")
+        spool.seek(0)
+        self._environ["wsgi.input"] = spool
+        return size
+
+    def _copy(self, size: int, spool: Any, take: Callable[[bytes], object]) -> int:
+        stream, left = self._environ.get("wsgi.input"), size
+        while left > 0:
+            piece = self._up_to(stream, min(left, STEP))
+            if not piece:
+                break
+            left -= len(piece)
+            take(piece)
+            try:
+                spool.write(piece)
+            except OSError as error:
+                raise Outage("the folder for temporary files") from error
+        return size - left
+
+    def close(self) -> None:
+        """Ends the temporary file, if there is one; the body cannot be read any more then."""
+        if self._spool is not None:
+            self._spool.close()
 
     def read_within(self, limit: int) -> bytes | None:
         """As `read`, but None when it is over `limit` bytes or its end cannot be known: the app misses nothing then."""
@@ -164,8 +211,9 @@ class Body:
         self._keep(data)
         self._environ["CONTENT_LENGTH"] = str(len(data))
         self._length = len(data)
-        # It is as long as it says, and in no coding of transfer.
+        # It is as long as it says, and in no coding of transfer or content.
         self._environ.pop("HTTP_TRANSFER_ENCODING", None)
+        self._environ.pop("HTTP_CONTENT_ENCODING", None)
 
     def drain(self) -> None:
         """Throws a small body away that nobody has read; a large, unknowable or withheld (100-continue) one stays.

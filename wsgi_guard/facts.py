@@ -178,6 +178,11 @@ class Facts:
             body = self._body = Body(self.environ)
         return body
 
+    def release(self) -> None:
+        """Lets go of what was kept of the body, once nobody reads it any more."""
+        if self._body is not None:
+            self._body.close()
+
     @property
     def pool(self) -> Any:
         """The pool `main`; None when there is none."""

@@ -17,17 +17,17 @@ CASES = [
     ("application/json; CHARSET=latin-1", "json", False),
     ("application/problem+json", "json", True),
     ("application/vnd.api+json; version=1", "json", True),
-    ("application/json, text/plain", "other", True),
+    ("application/json, text/plain", "text", True),
     ("text/plain, application/x+json", "json", True),
-    ("application/jsonp", "other", True),
+    ("application/jsonp", "text", True),
     ("application/x-ndjson", "lines", True),
     ("application/x-www-form-urlencoded", "form", True),
     ("multipart/form-data; boundary=x", "multipart", True),
-    ("multipart/mixed", "multipart", True),
+    ("multipart/mixed", "mixed", True),
     ("text/plain", "text", True),
     ("text/html; charset=iso-8859-1", "text", False),
     ("application/octet-stream", "other", True),
-    ("json", "other", True),
+    ("json", "text", True),
     ("", "none", True),
     (";charset=utf-8", "none", True),
 ]
@@ -35,8 +35,8 @@ CASES = [
 
 @pytest.mark.parametrize(("header", "kind", "readable"), CASES)
 def test_content_types_are_told_apart(header: str, kind: str, readable: bool) -> None:
-    assert media(header) == (kind, readable)
-    assert media(header) == (kind, readable)
+    assert media(header)[:2] == (kind, readable)
+    assert media(header)[:2] == (kind, readable)
 
 
 def test_all_types_are_listed() -> None:

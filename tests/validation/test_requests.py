@@ -126,7 +126,7 @@ def test_answers_are_whole() -> None:
 
 def test_a_type_that_is_not_accepted_is_told_which_is(site: Site) -> None:
     assert site.post("/orders", b"x", "text/plain").header("Accept") == JSON
-    assert site.post("/both", b"x", "text/plain").header("Accept") == f"{JSON}, {FORM}"
+    assert site.post("/both", b"x", "text/plain").header("Accept") == f"{JSON}, {FORM}, multipart/form-data"
     encoded = site.post("/orders", b"x", JSON, HTTP_CONTENT_ENCODING="br")
     assert encoded.header("Accept-Encoding") == "identity"
 

@@ -24,6 +24,7 @@ from .rate_limit import OverrideSection as OverrideSection
 from .rate_limit import RateLimitSection as RateLimitSection
 from .rate_limit import RuleSection as RuleSection
 from .secret import Secret
+from .uploads import UploadsSection as UploadsSection
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class ExcludeSection:
 
     path: str = option("", "template", "path template", required=True)
     part: str | None = option(
-        None, "choice", "part of the request; absent = all", choices=("path", "query", "body", "form", "headers")
+        None, "choice", "part of the request; absent = all",
+        choices=("path", "query", "body", "form", "files", "headers"),
     )
     pointer: str | None = option(None, "pointer", "JSON pointer or field name as /name; absent = all")
     classes: tuple[str, ...] = option((), "choices", "threat classes; absent = all", choices=THREATS)
@@ -99,6 +101,22 @@ class ValidationSection:
         "bleach", "choice", "what cleans HTML for x-sanitize; nh3 comes with wsgi-guard[fast]",
         choices=("bleach", "nh3"),
     )
+    # Jackson's StreamReadConstraints are 20 000 000 and 1000; Python itself stops at 4300 digits.
+    max_string: int = option(20_000_000, "count", "most characters of a string in a JSON body or form", low=1)
+    max_number: int = option(1000, "count", "most characters of a number in a JSON body", low=1, high=4300)
+    duplicate_keys: str = option(
+        "refuse", "choice", "a member named twice in one object of a JSON body: refuse, or take the last one",
+        choices=("refuse", "last"),
+    )
+    inflate: bool = option(False, "flag", "true: gzip and deflate bodies that a schema describes are read, not 415")
+    max_url: int | None = option(
+        None, "bytes", "longest URL; more is 414; absent = 16 KiB under guard.defaults = enforce, else none", low=1
+    )
+    max_headers: int | None = option(
+        None, "bytes", "all headers together; more is 431; absent = 64 KiB under guard.defaults = enforce, else none",
+        low=1,
+    )
+    uploads: UploadsSection = table(UploadsSection)
     threats: ThreatsSection = table(ThreatsSection)
 
 

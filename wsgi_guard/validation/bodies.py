@@ -1,7 +1,5 @@
-"""The texts of a body that the screen looks at, by the part of the request they belong to.
-
-What a schema has read is not read again. A body that no schema describes is read only if its type and length let it
-(DESIGN: which bodies are read); what is not read is put on record as unscanned.
+"""Which bodies the screen looks at: what a schema has read is not read again, and one that no schema describes is read
+only if its type and length let it (DESIGN: which bodies are read). What is not read is put on record as unscanned.
 """
 
 from __future__ import annotations
@@ -17,14 +15,15 @@ from wsgi_guard.settings.sections import ValidationSection
 from . import decide
 from .decide import Denial
 from .described import PARTS, Read
-from .fields import parse_fields
+from .encodings import codings, inflated
+from .fields import Fields, joined, native, parse_fields
 from .leaves import Leaf, of_fields, of_json
-from .media import Media, media
-from .parse import JsonReader, Malformed, literals
+from .media import Media, boundary, media
+from .multipart import Multipart
+from .parse import JsonReader, Malformed
 from .shapes import ANY
-
-# A part of the request and what in it needs a look.
-Texts = tuple[str, list[Leaf]]
+from .uploads import Bounds, Gathered, Upload
+from .views import Texts, Views
 
 
 class Bodies:
@@ -32,77 +31,97 @@ class Bodies:
 
     def __init__(self, section: ValidationSection) -> None:
         self._section = section.threats
+        self._last_counts = section.duplicate_keys == "last"
         self._json = JsonReader(section.max_depth, section.max_members)
+        self._views = Views(self._json)
 
     def texts(self, facts: Facts, parts: dict[str, Any], read: Read) -> Iterable[Texts]:
         """What is to be looked at; raises Denial for a body that may not pass unread."""
-        if read.fields is not None:
-            return (("form", of_fields(read.fields, parts["form"].shape)),)
         if read.values:
-            return (("body", of_json(read.values["body"], parts["body"].shape)),)
+            return self._described(read, parts)
         if announced(facts) and PARTS.isdisjoint(parts):
             return self._undescribed(facts)
         return ()
 
+    def _described(self, read: Read, parts: dict[str, Any]) -> list[Texts]:
+        found: list[Texts] = []
+        if "body" in read.values:
+            value = read.values["body"]
+            if self._last_counts:
+                # The app may take the first of two members, which the value does not have.
+                value = self._json.read(read.source, duplicates=True)
+            found.append(("body", of_json(value, parts["body"].shape)))
+        if read.fields:
+            found.append(("form", of_fields(read.fields, parts["form"].shape if "form" in parts else ANY)))
+        if read.files:
+            found.append(("files", _told(read.files, parts["files"].shape if "files" in parts else ANY)))
+        return found
+
     def _undescribed(self, facts: Facts) -> Iterator[Texts]:
-        environ = facts.environ
-        kind = media(environ.get("CONTENT_TYPE") or "")
+        content_type = facts.environ.get("CONTENT_TYPE") or ""
+        kind = media(content_type)
         if kind.kind not in decide.SCREENED:
-            if not (facts.body.chunked or facts.body.length):
-                # On servers whose streams end by themselves a POST without a body is one with an empty body.
-                return
-            facts.decide("validation", "unscanned", "body", f"bodies of this type ({kind.kind}) are not inspected")
+            # On servers whose streams end by themselves a POST without a body is one with an empty body.
+            if facts.body.chunked or facts.body.length:
+                self._unscanned(facts, Denial(415, f"bodies of this type ({kind.kind}) are not inspected", "type"))
             return
         data = self._data(facts, kind)
-        if data is not None:
-            yield self._body(data, kind)
+        if not data:
+            return
+        if kind.kind in ("multipart", "mixed"):
+            yield from self._multipart(facts, data, content_type, kind)
+            return
+        yield from self._views.texts(data, kind)
+        if kind.kind == "form":
+            yield from self._split(facts, self._views.form(data.decode("utf-8", "replace"), kind))
+
+    def _multipart(self, facts: Facts, data: bytes, content_type: str, kind: Media) -> Iterator[Texts]:
+        found = Gathered(Bounds(), errors="replace")
+        try:
+            if kind.kind == "mixed":
+                raise Malformed("the body is multipart, but no form-data")
+            parts = Multipart(boundary(content_type), found, len(data))
+            parts.feed(data)
+            parts.end()
+        except Malformed as error:
+            self._unscanned(facts, Denial(400, str(error), "parse"))
+            yield from self._views.scraps(data, content_type, kind)
+            return
+        yield from self._views.gathered(found)
+        yield from self._split(facts, found.fields)
+        if not kind.readable:
+            yield from self._views.scraps(data, content_type, kind)
+
+    def _split(self, facts: Facts, fields: Fields) -> Iterator[Texts]:
+        """What an attack could be put together from: values of one name, from the query and from the body."""
+        query = facts.environ.get("QUERY_STRING") or ""
+        whole = joined(parse_fields(native(query, errors="replace"), None, errors="replace"), fields)
+        if whole:
+            yield "form", of_fields(whole, ANY)
 
     def _data(self, facts: Facts, kind: Media) -> bytes | None:
-        """The body, None when it passes unread. Raises Denial where the settings refuse what cannot be inspected."""
+        """The body, decoded; None when it passes unread. Raises Denial where the settings refuse it."""
         limit = self._section.scan
-        try:
-            self._told(facts, kind)
-            data = facts.body.read_within(limit)
-            if data is None:
-                raise Denial(413, f"the body of the request may have at most {limit} bytes", "body")
-        except Denial:
-            if self._section.beyond == "refuse":
-                raise
+        names = codings(facts.environ.get("HTTP_CONTENT_ENCODING") or "")
+        if not kind.readable:
+            # It is looked at all the same: an app may not care what the header says.
+            self._unscanned(facts, Denial(415, decide.CHARSET, "charset"))
+        data = facts.body.read_within(limit)
+        if data is None:
             reason = "the body is larger than validation.threats.scan, or its end is not known"
-            facts.decide("validation", "unscanned", "body", reason)
-            return None
+            self._unscanned(facts, Denial(413, f"the body may have at most {limit} bytes", "body", reason))
+        elif names and data:
+            try:
+                return inflated(data, names, limit)
+            except (Denial, Malformed) as error:
+                self._unscanned(facts, error if isinstance(error, Denial) else Denial(400, str(error), "parse"))
         return data
 
-    def _told(self, facts: Facts, kind: Media) -> None:
-        """Raises Denial for a body that says it cannot be read as it is, unless such bodies pass.
-
-        Then it is looked at all the same: an app may not care what the header says.
-        """
-        try:
-            decide.readable(kind, facts.environ.get("HTTP_CONTENT_ENCODING") or "")
-        except Denial as denial:
-            if self._section.beyond == "refuse":
-                raise
-            facts.decide("validation", "unscanned", "body", denial.detail)
-
-    def _body(self, data: bytes, kind: Media) -> Texts:
-        if kind.kind == "form":
-            fields = parse_fields(data.decode("utf-8", "replace"), None, errors="replace")
-            return "form", of_fields(fields, ANY)
-        try:
-            return "body", self._leaves(data, kind)
-        except Malformed:
-            # Not what it says it is, or beyond a limit; as one text, and string by string, nothing hides in that.
-            whole = _whole(data)
-            return "body", [whole, *(Leaf((), text, ANY) for text in literals(whole.text))]
-
-    def _leaves(self, data: bytes, kind: Media) -> list[Leaf]:
-        if kind.kind == "lines":
-            lines = [line for line in data.splitlines() if line.strip()]
-            return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
-        if kind.kind == "json" or data.lstrip()[:1] in (b"{", b"["):
-            return of_json(self._json.read(data, duplicates=True), ANY)
-        return [_whole(data)]
+    def _unscanned(self, facts: Facts, denial: Denial) -> None:
+        """Raises `denial` where the settings refuse what cannot be inspected; else what it says goes on record."""
+        if self._section.beyond == "refuse":
+            raise denial
+        facts.decide("validation", "unscanned", "body", denial.reason)
 
 
 def announced(facts: Facts) -> bool:
@@ -118,5 +137,16 @@ def announced(facts: Facts) -> bool:
         return True
 
 
-def _whole(data: bytes) -> Leaf:
-    return Leaf((), data.decode("utf-8", "replace"), ANY)
+def _told(files: list[Upload], shape: Any) -> list[Leaf]:
+    """What the client says of its files; where the schema knows the names of the fields, these are not looked at."""
+    found = []
+    for file in files:
+        known = shape.of(file.name)
+        known = known.items or known
+        for claim in ("filename", "content_type"):
+            part = known.of(claim)
+            if not part.silent:
+                found.append(Leaf((((), file.name), claim), getattr(file, claim), part))
+        if file.name not in shape.properties:
+            found.append(Leaf((), file.name, shape))
+    return found

@@ -20,9 +20,9 @@ CHARSET = "the body of the request must be UTF-8"
 ATTACK = "the request looks like an attack"
 
 # Bodies without a schema that the screen reads.
-SCREENED = frozenset({"json", "lines", "form", "text"})
-_KINDS = {"body": "json", "form": "form"}
-_TYPES = {"body": "application/json", "form": "application/x-www-form-urlencoded"}
+SCREENED = frozenset({"json", "lines", "form", "multipart", "mixed", "text", "none"})
+_KINDS = {"body": ("json",), "form": ("form", "multipart"), "files": ("multipart",)}
+_TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "multipart": "multipart/form-data"}
 
 Endpoints = Mapping[Any, Mapping[str, Any]]
 
@@ -73,19 +73,19 @@ def _first(hits: Iterable[Hit], verb: str, endpoints: Endpoints) -> tuple[Any, H
 
 
 def described(parts: Mapping[str, Any], kind: str, present: bool) -> str:
-    """Which of the parts "body" and "form", at least one of them described, describes this body.
+    """Which of the parts "body", "form" and "files", at least one of them described, describes this body.
 
     Raises Denial (415) for a body of another kind. One that is absent needs no type.
     """
     known = [part for part in _KINDS if part in parts]
     for part in known:
-        if _KINDS[part] == kind:
+        if kind in _KINDS[part]:
             return part
     if not present:
         return known[0]
-    wanted = " or ".join(_TYPES[part] for part in known)
-    headers = (("Accept", ", ".join(_TYPES[part] for part in known)),)
-    raise Denial(415, f"the body of the request must be {wanted}", "type", headers=headers)
+    wanted = list(dict.fromkeys(_TYPES[kind] for part in known for kind in _KINDS[part]))
+    headers = (("Accept", ", ".join(wanted)),)
+    raise Denial(415, f"the body of the request must be {' or '.join(wanted)}", "type", headers=headers)
 
 
 def readable(media: Media, encoding: str) -> None:

@@ -14,11 +14,11 @@ from .parse import Malformed
 Fields = list[tuple[str, str]]
 
 
-def parse_fields(text: str, limit: int | None, *, errors: str = "strict") -> Fields:
+def parse_fields(text: str, limit: int | None, *, errors: str = "strict", encoding: str = "utf-8") -> Fields:
     """Pairs of `a=1&b=2` in order; an escape that is none stays as it stands.
 
-    `text` is ASCII or already decoded. Raises Malformed for more than `limit` pairs (None: as many as there
-    are), and under "strict" for bytes that are not UTF-8.
+    `text` is ASCII or already decoded, `encoding` is that of the escapes. Raises Malformed for more than `limit` pairs
+    (None: as many as there are), and under "strict" for bytes that are not UTF-8.
     """
     if limit is not None and text.count("&") >= limit:
         raise Malformed(f"there are more than {limit} fields")
@@ -26,17 +26,17 @@ def parse_fields(text: str, limit: int | None, *, errors: str = "strict") -> Fie
     for item in text.split("&"):
         if item:
             name, _, value = item.partition("=")
-            found.append((_unquote(name, errors), _unquote(value, errors)))
+            found.append((_unquote(name, errors, encoding), _unquote(value, errors, encoding)))
     return found
 
 
-def _unquote(text: str, errors: str) -> str:
+def _unquote(text: str, errors: str, encoding: str) -> str:
     if "+" in text:
         text = text.replace("+", " ")
     if "%" not in text:
         return text
     try:
-        return unquote(text, errors=errors)
+        return unquote(text, encoding, errors)
     except UnicodeDecodeError:
         raise Malformed("a field is not UTF-8") from None
 
@@ -67,7 +67,7 @@ def parse_cookies(header: str, limit: int) -> Fields:
     return found
 
 
-def as_object(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
+def as_object(fields: Iterable[tuple[str, Any]]) -> dict[str, Any]:
     """Each name with its value, or with the list of its values where it repeats."""
     found: dict[str, Any] = {}
     for name, value in fields:
@@ -78,3 +78,21 @@ def as_object(fields: Iterable[tuple[str, str]]) -> dict[str, Any]:
         else:
             found[name] = [found[name], value]
     return found
+
+
+def check_length(fields: Iterable[tuple[str, str]], limit: int) -> None:
+    """Raises Malformed for a name or value of more than `limit` characters."""
+    if any(len(name) > limit or len(value) > limit for name, value in fields):
+        raise Malformed(f"a field has more than {limit} characters")
+
+
+def joined(query: Fields, body: Fields) -> Fields:
+    """For each name of the body with several values, those of the query included, what apps make of them as one text.
+
+    Frameworks that join repeated values do so with a comma; code that adds them up, with nothing.
+    """
+    values: dict[str, list[str]] = {}
+    for name, value in (*query, *body):
+        values.setdefault(name, []).append(value)
+    names = {name for name, _ in body if len(values[name]) > 1}
+    return [(name, glue.join(values[name])) for name in sorted(names) for glue in ("", ",")]

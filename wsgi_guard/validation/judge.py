@@ -65,8 +65,9 @@ class Judge:
             part = parts[name]
             found = self._part(facts, part, value, read.size, read)
             wrong += [{**ABSENT, "part": name}] if found and read.absent else found
-            if part.rewrites and not wrong and read.change is not None:
+            if part.rewrites and not wrong and read.change is not None and read.files is None:
                 self._rewrite(facts, part, read)
+        wrong += read.wrong
         return NOTHING if read.absent else read
 
     def _part(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Outcome
 from wsgi_guard.routes import Route, Routes
 from wsgi_guard.settings.sections import GuardSection, ValidationSection
 
@@ -19,6 +20,7 @@ from .decide import Denial, Excuse
 from .described import NOTHING
 from .inspector import Inspector, Place
 from .judge import Judge
+from .lengths import Lengths
 
 if TYPE_CHECKING:
     from .schemas.compile import Endpoint
@@ -62,6 +64,8 @@ class Validation:
         mode = threats.mode or ("block" if guard.defaults == "enforce" else "shadow")
         self._own_paths = own_paths
         self._blocks = mode == "block"
+        lengths = Lengths(section, guard)
+        self._lengths = lengths if lengths.any else None
         self._inspector = Inspector(section) if mode != "off" and threats.classes else None
         self._endpoints, problems = _endpoints(section, routes, folder)
         self._judge = Judge(section, None if problems else _html(section, self._endpoints))
@@ -73,7 +77,7 @@ class Validation:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do for any request."""
-        return not self._endpoints and self._inspector is None
+        return not self._endpoints and self._inspector is None and self._lengths is None
 
     def judge_only(self, parts: Container[str]) -> None:
         """Leaves the schemas of other parts out: of a request from a log they are not known. To be called first."""
@@ -97,7 +101,13 @@ class Validation:
             facts.decide(self.name, "deny", "body", refused.detail)
             raise
 
+    def finish(self, facts: Facts, outcome: Outcome) -> None:
+        """Whatever became of the request: an upload that was kept for the app is let go of."""
+        facts.release()
+
     def _check(self, facts: Facts, sight: Sight) -> None:
+        if self._lengths is not None:
+            self._lengths.check(facts.environ)
         if sight.ambiguous:
             raise Denial(400, decide.AMBIGUOUS, "path")
         read = self._judge.judge(facts, sight.parts, sight.params) if sight.parts else NOTHING

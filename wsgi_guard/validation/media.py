@@ -5,25 +5,34 @@ Knows no request and reads no body: a header's text in, a value out.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
+
+from .parse import Malformed
 
 FORM = "application/x-www-form-urlencoded"
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
 # JSON must be UTF-8 (RFC 8259, 8.1); ASCII is a part of it. Any other charset is refused rather than guessed.
 _CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
+# 1 to 70 characters, a space only inside quotes and never at the end (RFC 2046, 5.1.1); some readers end it at a comma.
+_LETTERS = r"0-9A-Za-z'()+_./:=?\-"
+_QUOTED = rf'"([{_LETTERS}, ]{{0,69}}[{_LETTERS},])"'
+_BOUNDARY = re.compile(rf"[ \t]*boundary=(?:{_QUOTED}|([{_LETTERS}]{{1,70}}))[ \t]*", re.I | re.A)
 # Content types of real clients are a few dozen; longer ones are parsed each time, so the cache stays small.
 _CACHED = 256
 _CACHED_LENGTH = 128
 
 
 class Media(NamedTuple):
-    """`kind` is json, lines (one JSON document a line), form, multipart, text, other or none.
+    """`kind` is json, lines (one JSON document a line), form, multipart (form-data), mixed (any other multipart), text,
+    other or none.
 
-    `readable` says that the charset, if one is declared, is UTF-8 or a part of it.
+    `readable` says that the charset, if one is declared, is UTF-8 or a part of it; `charset` is the last one declared.
     """
 
     kind: str
     readable: bool
+    charset: str = ""
 
 
 _cache: dict[str, Media] = {}
@@ -42,7 +51,8 @@ def media(content_type: str) -> Media:
 
 def _parse(content_type: str) -> Media:
     name, *parameters = content_type.split(";")
-    return Media(_kind(name.strip().lower()), all(_readable(parameter) for parameter in parameters))
+    charsets = [value.lower() for key, value in map(_parameter, parameters) if key == "charset"]
+    return Media(_kind(name.strip().lower()), _CHARSETS.issuperset(charsets), charsets[-1] if charsets else "")
 
 
 def _kind(name: str) -> str:
@@ -55,10 +65,20 @@ def _kind(name: str) -> str:
     if name == FORM:
         return "form"
     if name.startswith("multipart/"):
-        return "multipart"
-    return "text" if name.startswith("text/") else "other"
+        return "multipart" if name == "multipart/form-data" else "mixed"
+    # What nearly says JSON may be taken for it: a list of types, an old name. A text is looked at as JSON too.
+    return "text" if name.startswith("text/") or "json" in name else "other"
 
 
-def _readable(parameter: str) -> bool:
-    name, _, value = parameter.partition("=")
-    return name.strip().lower() != "charset" or value.strip().strip('"').lower() in _CHARSETS
+def _parameter(text: str) -> tuple[str, str]:
+    name, _, value = text.partition("=")
+    return name.strip().lower(), value.strip().strip('"')
+
+
+def boundary(content_type: str) -> bytes:
+    """The boundary of a multipart type. Raises Malformed for none, two, and one that readers read differently."""
+    parameters = [text for text in content_type.split(";")[1:] if "boundary" in text.lower()]
+    found = _BOUNDARY.fullmatch(parameters[0]) if len(parameters) == 1 else None
+    if found is None:
+        raise Malformed("the multipart body has no boundary, or one that is malformed")
+    return (found[1] or found[2]).encode("ascii")

@@ -11,9 +11,14 @@ from math import isinf
 from typing import Any, NoReturn
 
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.S)
+_ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)", re.S)
+_NUMBER = re.compile(r"[0-9][0-9.eE+-]*+")
 _NOT_STRUCTURE = {code: None for code in range(128) if chr(code) not in "[]{},"}
 _SPACE = {ord(char): None for char in " \t\r\n"}
 _DEPTH = {"[": 1, "{": 1, "]": -1, "}": -1, ",": 0}
+
+
+TOO_LONG = "the body holds a number that is too long"
 
 
 class Malformed(ValueError):
@@ -51,37 +56,61 @@ def _finite(text: str) -> float:
 _STRICT = json.JSONDecoder(
     object_pairs_hook=_refuse_duplicates, parse_constant=_refuse_constant, parse_float=_finite
 )
+_LAST = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
 # For looking only: takes what apps take, or an attack would hide behind a NaN.
 _LOOSE = json.JSONDecoder(object_pairs_hook=_keep_duplicates, strict=False)
 
 
 class JsonReader:
-    """Reads JSON documents of at most `max_depth` levels and `max_members` values."""
+    """Reads JSON documents of at most `max_depth` levels and `max_members` values.
 
-    __slots__ = ("_max_depth", "_max_members")
+    Strings have at most `max_string` and numbers `max_number` characters (0: no bound). A member named twice is
+    refused, or with `last_counts` the last one stands.
+    """
 
-    def __init__(self, max_depth: int, max_members: int) -> None:
+    __slots__ = ("_max_depth", "_max_members", "_max_number", "_max_string", "_strict")
+
+    def __init__(
+        self, max_depth: int, max_members: int, *, max_string: int = 0, max_number: int = 0, last_counts: bool = False
+    ) -> None:
         self._max_depth = max_depth
         self._max_members = max_members
+        self._max_string = max_string
+        self._max_number = max_number
+        self._strict = _LAST if last_counts else _STRICT
 
-    def read(self, data: bytes, *, duplicates: bool = False) -> Any:
+    def read(self, document: bytes | str, *, duplicates: bool = False) -> Any:
         """The value. With `duplicates` a member named twice becomes a list of its values, and NaN, Infinity and halves
         of surrogate pairs stand as apps read them; else all of these are refused."""
-        text = decode(data)
+        text = (decode(document) if isinstance(document, bytes) else document).removeprefix("\ufeff")
         self._measure(text)
+        self._measure_tokens(text)
         try:
-            value = (_LOOSE if duplicates else _STRICT).decode(text)
+            value = (_LOOSE if duplicates else self._strict).decode(text)
         except Malformed:
             raise
         except json.JSONDecodeError as error:
             raise Malformed(f"the body is not JSON at line {error.lineno}, column {error.colno}") from None
         except ValueError:  # int() refuses more than sys.get_int_max_str_digits() digits
-            raise Malformed("the body holds a number that is too long") from None
+            raise Malformed(TOO_LONG) from None
         except RecursionError:  # nearly no stack was left when the request came; the depth itself was measured
             raise Malformed("the body is nested too deep") from None
         if not duplicates and ("\\ud" in text or "\\uD" in text):
             _refuse_surrogates(value)
         return value
+
+    def _measure_tokens(self, text: str) -> None:
+        """Strings and numbers; in a text that is no longer than they may be there is nothing to measure."""
+        size = len(text)
+        if self._max_string and size > self._max_string:
+            for string in _STRING.finditer(text):
+                raw = string.end() - string.start() - 2
+                if raw > self._max_string and len(_ESCAPE.sub("x", string[0])) - 2 > self._max_string:
+                    raise Malformed(f"the body holds a string of more than {self._max_string} characters")
+        most = self._max_number
+        # The first count sees digits inside strings too; the second is exact, and seldom needed.
+        if 0 < most < size and _longest_number(text) > most and _longest_number(_STRING.sub('"', text)) > most:
+            raise Malformed(TOO_LONG)
 
     def _measure(self, text: str) -> None:
         opened = text.count("[") + text.count("{")
@@ -101,6 +130,10 @@ class JsonReader:
             depth += _DEPTH.get(char, 0)
             if depth > limit:
                 raise Malformed(f"the body is nested deeper than {limit} levels")
+
+
+def _longest_number(text: str) -> int:
+    return max(map(len, _NUMBER.findall(text)), default=0)
 
 
 def literals(text: str) -> list[str]:

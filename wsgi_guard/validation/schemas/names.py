@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import NamedTuple
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-PARTS = ("body", "query", "form", "headers", "cookies", "path")
+PARTS = ("body", "query", "form", "files", "headers", "cookies", "path")
 _STARTS_WITH_METHOD = re.compile(rf"(?:HEAD|{'|'.join(METHODS)})\b", re.I)
 _PARAMETER = re.compile(r"\{([^{}/+]*)(\+?)\}")
 
@@ -61,8 +61,6 @@ def _check_method(method: str) -> None:
 
 
 def _check_part(part: str) -> None:
-    if part == "files":
-        raise ValueError("the part 'files' is not supported yet")
     if part not in PARTS:
         raise ValueError(f"{part!r} is not a part of a request, {_expected(part.lower(), PARTS)}")
 

@@ -1,0 +1,89 @@
+"""The texts of a body that no schema describes, as whoever reads such a body would see them. Pure.
+
+What the header says and what the bytes look like are both believed: apps differ in which of the two they go by.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from .charsets import codec, readings
+from .fields import Fields, parse_fields
+from .leaves import Leaf, of_fields, of_json
+from .loose import scraps
+from .media import Media
+from .parse import JsonReader, Malformed, literals
+from .shapes import ANY
+from .uploads import Gathered
+
+# A part of the request and what in it needs a look.
+Texts = tuple[str, list[Leaf]]
+# A text without a space that begins like `name=`: a form whose type is missing or wrong.
+_LIKE_FORM = re.compile(r"[\w.\[\]%+-]{1,100}=\S*+\s*")
+
+
+class Views:
+    """Takes bodies apart; `reader` bounds JSON documents."""
+
+    def __init__(self, reader: JsonReader) -> None:
+        self._json = reader
+
+    def texts(self, data: bytes, kind: Media) -> Iterator[Texts]:
+        """What is to be looked at in a body of any kind but multipart."""
+        for text in readings(data, kind.charset):
+            if kind.kind == "form":
+                yield "form", of_fields(self.form(text, kind), ANY)
+                if _opens(text):
+                    yield "body", self._document(text, alone=True)
+            elif kind.kind == "lines":
+                yield "body", self._lines(text)
+            elif kind.kind == "json" or _opens(text):
+                yield "body", self._document(text)
+            else:
+                yield "body", [Leaf((), text, ANY)]
+                if _LIKE_FORM.fullmatch(text):
+                    yield "form", of_fields(self.form(text, kind), ANY)
+
+    def form(self, text: str, kind: Media) -> Fields:
+        """All fields of a form, however many; also as an app reads them that goes by the declared charset."""
+        fields = parse_fields(text, None, errors="replace")
+        declared = codec(kind.charset)
+        if declared is not None and "%" in text:
+            fields += parse_fields(text, None, errors="replace", encoding=declared)
+        return fields
+
+    def gathered(self, found: Gathered) -> Iterator[Texts]:
+        """What was told of a multipart body that every reader reads the same way."""
+        yield "form", of_fields(found.fields, ANY)
+        names = [(file.name, text) for file in found.files for text in (file.filename, file.name)]
+        yield "files", [Leaf((((), name), "filename"), text, ANY) for name, text in names]
+
+    def scraps(self, data: bytes, content_type: str, kind: Media) -> Iterator[Texts]:
+        """What may be told of one that is ambiguous or not form-data."""
+        for text in scraps(data, content_type):
+            yield "form", [Leaf((), text, ANY)]
+        for text in readings(data, kind.charset)[1:]:
+            yield "form", [Leaf((), text, ANY)]
+
+    def _document(self, text: str, *, alone: bool = False) -> list[Leaf]:
+        try:
+            return of_json(self._json.read(text, duplicates=True), ANY)
+        except Malformed:
+            # Not what it says it is, or beyond a limit; as one text, and string by string, nothing hides in that.
+            return [] if alone else [Leaf((), text, ANY), *_each(literals(text))]
+
+    def _lines(self, text: str) -> list[Leaf]:
+        lines = [line for line in text.splitlines() if line.strip()]
+        try:
+            return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
+        except Malformed:
+            return [Leaf((), text, ANY), *_each(literals(text))]
+
+
+def _opens(text: str) -> bool:
+    return text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+
+
+def _each(texts: Iterable[str]) -> Iterator[Leaf]:
+    return (Leaf((), text, ANY) for text in texts)
