@@ -64,6 +64,8 @@ class Facts:
     error_id = ""
     _trace: Trace | None = None
     _span: str | None = None
+    # How often each statement ran.
+    db_shapes: dict[Any, int] | None = None
     _outer: Facts | None = None
     _route: Route | None = None
     _client: Client | None = None

@@ -132,7 +132,7 @@ class Build:
             health.report("sentry", capture.report)
         if validation is not None and validation.idle:
             validation = None
-        pages = self._pages(limit)
+        pages = self._pages(limit, data)
         own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())
         layers = {
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
@@ -140,7 +140,7 @@ class Build:
         }  # fmt: skip
         return Stack(settings, origin, layers, capture, Output(settings.log))
 
-    def _pages(self, limit: RateLimit | None) -> Pages | None:
+    def _pages(self, limit: RateLimit | None, data: Data | None) -> Pages | None:
         """The admin pages of all slices that have some; None when there is nobody to read them."""
         from .admin import Admin
         from .pages import Page, Pages
@@ -151,6 +151,10 @@ class Build:
             from .ratelimit.pages import pages
 
             found.update(pages(section.rate_limits, limit))
+        if data is not None and section.db:
+            from .db.stats import pages as pages_of_pools
+
+            found.update(pages_of_pools(section.db, data.pools))
         admin = Admin(section)
         return Pages(admin, found) if found and admin.configured else None
 
@@ -190,7 +194,7 @@ class Build:
     def _data(self) -> Data:
         from .db.layer import Data
 
-        return Data(self.settings.pools)
+        return Data(self.settings.pools, self.routes, lambda: HOST.workers)
 
     def _health(self, place: Place | None, data: Data | None, capture: Capture | None) -> Health:
         from .health.checks import vitals

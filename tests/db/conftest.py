@@ -17,8 +17,8 @@ from wsgi_guard.db.layer import Data
 from wsgi_guard.facts import CURRENT, Facts, Origin
 from wsgi_guard.layer import Head, Outcome
 from wsgi_guard.routes import Routes
+from wsgi_guard.settings.pools import PoolSection
 from wsgi_guard.settings.secret import Secret
-from wsgi_guard.settings.sections import PoolSection
 
 MakeData = Callable[..., Data]
 Run = Callable[..., AbstractContextManager[Facts]]

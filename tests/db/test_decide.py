@@ -71,9 +71,9 @@ def test_silence_after_failure_is_away(lived: float, failed: float, timeout: flo
 
 
 @given(st.floats(0, 1e6), st.booleans())
-def test_patience_never_exceeds_timeout(timeout: float, away: bool) -> None:
-    assert 0 <= decide.patience(timeout, away=away) <= timeout
-    assert decide.patience(timeout, away=True) <= decide.AWAY_PATIENCE
+def test_patience_never_exceeds_timeout(timeout: float, tries: bool) -> None:
+    assert 0 <= decide.patience(timeout, tries=tries) <= timeout
+    assert decide.patience(timeout, tries=False) <= decide.patience(timeout, tries=True) <= decide.AWAY_PATIENCE
 
 
 def test_outage_is_retried_later_than_exhaustion() -> None:
@@ -81,6 +81,8 @@ def test_outage_is_retried_later_than_exhaustion() -> None:
 
 
 def test_failure_ends_trust() -> None:
-    assert decide.trusted(0.0, failed=False)
-    assert not decide.trusted(0.0, failed=True)
-    assert not decide.trusted(decide.TRUSTED, failed=False)
+    assert decide.trusted("idle", 0.0, failed=False)
+    assert not decide.trusted("idle", 0.0, failed=True)
+    assert not decide.trusted("idle", decide.TRUSTED, failed=False)
+    assert not decide.trusted("always", 0.0, failed=False)
+    assert decide.trusted("never", 9e9, failed=True)

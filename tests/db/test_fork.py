@@ -13,7 +13,7 @@ PREAMBLE = """
 import gc, json, os, sys
 from wsgi_guard.db.layer import Data
 from wsgi_guard.settings.secret import Secret
-from wsgi_guard.settings.sections import PoolSection
+from wsgi_guard.settings.pools import PoolSection
 
 data = Data({"main": PoolSection(url=Secret(sys.argv[1]), min_size=2, max_size=3, timeout=3.0)})
 pool = data.pools["main"]

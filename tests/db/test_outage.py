@@ -80,7 +80,7 @@ def test_stopped_server_fails_in_time_then_fast(make_data: MakeData, private_pos
         assert seconds_to_fail(pool) < TIMEOUT + SLACK
         assert isinstance(facts.noted, Outage)
         assert dict(facts.noted.headers)["Retry-After"] == "5"
-    while not pool._pulse.away(TIMEOUT):
+    while not pool.watch.pulse.away(TIMEOUT):
         seconds_to_fail(pool)
     assert seconds_to_fail(pool) < decide.AWAY_PATIENCE + 0.2
     private_postgres.start()
@@ -176,11 +176,11 @@ def test_busy_pool_waits_although_growth_fails(make_data: MakeData, run: Run) ->
                 pool.getconn(timeout=0.3)
             # The attempt to grow ends when the server has answered it, on a busy machine after the wait has.
             deadline = time.monotonic() + 10
-            while not pool._pulse.weak:
+            while not pool.watch.pulse.weak:
                 assert time.monotonic() < deadline
                 time.sleep(0.01)
             conn.close()
-            assert not pool._pulse.weak
+            assert not pool.watch.pulse.weak
     finally:
         server.discard()
 
@@ -237,7 +237,7 @@ def test_interpreter_ends_without_waiting(private_postgres: Postgres) -> None:
         "import sys\n"
         "from wsgi_guard.db.layer import Data\n"
         "from wsgi_guard.settings.secret import Secret\n"
-        "from wsgi_guard.settings.sections import PoolSection\n"
+        "from wsgi_guard.settings.pools import PoolSection\n"
         "data = Data({'main': PoolSection(url=Secret(sys.argv[1]), min_size=3, max_size=6)})\n"
         "data.pools['main'].wait(5)\n"
         "conn = data.pools['main'].getconn()\n"

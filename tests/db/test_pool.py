@@ -16,8 +16,8 @@ from tests.db.conftest import MakeData, Run, backends, numbers
 from tests.support.postgres import Postgres
 from wsgi_guard.db.layer import Data
 from wsgi_guard.errors import ConfigurationError, Outage
+from wsgi_guard.settings.pools import PoolSection
 from wsgi_guard.settings.secret import Secret
-from wsgi_guard.settings.sections import PoolSection
 
 
 def test_nothing_opens_before_first_use(make_data: MakeData, private_postgres: Postgres, run: Run) -> None:

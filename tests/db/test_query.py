@@ -19,8 +19,8 @@ from wsgi_guard.db.layer import Data
 from wsgi_guard.db.query import execute_query, get_db_connection
 from wsgi_guard.errors import Outage
 from wsgi_guard.layer import Head
+from wsgi_guard.settings.pools import PoolSection
 from wsgi_guard.settings.secret import Secret
-from wsgi_guard.settings.sections import PoolSection
 
 
 def add(number: int) -> None:

@@ -7,6 +7,7 @@ connection was taken.
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
@@ -14,21 +15,25 @@ from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from psycopg import Connection, Cursor, Error, InterfaceError, OperationalError
+from psycopg import Connection, Cursor, Error, InterfaceError, OperationalError, ServerCursor
 from psycopg.pq import TransactionStatus
 from psycopg.rows import TupleRow, tuple_row
 
-from wsgi_guard.facts import current
+from wsgi_guard.facts import Facts, current
 
 from . import decide, wire
-from .pulse import Pulse
+from .cursors import marked, timed
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
 
     from .pool import Pool
+    from .tally import Shape
+    from .watch import Watch
 
 T = TypeVar("T")
+
+PLAIN, SERVER = timed(Cursor), timed(ServerCursor)
 
 
 class Lease(Enum):
@@ -45,48 +50,112 @@ class PooledConnection(Connection[TupleRow]):
 
     lease = Lease.NONE
     owner: Pool | None = None
-    pulse: Pulse
+    watch: Watch
     idle_since = 0.0
     home = 0
+    # Seconds that this connection has waited for its server, and the statement it was given last.
+    spent = 0.0
+    asked: Shape | None = None
+    # The request in whose course it was taken, which its time counts for.
+    root: Facts | None = None
+    # When it began to wait for an answer, 0.0 while it does not; and why `stall.py` cut it under whoever waited.
+    waiting_since = 0.0
+    cut = ""
+    backend = 0
+    _poller: select.poll
+    _cursor_factory: type[Cursor[Any]]
+    _server_cursor_factory: type[ServerCursor[Any]]
+    _mark = ""
     _quiet = False
+    _reads: bool | None = None
     _node: tuple[int, int]
 
     @classmethod
-    def connect(cls, conninfo: str = "", *, pulse: Pulse | None = None, **kwargs: Any) -> Self:  # type: ignore[override]
-        pulse = pulse or Pulse("none")
+    def connect(cls, conninfo: str = "", *, watch: Watch, **kwargs: Any) -> Self:  # type: ignore[override]
         try:
             conn = super().connect(conninfo, **kwargs)
         except Exception:
-            pulse.failed()
+            watch.pulse.failed()
             raise
-        pulse.lived()
-        conn.pulse = pulse
+        watch.pulse.lived()
+        conn.watch = watch
         conn.idle_since = monotonic()
         conn.home = os.getpid()
+        conn.backend = conn.info.backend_pid
         conn._node = _node(conn.fileno())
+        conn._poller = wire.poller(conn.pgconn)
+        if watch.section.read_only:
+            conn._reads = True
+            conn.read_only = True
         return conn
 
+    @property
+    def cursor_factory(self) -> type[Cursor[Any]]:
+        return self._cursor_factory
+
+    @cursor_factory.setter
+    def cursor_factory(self, kind: type[Cursor[Any]]) -> None:
+        self._cursor_factory = timed(kind)
+
+    @property
+    def server_cursor_factory(self) -> type[ServerCursor[Any]]:
+        return self._server_cursor_factory
+
+    @server_cursor_factory.setter
+    def server_cursor_factory(self, kind: type[ServerCursor[Any]]) -> None:
+        self._server_cursor_factory = timed(kind)
+
     def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
-        """As the driver's own, through which all queries, commits and copies pass."""
+        """As the driver's own, through which all queries, commits and copies pass; its time counts for the request."""
         if self.home != os.getpid():
             self.abandon()
             raise OperationalError("the connection belongs to the process that this one was forked from")
+        started = monotonic()
+        if not args and not kwargs:
+            # Who gives a bound of its own, as `notifies()` does, waits for what need not come.
+            self.waiting_since = started
         try:
             return super().wait(gen, *args, **kwargs)
         except (OperationalError, InterfaceError) as error:
-            if decide.lost(error.sqlstate, self.closed):
-                self._tell(error)
-            raise
+            raise self._lost(error) from None
+        finally:
+            self.waiting_since = 0.0
+            seconds = monotonic() - started
+            self.spent += seconds
+            if self.root is not None:
+                self.root.db_seconds += seconds
 
-    def _tell(self, error: Error) -> None:
-        self.pulse.failed()
-        facts = None if self._quiet else current()
-        if facts is not None:
-            facts.note(self.pulse.outage(), error)
+    def _lost(self, error: Error) -> Error:
+        """The error to raise; the request learns of it when it means that the database is away."""
+        if decide.lost(error.sqlstate, self.closed):
+            if self.cut:
+                error = OperationalError(self.cut)
+            self.watch.lost(error, None if self._quiet else current())
+        return error
 
-    def hold(self) -> None:
-        """From now on it is the running request's."""
+    # what cursors tell; `before` is what `spent` was when their statement began
+
+    def begin(self, query: Any) -> tuple[Shape, float, Any]:
+        """Shape, time and text of a statement that is about to be sent: with a mark, if the pool's settings say so."""
+        self.asked = shape = self.watch.tally.shape(query, self)
+        return shape, self.spent, marked(query, self._mark) if self._mark else query
+
+    def ran(self, shape: Shape, before: float, rows: int) -> None:
+        self.watch.ran(shape, self.spent - before, rows, self.root)
+
+    def failed(self, shape: Shape, before: float, rows: int) -> None:
+        shape.errors += 1
+        self.watch.ran(shape, self.spent - before, rows, self.root)
+
+    def ran_on(self, shape: Shape, before: float, rows: int) -> None:
+        self.watch.ran_on(shape, self.spent - before, rows, self.root)
+
+    def hold(self, request_id: str) -> None:
+        """From now on it is the request's."""
         self.lease = Lease.REQUEST
+        if self.watch.section.request_comment:
+            # Ids that others chose hold no more than letters, digits, dots, hyphens and underscores.
+            self._mark = f"request_id={request_id}"
 
     def lend(self) -> None:
         """From now on it is the caller's, until `close()` or the end of `with`."""
@@ -157,29 +226,37 @@ class PooledConnection(Connection[TupleRow]):
     def restore(self) -> None:
         """Takes back what the last holder set on this object, so that the next one finds a connection as new."""
         self.row_factory = tuple_row
-        self.cursor_factory = Cursor
-        changed = (self.isolation_level, self.read_only, self.deferrable) != (None, None, None)
+        if self._cursor_factory is not PLAIN or self._server_cursor_factory is not SERVER:
+            self._cursor_factory, self._server_cursor_factory = PLAIN, SERVER
+        self.root = self.asked = None
+        self._mark = ""
+        reads = self._reads
+        changed = self.isolation_level is not None or self.deferrable is not None or self.read_only is not reads
         if changed or self.autocommit:
             self.undo()
             with suppress(Error):
                 self.set_autocommit(False)
                 self.set_isolation_level(None)
-                self.set_read_only(None)
+                self.set_read_only(reads)
                 self.set_deferrable(None)
 
-    def works(self, deadline: float) -> bool:
-        """Whether the server is still behind this idle connection, asked for at most until `deadline`."""
+    def fresh(self, now: float) -> bool:
+        """Whether it may be used without asking the server first: it was used lately, or settings say so."""
         if self.closed:
             return False
-        idle = monotonic() - self.idle_since
-        if decide.trusted(idle, failed=self.pulse.weak) and not wire.speaks(self.pgconn):
-            return True
+        trusted = decide.trusted(self.watch.section.check, now - self.idle_since, failed=self.watch.pulse.weak)
+        return trusted and not self._poller.poll(0)
+
+    def works(self, deadline: float) -> bool:
+        """Whether the server answers on this idle connection until `deadline`."""
+        if self.closed:
+            return False
         try:
             wire.round_trip(self.pgconn, deadline)
         except OSError:
-            self.pulse.failed()
+            self.watch.pulse.failed()
             return False
-        self.pulse.lived()
+        self.watch.pulse.lived()
         return True
 
     def abandon(self) -> None:

@@ -5,13 +5,20 @@ Pure: no driver, clock or socket; times are seconds of one monotonic clock, give
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 # PostgreSQL's appendix A: class 08 is "connection exception"; then admin_shutdown, crash_shutdown,
 # cannot_connect_now (starting up, shutting down) and too_many_connections.
 _AWAY = ("57P01", "57P02", "57P03", "53300")
 
-# While the server is known to be away a request still waits this long: enough to connect over TLS to a server that is
-# back, too little for every thread of a server to be stuck.
+# serialization_failure, deadlock_detected: PostgreSQL's chapter 13.5 says to run the transaction again.
+_CONFLICT = ("40001", "40P01")
+
+# While the server is known to be away one request at a time waits this long, enough to connect over TLS to a server
+# that is back; the others wait no longer than a connection that is there needs to prove itself.
 AWAY_PATIENCE = 0.5
+AT_ONCE = 0.05
 
 # A connection used less than this ago is trusted after a look at its socket; an older one answers an empty query
 # first. HikariCP's aliveBypassWindow has the same value.
@@ -35,8 +42,9 @@ def away(*, lived: float, failed: float, timeout: float, now: float) -> bool:
     return failed > lived and now - lived >= timeout
 
 
-def patience(timeout: float, *, away: bool) -> float:
-    return min(timeout, AWAY_PATIENCE) if away else timeout
+def patience(timeout: float, *, tries: bool) -> float:
+    """How long a request waits while the server is away; `tries`: it is the one to find out whether it is back."""
+    return min(timeout, AWAY_PATIENCE if tries else AT_ONCE)
 
 
 def retry_after(*, away: bool) -> int:
@@ -44,9 +52,73 @@ def retry_after(*, away: bool) -> int:
     return AWAY_RETRY if away else EXHAUSTED_RETRY
 
 
-def trusted(idle: float, *, failed: bool) -> bool:
-    """Whether a connection unused for `idle` seconds needs no round trip; after a failure none is trusted."""
-    return idle < TRUSTED and not failed
+def trusted(check: str, idle: float, *, failed: bool) -> bool:
+    """Whether a connection unused for `idle` seconds needs no round trip, by the setting `check`.
+
+    With "idle" none is trusted after a failure.
+    """
+    return check == "never" or (check == "idle" and idle < TRUSTED and not failed)
+
+
+def forgotten(state: str | None) -> bool:
+    """Whether a server process in this state of `pg_stat_activity` is not at work on what it was asked for.
+
+    None, for a process that is not there or not to be seen, says nothing: a pooler stands between.
+    """
+    return state is not None and state.startswith("idle")
+
+
+def transient(sqlstate: str | None, closed: bool) -> bool:
+    """Whether the same work may well succeed in a moment: a conflict with others, a connection that was lost."""
+    return sqlstate in _CONFLICT or lost(sqlstate, closed)
+
+
+def pause(attempt: int, chance: float, *, first: float, longest: float) -> float:
+    """Seconds to wait before attempt `attempt` + 1: doubled each time, less up to a half by `chance` (0 to 1).
+
+    The jitter keeps those apart who met once.
+    """
+    return min(longest, first * 2.0 ** min(attempt - 1, 30)) * (1.0 - chance / 2)
+
+
+class Sum(NamedTuple):
+    """`wanted` connections of all pools that go to a server which takes `there`, with the sum in words."""
+
+    wanted: int
+    there: int
+    words: str
+
+
+def room(workers: int, pools: Mapping[str, int], limits: Mapping[str, int]) -> Sum:
+    """What `workers` processes may open, each with `pools` (name -> max_size), against the server's `limits`."""
+    one = sum(pools.values())
+    kept = limits.get("superuser_reserved_connections", 0) + limits.get("reserved_connections", 0)
+    most = limits.get("max_connections", 0)
+    parts = " + ".join(f"{name} {size}" for name, size in pools.items())
+    words = (
+        f"{workers} workers x ({parts}) = {workers * one} connections, "
+        f"the server takes {most - kept} (max_connections {most} - {kept} reserved)"
+    )
+    return Sum(workers * one, most - kept, words)
+
+
+class Budget:
+    """At most `most` lines in `span` seconds."""
+
+    def __init__(self, most: int, span: float) -> None:
+        self._most, self._span = most, span
+        self._until, self._taken, self._left_out = 0.0, 0, 0
+
+    def take(self, now: float) -> int:
+        """-1 when no line is to be written, else how many were not since the last one."""
+        if now >= self._until:
+            self._until, self._taken = now + self._span, 0
+        if self._taken >= self._most:
+            self._left_out += 1
+            return -1
+        self._taken += 1
+        left_out, self._left_out = self._left_out, 0
+        return left_out
 
 
 def keeps(code: int, *, raised: bool) -> bool:

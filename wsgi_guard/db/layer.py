@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Head, Outcome
-from wsgi_guard.settings.sections import PoolSection
+from wsgi_guard.routes import Routes
+from wsgi_guard.series import Series
+from wsgi_guard.settings.pools import PoolSection
 
 from . import decide
 from .leases import Pools, announce
@@ -32,19 +34,30 @@ class Data:
     # A commit that failed is a 500 whatever guard.on_layer_error says: the data is not there.
     vital = True
 
-    def __init__(self, sections: Mapping[str, PoolSection]) -> None:
+    def __init__(
+        self, sections: Mapping[str, PoolSection], routes: Routes | None = None, workers: Callable[[], int] = lambda: 1
+    ) -> None:
+        """`workers` returns how many processes of this host have the same pools."""
+        add = (routes or Routes()).add
+        autocommit = {name: frozenset(map(add, section.autocommit)) for name, section in sections.items()}
         self._sections = dict(sections)
-        self.pools = Pools(_build(sections))
+        self.pools = Pools(_build(sections, workers), autocommit)
         self._environ: dict[str, Any] = {"wsgi_guard.pools": self.pools}
-        if "main" in self.pools:
+        self._has_main = "main" in self.pools
+        if self._has_main:
             self._environ["wsgi_guard.pool"] = self.pools["main"]
         announce(self.pools)
 
     def start(self) -> None:
         self.pools.home = os.getpid()
+        for name, section in self._sections.items():
+            if section.open == "start":
+                self.pools[name].open()
 
     def prepare(self, facts: Facts) -> None:
         facts.environ.update(self._environ)
+        if self._has_main:
+            facts.environ["wsgi_guard.db"] = partial(self.pools.of_request, facts)
         facts.pools = self.pools
 
     def after(self, facts: Facts, head: Head) -> None:
@@ -68,22 +81,30 @@ class Data:
         Each call makes a connection of its own, so a probe neither waits for a busy pool nor takes from it.
         """
         return {
-            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, section)
+            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, name, section)
             for name, section in self._sections.items()
         }
+
+    def series(self) -> Iterable[Series]:
+        """The pools in numbers, for metrics."""
+        from .stats import series
+
+        return series(self.pools)
 
     def close(self, timeout: float = 5.0) -> None:
         """Closes the pools of this process; each thread of theirs is waited for `timeout` seconds at most."""
         self.pools.close(timeout)
 
 
-def _build(sections: Mapping[str, PoolSection]) -> dict[str, Pool]:
+def _build(sections: Mapping[str, PoolSection], workers: Callable[[], int]) -> dict[str, Pool]:
     from .pool import Pool
+    from .room import Room
 
     pools, problems = {}, []
+    room = Room(sections, workers)
     for name, section in sections.items():
         try:
-            pools[name] = Pool(name, section)
+            pools[name] = Pool(name, section, room.look)
         except ValueError as error:
             problems.append(f"pools.{name}: {error}")
     if problems:
@@ -91,8 +112,9 @@ def _build(sections: Mapping[str, PoolSection]) -> dict[str, Pool]:
     return pools
 
 
-def _ping(section: PoolSection, timeout: float) -> None:
+def _ping(name: str, section: PoolSection, timeout: float) -> None:
     from . import wire
+    from .options import whole_conninfo
 
     # The section keeps its URL secret in every repr; a closure over the text would not.
-    wire.ping(section.url.reveal() if section.url else "", timeout)
+    wire.ping(whole_conninfo(name, section), timeout)

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from wsgi_guard.facts import Facts, current
+from wsgi_guard.routes import Template
 
 if TYPE_CHECKING:
     from .connection import PooledConnection
@@ -24,8 +25,10 @@ log = logging.getLogger("wsgi_guard.db")
 class Pools(Mapping[str, "Pool"]):
     """The pools of one guard, and what its running requests hold of them."""
 
-    def __init__(self, pools: Mapping[str, Pool]) -> None:
+    def __init__(self, pools: Mapping[str, Pool], autocommit: Mapping[str, frozenset[Template]]) -> None:
         self._pools = dict(pools)
+        # By pool: on which paths there is no transaction around the request.
+        self._autocommit = {name: templates for name, templates in autocommit.items() if templates}
         # The process that serves requests. A child that the app forks inherits the running request, but nobody ends
         # that request there, so its connections and transactions are no business of the child's.
         self.home = 0
@@ -44,19 +47,32 @@ class Pools(Mapping[str, "Pool"]):
     def __repr__(self) -> str:
         return f"<Pools {', '.join(self._pools)}>"
 
-    def of_request(self, facts: Facts, name: str) -> PooledConnection:
-        """The connection this request has of pool `name`, taken now if it has none."""
+    def of_request(self, facts: Facts, name: str = "main") -> PooledConnection:
+        """The connection this request has of pool `name`, taken now if it has none. RuntimeError after its end."""
+        if not facts.open:
+            raise RuntimeError("the request has ended, its connections are given back")
+        if self.home != os.getpid():
+            # A child forked in the middle of it: nobody ends the request here.
+            own = self._pools[name].getconn()
+            own.lend()
+            return own
         held = self._held.setdefault(facts, {})
         conn = held.get(name)
         if conn is None:
             fresh = self._pools[name].getconn()
             conn = held.setdefault(name, fresh)
             if conn is fresh:
-                conn.hold()
+                conn.hold(facts.request_id)
+                if self._commits_each(facts, name):
+                    conn.autocommit = True
             else:
                 # Another thread of the same request was faster.
                 fresh.close()
         return conn
+
+    def _commits_each(self, facts: Facts, name: str) -> bool:
+        templates = self._autocommit.get(name)
+        return templates is not None and any(hit.template in templates for hit in facts.route.hits)
 
     def settle(self, facts: Facts, *, keep: bool) -> None:
         """Ends the open transactions of a request; raises the driver's error of a commit that failed.

@@ -7,28 +7,22 @@ on it; transactions of a request are `leases.py`.
 from __future__ import annotations
 
 import atexit
-import math
 import os
 import threading
 import weakref
+from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
-from typing import Any
 
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from wsgi_guard.facts import current
-from wsgi_guard.settings.sections import PoolSection
+from wsgi_guard.settings.pools import PoolSection
 
-from . import decide
 from .connection import Lease, PooledConnection
-from .pulse import Pulse
-
-# The driver's pool doubles its pause from one second; after three it gives up and the next request starts anew. So a
-# server that is back is found within two seconds.
-RECONNECT = 3.0
+from .keeper import keep
+from .options import connect_options, conninfo, driver_options
+from .watch import Watch
 
 # Longest wait for each of the pool's threads when the interpreter ends; they only ever hang in connecting.
 LAST_WAIT = 0.3
@@ -40,8 +34,12 @@ class Pool(ConnectionPool[PooledConnection]):
     A process forked from one that used the pool gets connections of its own and leaves its parent's alone.
     """
 
-    def __init__(self, name: str, section: PoolSection) -> None:
+    def __init__(
+        self, name: str, section: PoolSection, greet: Callable[[PooledConnection], None] | None = None
+    ) -> None:
+        """`greet` is called with each new connection, by a thread of the pool's own; what it raises ends it."""
         self._section = section
+        self._greet = greet
         self._home = 0
         self._gates: dict[int, threading.Lock] = {}
         self._made: weakref.WeakSet[PooledConnection] = weakref.WeakSet()
@@ -49,23 +47,29 @@ class Pool(ConnectionPool[PooledConnection]):
 
     def _build(self, name: str) -> None:
         section = self._section
-        self._pulse = Pulse(name)
+        self.watch = Watch(name, section)
+        self._ended = threading.Event()
         super().__init__(
             conninfo(section),
             connection_class=PooledConnection,
-            kwargs={**connect_options(section), "pulse": self._pulse},
+            kwargs={**connect_options(name, section), **driver_options(section), "watch": self.watch},
             min_size=section.min_size,
             max_size=section.max_size,
             open=False,
-            configure=self._made.add,
+            configure=self._welcome,
             name=name,
             close_returns=True,
             timeout=section.timeout,
             max_waiting=section.max_waiting,
             max_lifetime=section.max_lifetime,
             max_idle=section.max_idle,
-            reconnect_timeout=RECONNECT,
+            reconnect_timeout=section.reconnect_timeout,
         )
+
+    def _welcome(self, conn: PooledConnection) -> None:
+        self._made.add(conn)
+        if self._greet is not None:
+            self._greet(conn)
 
     def __del__(self) -> None:
         # In a forked child the threads to stop are the parent's, and its locks may be held by nobody who is here.
@@ -88,6 +92,7 @@ class Pool(ConnectionPool[PooledConnection]):
             super().open()
             atexit.register(_close_at_exit, weakref.ref(self), here)
             self._home = here
+            keep(self, self._ended)
 
     def _forget_parent(self) -> None:
         for conn in list(self._made):
@@ -99,9 +104,19 @@ class Pool(ConnectionPool[PooledConnection]):
         self._settle_in()
         super().open(wait, timeout)
 
+    def made(self) -> list[PooledConnection]:
+        """All connections that this process has made and that are still there."""
+        return list(self._made)
+
+    @property
+    def here(self) -> bool:
+        """Whether this process has opened it."""
+        return self._home == os.getpid()
+
     def close(self, timeout: float = 5.0) -> None:
         """Closes what this process opened; a pool inherited through a fork is its parent's to close."""
         if self._home == os.getpid():
+            self._ended.set()
             super().close(timeout)
 
     def wait(self, timeout: float = 30.0) -> None:
@@ -125,30 +140,33 @@ class Pool(ConnectionPool[PooledConnection]):
 
         Raises PoolTimeout or TooManyRequests, and notes on the request that a 503 is meant.
         """
-        self._settle_in()
-        wanted = self.timeout if timeout is None else timeout
-        seconds = decide.patience(wanted, away=self._pulse.away(wanted))
+        if self._home != os.getpid():
+            self._settle_in()
+        watch = self.watch
+        seconds = self.timeout if timeout is None else timeout
+        if watch.pulse.weak:
+            seconds = watch.pulse.patience(seconds)
+        started = monotonic()
         try:
-            conn = self._working(monotonic() + seconds)
-        except PoolTimeout:
-            error = PoolTimeout(f"couldn't get a connection from pool {self.name!r} after {seconds:.2f} sec")
-            self._note(error)
-            raise error from None
-        except TooManyRequests as error:
-            self._note(error)
-            raise
+            conn = super().getconn(seconds)
+            now = monotonic()
+            if not conn.fresh(now):
+                conn = self._proved(conn, started + seconds)
+                now = monotonic()
+        except (PoolTimeout, TooManyRequests) as error:
+            watch.tally.waited(monotonic() - started)
+            raise self._refused(error, seconds) from None
+        watch.tally.waited(now - started)
+        facts = current()
+        conn.root = None if facts is None else facts.root
         conn.lease = Lease.PLAIN
         conn.owner = self
+        watch.holders.take(conn, None if facts is None else facts.request_id, now)
         return conn
 
-    def _note(self, error: Exception) -> None:
-        facts = current()
-        if facts is not None:
-            facts.note(self._pulse.outage(), error)
-
-    def _working(self, deadline: float) -> PooledConnection:
+    def _proved(self, conn: PooledConnection, deadline: float) -> PooledConnection:
+        """The connection if the server answers on it in time, else another that does."""
         while True:
-            conn = super().getconn(deadline - monotonic())
             works = False
             try:
                 works = conn.works(deadline)
@@ -159,6 +177,23 @@ class Pool(ConnectionPool[PooledConnection]):
                     super().putconn(conn)
             if works:
                 return conn
+            conn = super().getconn(deadline - monotonic())
+
+    def _refused(self, error: PoolTimeout | TooManyRequests, seconds: float) -> PoolTimeout | TooManyRequests:
+        """What the caller gets instead of a connection, noted on the request and in the log."""
+        refusal = self._refusal(error, seconds)
+        self.watch.tell_exhausted(str(refusal))
+        facts = current()
+        if facts is not None:
+            facts.note(self.watch.outage(), refusal)
+        return refusal
+
+    def _refusal(self, error: PoolTimeout | TooManyRequests, seconds: float) -> PoolTimeout | TooManyRequests:
+        """The driver's error in words that say why: the server is away, or others hold what there is."""
+        why = "the server is away" if self.watch.pulse.weak else self.watch.holders.describe()
+        if isinstance(error, TooManyRequests):
+            return TooManyRequests(f"pool {self.name!r} has {self.max_waiting} requests waiting already; {why}")
+        return PoolTimeout(f"couldn't get a connection from pool {self.name!r} after {seconds:.2f} sec; {why}")
 
     def putconn(self, conn: PooledConnection) -> None:
         """Takes a connection back, rolled back and as new; one that was given back already is left alone."""
@@ -169,44 +204,14 @@ class Pool(ConnectionPool[PooledConnection]):
             return
         conn.owner = None
         conn.lease = Lease.NONE
+        self.watch.holders.give(conn)
         if conn.at_work:
             # Nobody else may have it, and to wait for whoever holds it could take for ever.
             conn.pgconn.finish()
         if not conn.closed:
             conn.restore()
-            conn.idle_since = monotonic()
-            self._pulse.lived()
+            conn.idle_since = self.watch.pulse.lived()
         super().putconn(conn)
-
-
-def conninfo(section: PoolSection) -> str:
-    """The URL. ValueError, which does not repeat it, when it cannot be one."""
-    text = section.url.reveal() if section.url is not None else ""
-    try:
-        conninfo_to_dict(text)
-    except ProgrammingError:
-        raise ValueError("url is not a PostgreSQL URL, expected postgresql://user:password@host:port/name") from None
-    if not text:
-        raise ValueError("url is missing, expected postgresql://user:password@host:port/name")
-    return text
-
-
-def connect_options(section: PoolSection) -> dict[str, Any]:
-    """What bounds a connection in time, unless the URL says otherwise.
-
-    `tcp_user_timeout` ends a query whose packets nobody acknowledges; one that the server is at work on may take as
-    long as it takes.
-    """
-    seconds = max(2, math.ceil(section.timeout))
-    options = {
-        "connect_timeout": seconds,
-        "tcp_user_timeout": seconds * 1000,
-        "keepalives_idle": 30,
-        "keepalives_interval": 10,
-        "keepalives_count": 3,
-    }
-    given = conninfo_to_dict(conninfo(section))
-    return {key: value for key, value in options.items() if key not in given}
 
 
 def _close_at_exit(ref: weakref.ref[Pool], home: int) -> None:

@@ -27,6 +27,25 @@ def ping(conninfo: str, timeout: float) -> None:
         pgconn.finish()
 
 
+def ask(conninfo: str, sql: str, deadline: float) -> str | None:
+    """The first column of the first row, on a connection of this call's own. Raises as `ping` does."""
+    pgconn = connect(conninfo, deadline)
+    try:
+        pgconn.send_query(sql.encode())
+        while pgconn.flush():
+            _wait(pgconn, _READ | _WRITE, deadline)
+            pgconn.consume_input()
+        found: str | None = None
+        while (result := _next_result(pgconn, deadline)) is not None:
+            value = result.get_value(0, 0) if result.ntuples and result.nfields else None
+            found = value.decode() if value is not None else found
+        return found
+    except Error:
+        raise ConnectionError("the connection broke") from None
+    finally:
+        pgconn.finish()
+
+
 def connect(conninfo: str, deadline: float) -> pq.abc.PGconn:
     """An open connection, to be finished by the caller. TimeoutError, or ConnectionError when refused.
 
@@ -62,11 +81,11 @@ def round_trip(pgconn: pq.abc.PGconn, deadline: float) -> None:
         raise ConnectionError("the connection broke") from None
 
 
-def speaks(pgconn: pq.abc.PGconn) -> bool:
-    """Whether something waits to be read, which on an idle connection is nearly always its end."""
-    poller = select.poll()
-    poller.register(pgconn.socket, _READ)
-    return bool(poller.poll(0))
+def poller(pgconn: pq.abc.PGconn) -> select.poll:
+    """Tells whether something waits to be read, which on an idle connection is nearly always its end."""
+    made = select.poll()
+    made.register(pgconn.socket, _READ)
+    return made
 
 
 def _next_result(pgconn: pq.abc.PGconn, deadline: float) -> pq.abc.PGresult | None:

@@ -71,6 +71,8 @@ def _pools(settings: Settings) -> Iterator[Clash]:
         if pool.min_size > pool.max_size:
             keys = (f"pools.{name}.min_size", f"pools.{name}.max_size")
             yield keys, f"min_size is {pool.min_size}, more than max_size, which is {pool.max_size}"
+        if (pool.tls_cert is None) != (pool.tls_key is None):
+            yield (f"pools.{name}.tls_cert", f"pools.{name}.tls_key"), "tls_cert and tls_key go together"
 
 
 def _secrets(settings: Settings) -> Iterator[Clash]:
@@ -111,6 +113,8 @@ def _admin_paths(settings: Settings) -> Iterator[Clash]:
     for name in ("status", "reset", "block", "unblock"):
         if prefix and f"{prefix}/{name}" in taken:
             yield ("admin.rate_limits", "health"), f"{prefix + '/' + name!r} is a path that health answers"
+    if settings.admin.db and settings.admin.db in taken:
+        yield ("admin.db", "health"), f"{settings.admin.db!r} is a path that health answers"
 
 
 def _checks(settings: Settings, given: Collection[str]) -> Iterator[Clash]:

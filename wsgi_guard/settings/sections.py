@@ -20,6 +20,7 @@ from .health import CheckSection as CheckSection
 from .health import HealthSection as HealthSection
 from .observe import LogSection as LogSection
 from .observe import MetricsSection as MetricsSection
+from .pools import PoolSection as PoolSection
 from .rate_limit import OverrideSection as OverrideSection
 from .rate_limit import RateLimitSection as RateLimitSection
 from .rate_limit import RuleSection as RuleSection
@@ -121,19 +122,6 @@ class ValidationSection:
 
 
 @dataclass(frozen=True, slots=True)
-class PoolSection:
-    """[pools.<name>]: a Postgres pool in each process."""
-
-    url: Secret | None = option(None, "postgres", "postgresql:// URL", required=True)
-    min_size: int = option(1, "count", "connections kept open once the pool is in use")
-    max_size: int = option(10, "count", "most connections of one process", low=1)
-    timeout: float = option(5.0, "duration", "longest wait for a connection, then 503", low=0.001)
-    max_waiting: int = option(0, "count", "most requests waiting for a connection, 0 = no bound")
-    max_idle: float = option(600.0, "duration", "an unused connection above min_size is closed after this", low=1)
-    max_lifetime: float = option(3600.0, "duration", "a connection is replaced after this", low=1)
-
-
-@dataclass(frozen=True, slots=True)
 class CaptureSection:
     """[capture]: errors."""
 
@@ -157,6 +145,7 @@ class AdminSection:
     rate_limits: str | None = option(
         "/admin/rate-limits", "path", 'below it: status, reset, block, unblock; "" hands the paths back to the app'
     )
+    db: str | None = option("/admin/db/stats", "path", 'the pools in numbers; "" hands the path back to the app')
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,42 @@
+"""What a statement looks like without its values, so that a log may show it and the same statement is known again.
+
+Pure text in, text out. What a literal holds never comes out, also of a statement that is cut off or does not parse.
+Every pattern is anchored on its first character and never goes back, so the time is linear for any text.
+"""
+
+from __future__ import annotations
+
+import re
+
+READ = 8192
+"""Characters of a statement that are looked at; what was cut off within a literal counts as part of it."""
+KEPT = 1000
+"""Characters of a shape."""
+
+_TOKEN = re.compile(
+    r"(?P<gone>--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))"
+    r"|[eE]'(?:[^'\\]++|''|\\[\s\S])*+(?:'|\Z)"
+    r"|(?:[bBxXnN]|[uU]&)?'(?:[^']++|'')*+(?:'|\Z)"
+    r"|(?P<kept>\"(?:[^\"]++|\"\")*+(?:\"|\Z)|%%|%\(\w*+\)[stb]|%[stb]|\$[0-9]++|[^\W\d][\w$]*+)"
+    r"|\$(?P<tag>(?:[^\W\d]\w*+)?)\$(?:[^$]++|\$(?!(?P=tag)\$))*+(?:\$(?P=tag)\$|\Z)"
+    r"|0[xXoObB][0-9a-fA-F_]++|(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9]++)?"
+)
+_SPACE = re.compile(r"\s++")
+_VALUE = r"(?:\?|%s|%b|%t|\$[0-9]++)(?:::\w++)?"
+_LIST = re.compile(rf"({_VALUE}) ?(?:, ?{_VALUE} ?)++")
+_ROWS = re.compile(r"(\([^()]*+\)) ?(?:, ?\([?%$][^()]*+\) ?)++")
+
+
+def shape(text: str) -> str:
+    """The statement in one line: `?` for each literal, one value for a list of them, one row for several."""
+    plain = _TOKEN.sub(_replaced, text[:READ])
+    plain = _SPACE.sub(" ", plain).strip(" ;")
+    plain = _LIST.sub(r"\1, ..", plain)
+    plain = _ROWS.sub(r"\1, ..", plain)
+    return plain[:KEPT]
+
+
+def _replaced(found: re.Match[str]) -> str:
+    if found["kept"] is not None:
+        return found["kept"]
+    return " " if found["gone"] is not None else "?"

@@ -1,0 +1,115 @@
+"""What one pool knows of its connections' work in this process, and what of it is worth a line in the log.
+
+Counting is `tally.py`, holding `holders.py`, signs of life `pulse.py`; this is where they meet the request.
+"""
+
+from __future__ import annotations
+
+import logging
+from math import inf
+from time import monotonic
+from typing import Any
+
+from psycopg import Error
+
+from wsgi_guard.errors import Outage
+from wsgi_guard.facts import Facts
+from wsgi_guard.settings.pools import PoolSection
+
+from . import decide
+from .caller import caller
+from .holders import Holders
+from .options import whole_conninfo
+from .pulse import Pulse
+from .tally import BEYOND, Shape, Tally
+
+log = logging.getLogger("wsgi_guard.db")
+
+# Lines a second about slow statements and exhaustion of one pool: an outage must not fill a disk.
+LINES = 10
+
+
+class Watch:
+    """One pool's, made anew in each process."""
+
+    def __init__(self, name: str, section: PoolSection) -> None:
+        self.name = name
+        self.section = section
+        self.pulse = Pulse(name)
+        self.tally = Tally()
+        self.holders = Holders(doing)
+        self.lines = decide.Budget(LINES, 1.0)
+        self._slow = section.slow_query or inf
+        self._repeated = section.repeated_query
+
+    def conninfo(self) -> str:
+        return whole_conninfo(self.name, self.section)
+
+    def ran(self, shape: Shape, seconds: float, rows: int, root: Facts | None) -> None:
+        """A statement has ended; `rows` below 0 are unknown, `root` is the request it belongs to."""
+        self.tally.add(shape, seconds, rows)
+        if root is not None:
+            self._count(root, shape)
+        if seconds >= self._slow:
+            self._tell_slow(shape, seconds, rows, root)
+
+    def ran_on(self, shape: Shape, seconds: float, rows: int, root: Facts | None) -> None:
+        """A statement that was counted has taken more time, for more rows."""
+        self.tally.more(shape, seconds, rows)
+        if seconds >= self._slow:
+            self._tell_slow(shape, seconds, rows, root)
+
+    def _count(self, root: Facts, shape: Shape) -> None:
+        root.db_queries += 1
+        if not self._repeated or shape.text == BEYOND:
+            return
+        counts = root.db_shapes
+        if counts is None:
+            counts = root.db_shapes = {}
+        count = counts[shape] = counts.get(shape, 0) + 1
+        if count == self._repeated + 1:
+            shape.repeated += 1
+            log.warning(
+                "request %s: the same statement more than %d times in pool %r, from %s: %s",
+                root.request_id, self._repeated, self.name, caller(), shape.text,
+            )  # fmt: skip
+
+    def _tell_slow(self, shape: Shape, seconds: float, rows: int, root: Facts | None) -> None:
+        shape.slow += 1
+        left_out = self.lines.take(monotonic())
+        if left_out < 0:
+            return
+        request = f"request {root.request_id}" if root is not None else "outside requests"
+        log.warning(
+            "%s: slow statement in pool %r, %.0f ms, %s rows, from %s: %s%s",
+            request, self.name, seconds * 1000, rows if rows >= 0 else "unknown", caller(), shape.text,
+            f" ({left_out} such lines left out before)" if left_out else "",
+        )  # fmt: skip
+
+    def tell_leaks(self) -> None:
+        """Logs each connection that is held for longer than the setting `leak_after`, once."""
+        for hold in self.holders.overdue(self.section.leak_after):
+            log.warning(
+                "%s holds a connection of pool %r for %.1f s already; last statement: %s; taken at\n  %s",
+                hold.who, self.name, hold.seconds, hold.doing, "\n  ".join(hold.lines) or "an unknown place",
+            )  # fmt: skip
+
+    def tell_exhausted(self, words: str) -> None:
+        left_out = self.lines.take(monotonic())
+        if left_out >= 0:
+            log.warning("pool %r: %s", self.name, words)
+
+    def lost(self, error: Error, facts: Facts | None) -> None:
+        """A connection was lost while it was used; `facts` are those of the request to tell, if any."""
+        self.pulse.failed()
+        if facts is not None:
+            facts.note(self.outage(), error)
+
+    def outage(self) -> Outage:
+        return self.pulse.outage()
+
+
+def doing(conn: Any) -> str:
+    """The statement that a connection ran last."""
+    shape = conn.asked
+    return shape.text if shape is not None else "none yet"
