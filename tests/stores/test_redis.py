@@ -115,6 +115,19 @@ def test_nonsense_is_a_store_error(answer: bytes | None) -> None:
     assert len(sent) == 1
 
 
+def test_rows_of_policies_and_keys_are_not_mixed_up(store: RedisStore) -> None:
+    first, second = policies = _policies(2)
+    for expected in (1, 2):
+        for row, keys in ((policies, ["a", "b"]), (policies, ["b", "a"]), ([second, first], ["c", "d"])):
+            _, states, _ = store.charge(row, keys)
+            assert [state[3] for state in states] == [expected, expected]
+    assert [store.peek([policy], [key])[1][0][3] for policy, key in ((first, "d"), (second, "c"), (first, "c"))] == [
+        2, 2, 0,
+    ]  # fmt: skip
+    with pytest.raises(ValueError, match="zip"):
+        store.charge(policies, ["a"])
+
+
 def test_charge_is_never_sent_twice() -> None:
     server = FakeServer(None)
     store = RedisStore(server.url, 0.5, pauses=(60.0, 60.0))

@@ -154,9 +154,13 @@ def record_of(key: str) -> bytes:
 
 def read(reply: object, count: int) -> Tally:
     """The tally in a reply of the script. Raises StoreError if it is none."""
-    if type(reply) is not list or len(reply) != 2 + 4 * count or set(map(type, reply)) != {int}:
+    if type(reply) is not list or len(reply) != 2 + 4 * count:
         raise StoreError("the script's reply makes no sense")
-    if min(reply) < -1 or max(reply) > LARGEST:
+    try:
+        exact = min(reply) >= -1 and max(reply) <= LARGEST
+    except TypeError:
+        raise StoreError("the script's reply makes no sense") from None
+    if not exact:
         raise StoreError("the script's reply is out of range")
     values = iter(reply)
     admitted, at = next(values), next(values)
