@@ -23,7 +23,7 @@ from .multipart import Multipart
 from .parse import JsonReader, Malformed
 from .shapes import ANY
 from .uploads import Bounds, Gathered, Upload
-from .views import Texts, Views
+from .views import Texts, Views, legible
 
 
 class Bodies:
@@ -65,15 +65,13 @@ class Bodies:
             if facts.body.chunked or facts.body.length:
                 self._unscanned(facts, Denial(415, f"bodies of this type ({kind.kind}) are not inspected", "type"))
             return
-        data = self._data(facts, kind)
-        if not data:
-            return
-        if kind.kind in ("multipart", "mixed"):
-            yield from self._multipart(facts, data, content_type, kind)
-            return
-        yield from self._views.texts(data, kind)
-        if kind.kind == "form":
-            yield from self._split(facts, self._views.form(data.decode("utf-8", "replace"), kind))
+        for data, seen in self._datas(facts, kind):
+            if seen.kind in ("multipart", "mixed"):
+                yield from self._multipart(facts, data, content_type, seen)
+                continue
+            yield from self._views.texts(data, seen)
+            if seen.kind == "form":
+                yield from self._split(facts, self._views.form(data.decode("utf-8", "replace"), seen))
 
     def _multipart(self, facts: Facts, data: bytes, content_type: str, kind: Media) -> Iterator[Texts]:
         found = Gathered(Bounds(), errors="replace")
@@ -99,8 +97,8 @@ class Bodies:
         if whole:
             yield "form", of_fields(whole, ANY)
 
-    def _data(self, facts: Facts, kind: Media) -> bytes | None:
-        """The body, decoded; None when it passes unread. Raises Denial where the settings refuse it."""
+    def _datas(self, facts: Facts, kind: Media) -> list[tuple[bytes, Media]]:
+        """The body as apps may see it: decoded, and as it came. Raises Denial where the settings refuse it."""
         limit = self._section.scan
         names = codings(facts.environ.get("HTTP_CONTENT_ENCODING") or "")
         if not kind.readable:
@@ -110,12 +108,16 @@ class Bodies:
         if data is None:
             reason = "the body is larger than validation.threats.scan, or its end is not known"
             self._unscanned(facts, Denial(413, f"the body may have at most {limit} bytes", "body", reason))
-        elif names and data:
-            try:
-                return inflated(data, names, limit)
-            except (Denial, Malformed) as error:
-                self._unscanned(facts, error if isinstance(error, Denial) else Denial(400, str(error), "parse"))
-        return data
+        if not data:
+            return []
+        if not names:
+            return [(data, kind)]
+        found = [legible(data, kind)]
+        try:
+            found.append((inflated(data, names, limit), kind))
+        except (Denial, Malformed) as error:
+            self._unscanned(facts, error if isinstance(error, Denial) else Denial(400, str(error), "parse"))
+        return found
 
     def _unscanned(self, facts: Facts, denial: Denial) -> None:
         """Raises `denial` where the settings refuse what cannot be inspected; else what it says goes on record."""

@@ -114,7 +114,7 @@ def _zip(head: bytes) -> str:
 
 
 def _executable(head: bytes) -> str:
-    if head[:2] == b"MZ" and (len(head) < 64 or _BINARY.search(head[:64])):
+    if head[:2] == b"MZ" and _BINARY.search(head[:64]):
         return "application/vnd.microsoft.portable-executable"
     if head[:4] in _MACH_O:
         return "application/x-mach-binary"
@@ -143,12 +143,12 @@ def _text(head: bytes, whole: bool) -> str:
     start = text[at:].lstrip()
     if _SVG.match(start):
         return "image/svg+xml"
+    if text.lstrip()[:5].lower() == "<?xml":
+        return "application/xml"
     if _HTML.match(start):
         return "text/html"
     if _PHP.search(text):
         return "application/x-php"
-    if text.lstrip()[:5].lower() == "<?xml":
-        return "application/xml"
     return "application/json" if _JSON.match(text) and _is_json(text, whole) else PLAIN
 
 

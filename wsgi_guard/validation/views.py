@@ -21,6 +21,9 @@ from .uploads import Gathered
 Texts = tuple[str, list[Leaf]]
 # A text without a space that begins like `name=`: a form whose type is missing or wrong.
 _LIKE_FORM = re.compile(r"[\w.\[\]%+-]{1,100}=\S*+\s*")
+_BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
+# Shorter runs are frequent in what is compressed, and no attack.
+_RUN = re.compile(rb"[\t\n\r -~]{8,}+")
 
 
 class Views:
@@ -61,6 +64,8 @@ class Views:
 
     def scraps(self, data: bytes, content_type: str, kind: Media) -> Iterator[Texts]:
         """What may be told of one that is ambiguous or not form-data."""
+        if not data.lstrip().startswith(b"--"):
+            yield from self.texts(data, kind._replace(kind="text"))
         for text in scraps(data, content_type):
             yield "form", [Leaf((), text, ANY)]
         for text in readings(data, kind.charset)[1:]:
@@ -79,6 +84,15 @@ class Views:
             return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
         except Malformed:
             return [Leaf((), text, ANY), *_each(literals(text))]
+
+
+def legible(data: bytes, kind: Media) -> tuple[bytes, Media]:
+    """What is text in a body that is encoded, or says so: an app may not decode it, and a frame has room for notes."""
+    if _BINARY.search(data) is None:
+        return data, kind
+    if kind.kind == "form":
+        return b"&".join(_RUN.findall(data)), kind
+    return b"\n".join(_RUN.findall(data)), kind._replace(kind="text")
 
 
 def _opens(text: str) -> bool:
