@@ -11,6 +11,7 @@ from .guard import Guard
 if TYPE_CHECKING:
     from .capture.api import capture_error
     from .db.query import execute_query, get_db_connection
+    from .db.retry import retry_transient
     from .health.registry import health_check
     from .ratelimit import api as limits
     from .ratelimit.decorator import rate_limit
@@ -29,6 +30,7 @@ __all__ = [
     "health_check",
     "limits",
     "rate_limit",
+    "retry_transient",
 ]
 
 # Where the names live whose slices are imported only when somebody asks for them.
@@ -39,6 +41,7 @@ _LAZY = {
     "health_check": "wsgi_guard.health.registry",
     "limits": "wsgi_guard.ratelimit.api",
     "rate_limit": "wsgi_guard.ratelimit.decorator",
+    "retry_transient": "wsgi_guard.db.retry",
 }
 
 

@@ -232,6 +232,8 @@ def test_parameters_are_bound_never_formatted(data: Data) -> None:
 
 
 def test_pool_by_name_and_unknown_name(make_data: MakeData, postgres_server: Postgres, run: Run) -> None:
+    # Guards that other tests left behind would be known here.
+    gc.collect()
     data = make_data(main=postgres_server.url, training=f"{postgres_server.url}?application_name=other")
     named = "SELECT current_setting('application_name') AS name"
     assert execute_query(named, pool="training") == [{"name": "other"}]

@@ -199,6 +199,11 @@ class PooledConnection(Connection[TupleRow]):
         return self.lock.locked() or self.pgconn.transaction_status == TransactionStatus.ACTIVE
 
     @property
+    def between(self) -> bool:
+        """Nothing is uncommitted on it."""
+        return self.pgconn.transaction_status == TransactionStatus.IDLE
+
+    @property
     def aborted(self) -> bool:
         """A statement failed since the transaction began, so the server will not commit any of it."""
         return self.pgconn.transaction_status == TransactionStatus.INERROR

@@ -101,6 +101,19 @@ class Pools(Mapping[str, "Pool"]):
                     )
                 conn.let_go()
 
+    def untouched(self, facts: Facts) -> bool:
+        """Whether the request has nothing uncommitted: its connections are between two transactions."""
+        return all(conn.between for conn in self._held.get(facts, {}).values())
+
+    def start_over(self, facts: Facts) -> None:
+        """Undoes what is open; a connection that was lost is given back, so that another is taken at the next call."""
+        held = self._held.get(facts, {})
+        for name, conn in list(held.items()):
+            conn.undo()
+            if conn.closed:
+                del held[name]
+                conn.let_go()
+
     def aborted(self, facts: Facts) -> bool:
         """Whether a statement of the request failed and left its transaction with nothing to commit."""
         return any(conn.aborted for conn in self._held.get(facts, {}).values())
@@ -124,16 +137,19 @@ def announce(pools: Pools) -> None:
     _built.append(weakref.ref(pools))
 
 
+def own_pools(facts: Facts | None) -> list[tuple[Pools, Facts]]:
+    """The pools of a request and the facts that hold their connections, of the inner guard before the outermost."""
+    holders = [] if facts is None else [facts] if facts.root is facts else [facts, facts.root]
+    return [
+        (pools, holder)
+        for holder in holders
+        if isinstance(pools := holder.pools, Pools) and pools.home == os.getpid()
+    ]
+
+
 def of_this_request(name: str) -> tuple[Pools, Facts] | None:
-    """The pools that have `name` and belong to the running request, of the inner guard before the outermost."""
-    facts = current()
-    if facts is None:
-        return None
-    for holder in (facts, facts.root):
-        pools = holder.pools
-        if isinstance(pools, Pools) and name in pools and pools.home == os.getpid():
-            return pools, holder
-    return None
+    """The pools that have `name` and belong to the running request."""
+    return next(((pools, holder) for pools, holder in own_pools(current()) if name in pools), None)
 
 
 def anywhere(name: str) -> Pool:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic
 
+from psycopg import Cursor, Error
 from psycopg_pool import ConnectionPool, PoolTimeout, TooManyRequests
 
 from wsgi_guard.facts import current
@@ -23,6 +24,11 @@ from .connection import Lease, PooledConnection
 from .keeper import keep
 from .options import connect_options, conninfo, driver_options
 from .watch import Watch
+
+# A server at work on a statement looks every second whether somebody still waits for it, from version 14 on and where
+# the system can tell; else what is cut here goes on there to its end.
+NOTICES = 140000
+NOTICE = "SET client_connection_check_interval = '1s'"
 
 # Longest wait for each of the pool's threads when the interpreter ends; they only ever hang in connecting.
 LAST_WAIT = 0.3
@@ -68,8 +74,14 @@ class Pool(ConnectionPool[PooledConnection]):
 
     def _welcome(self, conn: PooledConnection) -> None:
         self._made.add(conn)
+        conn.autocommit = True
+        # A pooler hands each statement to another server, so nothing can be set on one.
+        if not self._section.pgbouncer and conn.info.server_version >= NOTICES:
+            with suppress(Error):
+                Cursor(conn).execute(NOTICE)
         if self._greet is not None:
             self._greet(conn)
+        conn.autocommit = False
 
     def __del__(self) -> None:
         # In a forked child the threads to stop are the parent's, and its locks may be held by nobody who is here.

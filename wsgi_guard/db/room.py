@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
-from psycopg import Connection, Error
+from psycopg import Connection, Cursor, Error
+from psycopg.conninfo import conninfo_to_dict
 
 from wsgi_guard.settings.pools import PoolSection
 
 from . import decide
+from .options import conninfo
 
 log = logging.getLogger("wsgi_guard.db")
 
@@ -32,9 +34,9 @@ class Room:
         self._looked: set[tuple[int, str, int]] = set()
 
     def look(self, conn: Connection[Any]) -> None:
-        """Logs a warning when there is too little room. Never fails a connection that works."""
+        """Logs a warning when there is too little room. Never fails a connection that works; it is in autocommit."""
         here = (os.getpid(), conn.info.host, conn.info.port)
-        if here in self._looked or getattr(conn, "watch", None) is None:
+        if here in self._looked:
             return
         self._looked.add(here)
         with suppress(Error):
@@ -44,19 +46,16 @@ class Room:
         pools = {name: section.max_size for name, section in self._sections.items() if _same_server(section, conn)}
         if not pools:
             return
-        cursor = conn.execute("SELECT name, setting::int FROM pg_settings WHERE name = ANY(%s)", [list(LIMITS)])
+        # A cursor of the driver's own: this is no statement of the app's, to be counted.
+        cursor = Cursor(conn)
+        cursor.execute("SELECT name, setting::int FROM pg_settings WHERE name = ANY(%s)", [list(LIMITS)])
         limits = dict(cursor.fetchall())
-        conn.rollback()
         found = decide.room(self._workers(), pools, limits)
         if found.wanted > found.there:
             log.warning("the pools may open more connections than the server takes: %s", found.words)
 
 
 def _same_server(section: PoolSection, conn: Connection[Any]) -> bool:
-    from psycopg.conninfo import conninfo_to_dict
-
-    from .options import conninfo
-
     given = conninfo_to_dict(conninfo(section))
     hosts = str(given.get("host") or given.get("hostaddr") or "").split(",")
     ports = str(given.get("port") or "5432").split(",")

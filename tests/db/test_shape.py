@@ -1,0 +1,61 @@
+"""Statements without their values."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wsgi_guard.db.shape import KEPT, shape
+
+SHAPES = [
+    ("select * from t where a = 'it''s' and n = 42", "select * from t where a = ? and n = ?"),
+    ("select E'x\\'y', U&'d', x'ff', N'y', b'01'", "select ?, .."),
+    ("select a::date'2020\\', 'secret'", "select a::date?, .."),
+    ("select $$one$$, $tag$two $x$ three$tag$", "select ?, .."),
+    ("select * from t where id in (1, 2,3)", "select * from t where id in (?, ..)"),
+    ("select * from t where id in (%s,%s, %s)", "select * from t where id in (%s, ..)"),
+    ("insert into t values (1, 'a'), (2, 'b')", "insert into t values (?, ..), .."),
+    ("insert into t values (%s, %s)", "insert into t values (%s, ..)"),
+    ("select 1 -- to 'somebody'\n /* and 'another' */ ;", "select ?"),
+    ('select "Col 5" from a1.b2 where name = %(name)s', 'select "Col 5" from a1.b2 where name = %(name)s'),
+    ("select $1, x9 from t where y = -1.5e-7 or z = .5", "select $1, x9 from t where y = -? or z = ?"),
+    ("select '100%%' where a like 'x%'", "select ? where a like ?"),
+    ("select 'cut off", "select ?"),
+    ("select /* cut off 'secret'", "select"),
+    ("select $a$ cut off", "select ?"),
+    ("", ""),
+]  # fmt: skip
+HOSTILE = ["'", "e'\\", "/*", "--", "$a", "$$", "%(", "(1", "(?,", "1,", '"', "((((1", "(1),", " "]
+
+
+@pytest.mark.parametrize(("text", "expected"), SHAPES)
+def test_values_are_taken_out(text: str, expected: str) -> None:
+    assert shape(text) == expected
+
+
+def test_tables_are_whole() -> None:
+    assert (len(SHAPES), len(HOSTILE)) == (16, 14)
+
+
+@given(st.text(max_size=40), st.sampled_from(["'{}'", "$q${}$q$", "E'{}'"]))
+def test_no_literal_comes_out(value: str, quoted: str) -> None:
+    inner = value.replace("'", "''").replace("\\", "\\\\").replace("$", "")
+    literal = quoted.format(f"se{inner}cret")
+    assert shape(" ".join(["select", literal, "from t"])) == "select ? from t"
+
+
+@given(st.text(max_size=200))
+def test_any_text_has_a_short_shape(text: str) -> None:
+    found = shape(text)
+    assert len(found) <= KEPT
+    assert shape(text) == found
+
+
+@pytest.mark.parametrize("part", HOSTILE)
+def test_long_statements_are_cheap(part: str) -> None:
+    started = time.perf_counter()
+    shape(part * 200_000)
+    assert time.perf_counter() - started < 0.5
