@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import re
+import signal
 import time
 
 import pytest
@@ -12,6 +14,7 @@ from tests.ratelimit.support import Site, field, rule
 from wsgi_guard.errors import Refused
 from wsgi_guard.layer import Head
 from wsgi_guard.settings.sections import GuardSection, RuleSection
+from wsgi_guard.stores import MemoryStore
 
 # A List of Strings with Integer parameters, as far as the two fields use it (RFC 9651, 3.1 and draft -10, 3 and 4).
 POLICY = re.compile(r'"[\x20\x21\x23-\x5b\x5d-\x7e]+";q=[0-9]{1,15};w=[1-9][0-9]{0,14}')
@@ -195,3 +198,16 @@ def test_fields_of_the_app_are_left_alone() -> None:
     site.layer.after(facts, head)
     assert head.headers[:2] == theirs
     assert len(head.headers) == 4
+
+
+def test_child_of_a_fork_waits_for_no_thread_of_its_parent() -> None:
+    store = MemoryStore(100)
+    site = Site(rule(limit="5 per hour"), store=store)
+    assert site.send().code == 200
+    with store._lock:
+        child = os.fork()
+        if child == 0:
+            signal.alarm(10)
+            site.layer.start()
+            os._exit(0 if site.send().code == 200 else 1)
+    assert os.waitpid(child, 0)[1] == 0

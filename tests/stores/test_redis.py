@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -16,7 +17,8 @@ from tests.stores.fake_server import FakeServer
 from tests.support.processes import Child, private_folder
 from tests.support.redis import Redis
 from wsgi_guard.errors import ConfigurationError, StoreError
-from wsgi_guard.stores import Policy
+from wsgi_guard.stores import Debt, Policy
+from wsgi_guard.stores import redis_frames as frames
 from wsgi_guard.stores.redis import RedisStore
 
 HOUR = 3600
@@ -113,6 +115,29 @@ def test_nonsense_is_a_store_error(answer: bytes | None) -> None:
         server.close()
     sent = [seen for seen in server.seen if b"EVALSHA" in seen]
     assert len(sent) == 1
+
+
+@pytest.mark.parametrize("kind", ["string", "list", "mixed", "hash", "set"])
+@pytest.mark.parametrize("algorithm", ["sliding-window", "sliding-log", "token-bucket"])
+def test_key_of_another_making_begins_anew(store: RedisStore, client: redis.Redis, algorithm: str, kind: str) -> None:
+    policy = Policy(f"alien-{kind}", 2, HOUR, algorithm=algorithm, block=60, after=9)
+    place = frames.key_of(policy, algorithm)
+    client.delete(place)
+    if kind == "string":
+        client.set(place, "x")
+    elif kind == "hash":
+        client.hset(place, "x", "y")
+    elif kind == "set":
+        client.sadd(place, "x")
+    else:
+        client.rpush(place, "x", str(time.time_ns() // 1000) if kind == "mixed" else "y")
+    assert [store.charge([policy], [algorithm])[0] for _ in range(3)] == [True, True, False]
+    (fitted,) = store.charge([policy], [f"{algorithm}-2"])[1]
+    place = frames.key_of(policy, f"{algorithm}-2")
+    client.delete(place)
+    client.hset(place, "x", "y")
+    store.refund([Debt(policy, f"{algorithm}-2", 1, 0, fitted)])
+    assert store.charge([policy], [f"{algorithm}-2"])[0]
 
 
 def test_rows_of_policies_and_keys_are_not_mixed_up(store: RedisStore) -> None:

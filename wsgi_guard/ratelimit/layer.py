@@ -93,6 +93,7 @@ class RateLimit:
         return self.ledger.degraded
 
     def start(self) -> None:
+        self.ledger.start()
         for note in (*self.rules.notes, *free(self.rules.all, self._own_paths)):
             log.warning("%s", note)
         log.info("%s", self._place.why())
@@ -203,8 +204,7 @@ class RateLimit:
 
         Raises Refused in place of the answer where the app itself asks, by a decorator, or no answer fits.
         """
-        now = monotonic()
-        lasting = costs is None and earlier is None
+        now, lasting = monotonic(), costs is None and earlier is None
         again = self._floods.get((plan, *keys)) if lasting else None
         if again is not None and now < again.until and again.generation == self.ledger.store.generation:
             reply = again.reply(facts)

@@ -13,7 +13,7 @@ from time import monotonic
 
 from wsgi_guard.errors import StoreError
 from wsgi_guard.layer import Outcome
-from wsgi_guard.stores import Debt, State, Store
+from wsgi_guard.stores import Debt, MemoryStore, State, Store
 from wsgi_guard.stores.standing import wait
 
 from .denials import Denial, Denials, holds
@@ -53,6 +53,12 @@ class Ledger:
         if store is None:
             store = self._store = self._open_store()
         return store
+
+    def start(self) -> None:
+        """Once in each process, before it charges."""
+        for store in (self._store, self._fallback.store if self._fallback is not None else None):
+            if isinstance(store, MemoryStore):
+                store.leave_parent()
 
     @property
     def _slices(self) -> Slices:

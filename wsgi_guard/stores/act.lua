@@ -6,7 +6,8 @@ local now = server_time(ARGV[1])
 local seconds = tonumber(ARGV[2])
 local count = #KEYS / 2
 for i = 1, count do
-  local record = read_record(redis.call('GET', KEYS[count + i]) or '')
+  local known = redis.pcall('GET', KEYS[count + i])
+  local record = read_record(type(known) == 'string' and known or '')
   local name, ends = string.sub(KEYS[i], 28), now + (seconds or 0) * 1000000
   record[name] = seconds and seconds > 0 and {ends, 0, now} or nil
   if not seconds then

@@ -56,18 +56,19 @@ end
 
 -- How many times are in the log, none of them expired, and the oldest of them.
 local function read_log(key, span, now)
-  local newest = tonumber(redis.call('LINDEX', key, -1) or nil)
-  if not newest then
-    return 0, nil, nil
-  end
-  if newest > now + span or newest <= now - span then
-    redis.call('DEL', key)
-    return 0, nil, nil
-  end
-  local oldest = tonumber(redis.call('LINDEX', key, 0))
-  while oldest <= now - span do
+  local last = redis.pcall('LINDEX', key, -1)
+  local newest = type(last) == 'string' and tonumber(last)
+  local oldest = newest and newest <= now + span and newest > now - span and tonumber(redis.call('LINDEX', key, 0))
+  while oldest and oldest <= now - span do
     redis.call('LPOP', key)
     oldest = tonumber(redis.call('LINDEX', key, 0))
+  end
+  if not oldest then
+    -- Expired, from a clock that has gone back since, or not of this script's making.
+    if last then
+      redis.call('DEL', key)
+    end
+    return 0, nil, nil
   end
   return redis.call('LLEN', key), oldest, newest
 end

@@ -6,6 +6,7 @@ first, then the oldest keys of the policy that holds most, so that a flood of ke
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Sequence
 from itertools import islice, repeat
@@ -33,6 +34,12 @@ class MemoryStore:
         self._owed: deque[Debt] = deque()
         # Guards all of the above. Nothing inside waits, so a charge holds it for microseconds.
         self._lock = Lock()
+        self._pid = os.getpid()
+
+    def leave_parent(self) -> None:
+        """In a child after a fork: a lock that another thread of the parent held there is held by nobody here."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = Lock(), os.getpid()
 
     def charge(
         self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None = None,

@@ -8,9 +8,10 @@ for i, key in ipairs(KEYS) do
   local kind, quantity, window = ARGV[7 * i - 5], tonumber(ARGV[7 * i - 4]), tonumber(ARGV[7 * i - 3])
   local cost, at = tonumber(ARGV[7 * i - 2]), tonumber(ARGV[7 * i - 1])
   if kind == 'L' then
-    redis.call('LREM', key, -cost, ARGV[7 * i + 1])
+    redis.pcall('LREM', key, -cost, ARGV[7 * i + 1])
   else
-    local text = redis.call('GET', key)
+    local text = redis.pcall('GET', key)
+    text = type(text) == 'string' and text
     if text and kind == 'W' then
       local index, _, previous, current = read_window(text, window, now)
       local charged = math.floor(at / (window * PARTS))

@@ -6,7 +6,7 @@ local now = server_time(ARGV[1])
 local marks = {}
 for i, key in ipairs(KEYS) do
   local span, cost = tonumber(ARGV[3 * i - 1]) * PARTS, tonumber(ARGV[3 * i])
-  redis.call('LREM', key, -cost, ARGV[3 * i + 1])
+  redis.pcall('LREM', key, -cost, ARGV[3 * i + 1])
   local _, _, newest = read_log(key, span, now)
   marks[i] = math.max(now, newest or 0)
   write_log(key, span, now, marks[i], cost)
