@@ -65,6 +65,7 @@ class Hooks:
         settings = load_or_stop(self._settings)
         HOST.prepare(server.cfg.workers)
         share_limits(server, settings)
+        keep_schemas(server, settings)
 
 
 def install(namespace: MutableMapping[str, Any], settings: Any = None) -> None:
@@ -133,6 +134,24 @@ def share_limits(server: Any, settings: Settings) -> None:
             "set rate_limit.store to auto or shared, or to a redis URL",
             workers, workers,
         )  # fmt: skip
+
+
+def keep_schemas(server: Any, settings: Settings) -> None:
+    """Holds the schema files while they are right, for workers that find others: no HUP and no crash ends the service.
+
+    At the first start there are none to go on with, so a worker says what is wrong, and the start stops.
+    """
+    section, layers = settings.validation, settings.guard.layers
+    if section.schemas is None or (layers is not None and "validation" not in layers):
+        return
+    from .validation.loaded import FELL_BACK, proven
+
+    try:
+        HOST.schemas = proven(section, settings.folder)
+    except GuardError as error:
+        if HOST.schemas is not None:
+            problems = error.problems if isinstance(error, ConfigurationError) else (str(error),)
+            server.log.error("wsgi_guard: " + FELL_BACK.format(problems="; ".join(problems)))
 
 
 def arrange_drain(server: Any, delay: float) -> None:

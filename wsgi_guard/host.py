@@ -6,8 +6,9 @@ Set in the master before the fork, read in the workers. Without the gunicorn hoo
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from mmap import mmap
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .board import Board
 
@@ -31,6 +32,7 @@ class Host:
         self.table: SharedTable | None = None
         self.board: Board | None = None
         self.post: Board | None = None
+        self.schemas: tuple[str, Mapping[str, Any]] | None = None
         self._flag: mmap | None = None
         self._posted = 0
 

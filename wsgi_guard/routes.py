@@ -108,6 +108,10 @@ class Routes:
                 node = node.one
         node.templates.append(template)
 
+    def forget(self) -> None:
+        """Throws away what was remembered of paths, and with it all that slices derived from them."""
+        self._recent = Recent(REMEMBERED)
+
     def match(self, environ: Mapping[str, Any]) -> Route:
         """The route of a request, from memory if its path was seen lately."""
         given, script = environ.get("PATH_INFO"), environ.get("SCRIPT_NAME")

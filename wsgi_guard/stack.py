@@ -189,7 +189,9 @@ class Build:
         from .validation.layer import Validation
 
         settings = self.settings
-        return Validation(settings.validation, settings.guard, self.routes, settings.folder, own_paths=own_paths)
+        return Validation(
+            settings.validation, settings.guard, self.routes, settings.folder, own_paths=own_paths, kept=HOST.schemas
+        )
 
     def _data(self) -> Data:
         from .db.layer import Data

@@ -90,6 +90,9 @@ class ValidationSection:
     """[validation]: what a request may look like."""
 
     schemas: str | None = option(None, "location", "folder of schema files; relative to the settings file")
+    reload: bool = option(
+        False, "flag", "schema files are read again when they change; for development, looked at once a second"
+    )
     max_body: int = option(1024 * 1024, "bytes", "largest body that a schema describes; more is 413")
     max_depth: int = option(64, "count", "deepest nesting of a JSON body", low=1)
     max_members: int = option(

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import logging
 import re
 from collections.abc import Container, Iterable, Sequence, Set
-from pathlib import Path
+from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.errors import ConfigurationError, Refused
@@ -15,15 +16,17 @@ from wsgi_guard.routes import Route, Routes
 from wsgi_guard.settings.sections import GuardSection, ValidationSection
 
 from . import decide
-from .cleaning import Html, engine
 from .decide import Denial, Excuse
 from .described import NOTHING
 from .inspector import Inspector, Place
 from .judge import Judge
 from .lengths import Lengths
+from .loaded import FELL_BACK, Kept, Loaded, load, root_of
 
 if TYPE_CHECKING:
-    from .schemas.compile import Endpoint
+    from .schemas.watch import Watch
+
+log = logging.getLogger("wsgi_guard")
 
 # Findings of one request that go on record; an attack that needs more to be seen does not exist.
 _REPORTED = 5
@@ -47,7 +50,10 @@ class Sight:
 
 
 class Validation:
-    """Judges each request; `own_paths` are the guard's and not looked at, `folder` is where a schema folder starts."""
+    """Judges each request; `own_paths` are the guard's and not looked at, `folder` is where a schema folder starts.
+
+    `kept` are schema files to go on with where those of the folder cannot be used.
+    """
 
     name = "validation"
 
@@ -59,6 +65,7 @@ class Validation:
         folder: str,
         *,
         own_paths: Set[str] = frozenset(),
+        kept: Kept | None = None,
     ) -> None:
         threats = section.threats
         mode = threats.mode or ("block" if guard.defaults == "enforce" else "shadow")
@@ -67,17 +74,36 @@ class Validation:
         lengths = Lengths(section, guard)
         self._lengths = lengths if lengths.any else None
         self._inspector = Inspector(section) if mode != "off" and threats.classes else None
-        self._endpoints, problems = _endpoints(section, routes, folder)
-        self._judge = Judge(section, None if problems else _html(section, self._endpoints))
-        self._excluded, more = _excluded(section, routes)
         self._judged: Container[str] | None = None
-        if problems or more:
-            raise ConfigurationError([*problems, *more])
+        self._excluded, problems = _excluded(section, routes)
+        self._load = partial(load, section, routes, folder)
+        self._section, self._routes = section, routes
+        try:
+            self._use(self._load(kept))
+        except ConfigurationError as error:
+            raise ConfigurationError([*error.problems, *problems]) from None
+        if problems:
+            raise ConfigurationError(problems)
+        self._watch = self._watching(folder) if section.reload and section.schemas is not None else None
+
+    def _use(self, loaded: Loaded) -> None:
+        self._endpoints, self.notes = loaded.endpoints, loaded.notes
+        self._judge = Judge(self._section, loaded.html)
+
+    def _watching(self, folder: str) -> Watch:
+        from .schemas.watch import Watch
+
+        return Watch(root_of(self._section, folder))
+
+    def start(self) -> None:
+        """Logs what there is to say about the schema files."""
+        for note in self.notes:
+            log.warning("%s", note)
 
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do for any request."""
-        return not self._endpoints and self._inspector is None and self._lengths is None
+        return not self._endpoints and self._watch is None and self._inspector is None and self._lengths is None
 
     def judge_only(self, parts: Container[str]) -> None:
         """Leaves the schemas of other parts out: of a request from a log they are not known. To be called first."""
@@ -85,6 +111,8 @@ class Validation:
 
     def before(self, facts: Facts) -> None:
         """Raises Refused: 400, 411, 413 or 415 for what does not fit, 403 for what looks like an attack."""
+        if self._watch is not None:
+            self._renew(self._watch)
         route = facts.route
         sight = route.memo.get(("validation", facts.verb))
         if sight is None:
@@ -104,6 +132,22 @@ class Validation:
     def finish(self, facts: Facts, outcome: Outcome) -> None:
         """Whatever became of the request: an upload that was kept for the app is let go of."""
         facts.release()
+
+    def _renew(self, watch: Watch) -> None:
+        """Takes changed schema files over, if they can be used; whoever comes meanwhile goes on with those before."""
+        now = monotonic()
+        if not watch.due(now) or not watch.busy.acquire(blocking=False):
+            return
+        try:
+            if watch.changed(now):
+                self._use(self._load())
+                self._routes.forget()
+                log.info("schema files have changed and are in use")
+                self.start()
+        except ConfigurationError as error:
+            log.error("%s", FELL_BACK.format(problems="; ".join(error.problems)))
+        finally:
+            watch.busy.release()
 
     def _check(self, facts: Facts, sight: Sight) -> None:
         if self._lengths is not None:
@@ -158,39 +202,6 @@ class Validation:
 def _shown(pointer: str) -> str:
     """A pointer for the record: its names may be the client's, so only ordinary and short ones are shown."""
     return pointer if _ORDINARY.fullmatch(pointer) else "/..."
-
-
-def _endpoints(
-    section: ValidationSection, routes: Routes, folder: str
-) -> tuple[dict[Any, dict[str, Endpoint]], tuple[str, ...]]:
-    """Endpoints by template and method; jsonschema is imported only here, for those who have schemas."""
-    if section.schemas is None:
-        return {}, ()
-    from .schemas.compile import compile_folder
-    from .schemas.custom import Validators
-
-    found: dict[Any, dict[str, Endpoint]] = {}
-    try:
-        validators, strips = Validators(dict(section.validators)), section.sanitizer == "nh3"
-        root = Path(os.path.join(folder, section.schemas))
-        for endpoint in compile_folder(root, routes, validators, strips=strips):
-            found.setdefault(endpoint.template, {})[endpoint.method] = endpoint
-    except ConfigurationError as error:
-        return {}, error.problems
-    return found, ()
-
-
-def _html(section: ValidationSection, endpoints: dict[Any, dict[str, Endpoint]]) -> Html | None:
-    """What cleans HTML, imported only where a schema asks for it. Raises ConfigurationError when it is not there."""
-    known = (endpoint for methods in endpoints.values() for endpoint in methods.values())
-    if not any(part.shape.cleans for endpoint in known for part in endpoint.parts.values()):
-        return None
-    try:
-        return engine(section.sanitizer)
-    except ImportError:
-        raise ConfigurationError([
-            f"validation.sanitizer: the package {section.sanitizer!r} is not installed; it comes with wsgi-guard[fast]"
-        ]) from None
 
 
 def _excluded(section: ValidationSection, routes: Routes) -> tuple[list[tuple[Any, Any]], list[str]]:

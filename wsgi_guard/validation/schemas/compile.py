@@ -55,11 +55,19 @@ class Endpoint:
 def compile_folder(
     root: Path, routes: Routes, validators: Validators | None = None, *, strips: bool = False
 ) -> list[Endpoint]:  # fmt: skip
-    """All endpoints of a folder. Raises ConfigurationError with every problem, each with its file and pointer.
+    """All endpoints of a folder, as `compile_documents`."""
+    return compile_documents(*read_folder(root), routes, validators, strips=strips)
 
-    `strips`: what cleans HTML can only leave tags out.
+
+def compile_documents(
+    documents: Documents, problems: list[str], routes: Routes, validators: Validators | None = None, *,
+    strips: bool = False,
+) -> list[Endpoint]:  # fmt: skip
+    """All endpoints of the documents of a folder, by name; `problems` are those of reading it.
+
+    `strips`: what cleans HTML can only leave tags out. Raises ConfigurationError with every problem, each with its file
+    and pointer.
     """
-    documents, problems = read_folder(root)
     addresses = _addresses(documents, routes, problems)
     valid: Documents = {}
     for name, document in documents.items():

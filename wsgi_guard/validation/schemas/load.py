@@ -30,7 +30,7 @@ def read_folder(root: Path) -> tuple[Documents, list[str]]:
         return {}, [f"{root}: the schema folder does not exist or is not a folder"]
     documents: Documents = {}
     problems: list[str] = []
-    for path in _files(root, problems, ()):
+    for path in files(root, problems, ()):
         name = path.relative_to(root).as_posix()
         if not (path.suffix == ".json" if is_shared(name) else looks_routed(name)):
             continue
@@ -43,7 +43,7 @@ def read_folder(root: Path) -> tuple[Documents, list[str]]:
     return documents, problems
 
 
-def _files(folder: Path, problems: list[str], above: tuple[Path, ...]) -> Iterator[Path]:
+def files(folder: Path, problems: list[str], above: tuple[Path, ...]) -> Iterator[Path]:
     """All files below `folder`, sorted. Hidden entries are nobody's schema: a mounted Kubernetes ConfigMap keeps
     its copies in `..data`."""
     real = folder.resolve()
@@ -54,7 +54,7 @@ def _files(folder: Path, problems: list[str], above: tuple[Path, ...]) -> Iterat
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
-            yield from _files(entry, problems, (*above, real))
+            yield from files(entry, problems, (*above, real))
         else:
             yield entry
 
