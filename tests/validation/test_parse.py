@@ -158,3 +158,33 @@ def test_hostile_megabyte_is_refused_at_once(data: bytes) -> None:
     """Quadratic work would take minutes here, and the run's time limit would end it."""
     with suppress(Malformed):
         JsonReader(64, 1_000).read(data)
+
+
+BOUNDED = JsonReader(64, 10_000, max_string=5, max_number=4)
+LENGTHS = [
+    (b'"12345"', True),
+    (b'"123456"', False),
+    (b'{"123456": 1}', False),
+    (b'"\\u0061\\u0061\\u0061\\u0061\\u0061"', True),
+    (b'"\\u0061\\u0061\\u0061\\u0061\\u0061\\n"', False),
+    (b"[1234, -123]", True),
+    (b"[12345]", False),
+    (b"[1.5e10]", False),
+    (b'["12345", 1]', True),
+]
+
+
+@pytest.mark.parametrize(("data", "taken"), LENGTHS, ids=range(len(LENGTHS)))
+def test_strings_and_numbers_are_bounded(data: bytes, taken: bool) -> None:
+    if taken:
+        assert BOUNDED.read(data) == json.loads(data)
+    else:
+        with pytest.raises(Malformed, match=r"string of more than 5|number that is too long"):
+            BOUNDED.read(data)
+    assert len(LENGTHS) == 9
+
+
+def test_the_last_of_two_members_counts_where_asked() -> None:
+    assert JsonReader(64, 10, last_counts=True).read(b'{"a": 1, "a": 2}') == {"a": 2}
+    with pytest.raises(Malformed):
+        JsonReader(64, 10, last_counts=True).read(b'{"a": NaN, "a": 2}')
