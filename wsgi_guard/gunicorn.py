@@ -64,6 +64,7 @@ class Hooks:
         refuse_worker_class(server.cfg.worker_class)
         settings = load_or_stop(self._settings)
         HOST.prepare(server.cfg.workers)
+        share_metrics(server)
         share_limits(server, settings)
         keep_schemas(server, settings)
 
@@ -71,6 +72,10 @@ class Hooks:
 def install(namespace: MutableMapping[str, Any], settings: Any = None) -> None:
     """Puts the guard's hooks into a gunicorn configuration's `globals()`, chained behind what stands there."""
     hooks = Hooks(settings)
+    if _is_read_by_gunicorn():
+        from .observe.multiprocess import arrange
+
+        arrange()
     for name in ("on_starting", "on_reload", "when_ready", "post_worker_init"):
         theirs = namespace.get(name)
         if not getattr(theirs, "wsgi_guard", False):
@@ -154,6 +159,13 @@ def keep_schemas(server: Any, settings: Settings) -> None:
             server.log.error("wsgi_guard: " + FELL_BACK.format(problems="; ".join(problems)))
 
 
+def share_metrics(server: Any) -> None:
+    """Lets the workers write the app's metrics."""
+    from .observe.multiprocess import hand_over
+
+    hand_over(server.cfg.uid, server.cfg.gid)
+
+
 def arrange_drain(server: Any, delay: float) -> None:
     """SIGTERM in the master first turns /readyz to 503, and after `delay` seconds starts gunicorn's own stop."""
     if not hasattr(getattr(server, "SIG_QUEUE", None), "put_nowait"):
@@ -185,6 +197,16 @@ def _is_the_configuration() -> bool:
         if frame.f_globals.get("__name__") == "__config__":
             return False
         if frame.f_code.co_name == "get_config_from_module_name":
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _is_read_by_gunicorn() -> bool:
+    """Whether gunicorn is reading its configuration, whichever file asks: only then do metrics become shared."""
+    frame: FrameType | None = sys._getframe()
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "gunicorn.app.base":
             return True
         frame = frame.f_back
     return False

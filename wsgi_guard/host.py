@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from .board import Board
 
 if TYPE_CHECKING:
+    from .observe.cells import Cells
     from .stores.shared import SharedTable
 
 
@@ -24,7 +25,7 @@ class Host:
     """`workers` processes answer for this host; `draining()` once the master was told to stop.
 
     `table` holds the counters of all of them, `board` what they tell each other, `post` what the one of them tells that
-    watches for all; None without the hooks.
+    watches for all, `cells` what they count for metrics; None without the hooks.
     """
 
     def __init__(self) -> None:
@@ -33,6 +34,7 @@ class Host:
         self.board: Board | None = None
         self.post: Board | None = None
         self.schemas: tuple[str, Mapping[str, Any]] | None = None
+        self.cells: Cells | None = None
         self._flag: mmap | None = None
         self._posted = 0
 

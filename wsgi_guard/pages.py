@@ -22,7 +22,10 @@ READS = ("GET", "HEAD")
 
 
 class Page(NamedTuple):
-    """`answer` returns what JSON can say; it raises Refused for a command that makes no sense. `acts`: it is a POST."""
+    """`answer` returns what JSON can say, or a whole Reply; it raises Refused for a command that makes no sense.
+
+    `acts`: it is a POST.
+    """
 
     answer: Callable[[Facts], Any]
     acts: bool = False
@@ -47,7 +50,10 @@ class Pages:
         if page is None:
             return None
         self._admit(facts, page)
-        body = json.dumps(page.answer(facts), allow_nan=False).encode("ascii")
+        found = page.answer(facts)
+        if isinstance(found, Reply):
+            return found
+        body = json.dumps(found, allow_nan=False).encode("ascii")
         headers = (
             ("Content-Type", "application/json"), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"),
         )  # fmt: skip

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .observe.access import AccessLog
     from .observe.endpoints import Endpoints
     from .observe.logs import Output
+    from .observe.metrics import Metrics
     from .pages import Pages
     from .ratelimit.control import Control
     from .ratelimit.layer import RateLimit
@@ -132,15 +133,17 @@ class Build:
             health.report("sentry", capture.report)
         if validation is not None and validation.idle:
             validation = None
-        pages = self._pages(limit, data)
+        counting: list[Any] = [capture, limit, validation, health, data]
+        metrics = self._metrics(endpoints, [one.series for one in counting if hasattr(one, "series")])
+        pages = self._pages(limit, data, metrics)
         own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())
         layers = {
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
-            "data": data, "log": access,
+            "data": data, "log": access, "metrics": metrics,
         }  # fmt: skip
         return Stack(settings, origin, layers, capture, Output(settings.log))
 
-    def _pages(self, limit: RateLimit | None, data: Data | None) -> Pages | None:
+    def _pages(self, limit: RateLimit | None, data: Data | None, metrics: Metrics | None) -> Pages | None:
         """The admin pages of all slices that have some; None when there is nobody to read them."""
         from .admin import Admin
         from .pages import Page, Pages
@@ -155,8 +158,25 @@ class Build:
             from .db.stats import pages as pages_of_pools
 
             found.update(pages_of_pools(section.db, data.pools))
+        if metrics is not None and self.settings.metrics.path:
+            from . import __version__
+            from .observe.exposition import Exposition
+            from .settings.variables import metrics_folder
+
+            exposition = Exposition(metrics, __version__, metrics_folder())
+            found[self.settings.metrics.path] = Page(exposition.page)
         admin = Admin(section)
         return Pages(admin, found) if found and admin.configured else None
+
+    def _metrics(self, endpoints: Endpoints, sources: list[Any]) -> Metrics | None:
+        """Nothing is counted where nobody may read it."""
+        from .admin import Admin
+
+        if not self.settings.metrics.path or not Admin(self.settings.admin).configured:
+            return None
+        from .observe.metrics import Metrics
+
+        return Metrics(endpoints, lambda: HOST.cells, sources)
 
     def _access(self, endpoints: Endpoints) -> AccessLog:
         from .observe.access import AccessLog

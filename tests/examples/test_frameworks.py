@@ -41,9 +41,10 @@ def test_raising_view_shows_error_id(site: Running) -> None:
     assert b"shelf" not in answer.body
     error_id = answer.get("X-Error-ID")
     assert error_id
-    line = site.wait_log(r"(?m)^\{.*" + error_id + r".*\}$")[0]
+    line = site.wait_log(r"(?m)^\{.*errors.*" + error_id + r".*\}$")[0]
     assert json.loads(line)["event"]["type"].endswith("LookupError")
-    assert len([text for text in site.log().splitlines() if text.startswith("{") and error_id in text]) == 1
+    told = [json.loads(text) for text in site.log().splitlines() if text.startswith("{") and error_id in text]
+    assert sorted(line["logger"] for line in told) == ["wsgi_guard.access", "wsgi_guard.errors"]
 
 
 def test_decorator_limits_the_view(site: Running) -> None:

@@ -13,9 +13,12 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.redact import one_line
 
 from .decide import UNMATCHED, names_of
+from .frameworks import connect
 
 _MEMO = "endpoint"
 LONGEST = 200  # characters of a label
+EARLY_REQUESTS = 10
+"""Requests at whose end new framework modules are looked for: some apps import their framework at the first one."""
 
 
 class Endpoints:
@@ -23,6 +26,7 @@ class Endpoints:
 
     def __init__(self, own_paths: Set[str]) -> None:
         self._own_paths = own_paths
+        self._early = EARLY_REQUESTS
 
     def of(self, facts: Facts) -> str:
         route = facts.route
@@ -33,16 +37,15 @@ class Endpoints:
             return names.exact
         if facts.replied and route.given in self._own_paths:
             return route.given
+        if self._early:
+            self._early -= 1
+            connect()
         return framework_route(facts) or names.rest or UNMATCHED
 
 
 def framework_route(facts: Facts) -> str | None:
-    """The route that the framework matched: noted by an adapter, or left in the environ by Flask and Bottle."""
+    """The route that the framework matched: noted by an adapter, or left in the environ by Bottle."""
     found: Any = facts.matched
-    if found is None:
-        environ = facts.environ
-        if "werkzeug.request" in environ:
-            found = getattr(getattr(environ["werkzeug.request"], "url_rule", None), "rule", None)
-        elif "bottle.route" in environ:
-            found = getattr(environ["bottle.route"], "rule", None)
+    if found is None and "bottle.route" in facts.environ:
+        found = getattr(facts.environ["bottle.route"], "rule", None)
     return one_line(found[:LONGEST]) if type(found) is str and found else None

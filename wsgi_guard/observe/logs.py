@@ -15,6 +15,7 @@ from wsgi_guard.facts import current
 from wsgi_guard.redact import Redactor, one_line, plain_text
 
 from .binding import NONE, bind_ids
+from .frameworks import connect
 from .lines import CLOCK, access_line
 
 if TYPE_CHECKING:
@@ -171,4 +172,5 @@ class Output:
 
     def start(self) -> None:
         bind_ids()
+        connect()
         ensure_output(self._section)

@@ -1,0 +1,136 @@
+"""Counts every request for Prometheus: how many, how long, how large, how many at once.
+
+All of a request is counted at its end, in memory that outlives the worker: what is killed loses what was in flight.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from bisect import bisect_left
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+from weakref import ref
+
+from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Outcome
+from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM
+
+from .cells import Cells, Entry, Labels, Sheet
+from .decide import OTHER, method_label
+from .endpoints import Endpoints
+from .gathering import Gathering, Source
+
+log = logging.getLogger("wsgi_guard")
+
+# What client libraries for Prometheus use unless told otherwise, in seconds.
+DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+SIZES = (100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 10_000_000.0, 100_000_000.0)
+EVERY = 1.0
+"""Seconds between two looks at what the slices have counted."""
+
+
+class Line(NamedTuple):
+    """The first cells of what one kind of request counts in: itself, and three histograms with their sums."""
+
+    requests: int
+    took: int
+    received: int
+    sent: int
+
+
+class Metrics:
+    """Watches every request from outside all layers. `sources` are the layers that have numbers of their own."""
+
+    name = "metrics"
+
+    def __init__(
+        self, endpoints: Endpoints, shared: Callable[[], Cells | None], sources: Iterable[Source]
+    ) -> None:
+        self._endpoints = endpoints
+        self._shared = shared
+        self._sources = tuple(sources)
+        self.cells: Cells | None = None
+        self._lines: dict[tuple[str, str, int], Line] = {}
+        self._pid = 0
+
+    def start(self) -> None:
+        """Takes this process's sheet. A process that shares none counts for itself."""
+        shared = self._shared()
+        self.cells = cells = shared or Cells(1)
+        cells.after_fork()
+        self._lines = {}
+        self.sheet: Sheet = cells.join()
+        self._numbers, self._lock = self.sheet.numbers, self.sheet.lock
+        running = self.sheet.entry("http_requests_in_progress", GAUGE, "Requests that have not ended.", reserved=True)
+        assert running is not None  # noqa: S101  (it is the first of all names)
+        self._running = running.first
+        self.gathering = Gathering.of(self.sheet)
+        self.gathering.add(self._sources)
+        if shared is not None and self._pid != os.getpid():
+            self._pid = os.getpid()
+            threading.Thread(target=_gather_on, args=(ref(self),), name="wsgi_guard-metrics", daemon=True).start()
+
+    def before(self, facts: Facts) -> None:
+        with self._lock:
+            self._numbers[self._running] += 1.0
+
+    def finish(self, facts: Facts, outcome: Outcome) -> None:
+        endpoint, method, code = self._endpoints.of(facts), method_label(facts.method), outcome.code
+        line = self._lines.get((endpoint, method, code)) or self._line(endpoint, method, code)
+        length = facts.environ.get("CONTENT_LENGTH")
+        received = int(length) if length and length.isdecimal() and len(length) < 16 else 0
+        took, sent, numbers = outcome.duration, outcome.size, self._numbers
+        with self._lock:
+            numbers[self._running] -= 1.0
+            numbers[line.requests] += 1.0
+            numbers[line.took + bisect_left(DURATIONS, took)] += 1.0
+            numbers[line.took + len(DURATIONS) + 1] += took
+            if received:
+                numbers[line.received + bisect_left(SIZES, received)] += 1.0
+                numbers[line.received + len(SIZES) + 1] += received
+            if sent is not None:
+                numbers[line.sent + bisect_left(SIZES, sent)] += 1.0
+                numbers[line.sent + len(SIZES) + 1] += sent
+
+    def _line(self, endpoint: str, method: str, code: int) -> Line:
+        line = self._made(endpoint, method, str(code), reserved=False)
+        if line is not None:
+            self._lines[endpoint, method, code] = line
+            return line
+        # More routes than there is room for: the rest counts together. A status out of range has no number either.
+        status = str(code) if 100 <= code <= 599 else OTHER
+        rest = self._made(OTHER, method, status, reserved=True)
+        if rest is None:
+            raise LookupError("no room is left for the number of a request")
+        return rest
+
+    def _made(self, endpoint: str, method: str, status: str, *, reserved: bool) -> Line | None:
+        labels: Labels = (("method", method), ("endpoint", endpoint))
+        entry, exact = self.sheet.entry, (*labels, ("status", status))
+        found: list[Entry | None] = [entry("http_requests", COUNTER, HELP, exact, reserved=reserved)]
+        for name, help, bounds in HISTOGRAMS:
+            found.append(entry(name, HISTOGRAM, help, labels, bounds, reserved=reserved))
+        firsts = [one.first for one in found if one is not None]
+        return Line(*firsts) if len(firsts) == len(found) else None
+
+
+HELP = "Requests that have ended."
+HISTOGRAMS: tuple[tuple[str, str, tuple[float, ...]], ...] = (
+    ("http_request_duration_seconds", "Time to the last byte of the answer.", DURATIONS),
+    ("http_request_size_bytes", "Bodies of requests that have one.", SIZES),
+    ("http_response_size_bytes", "Bodies of answers.", SIZES),
+)
+
+
+def _gather_on(metrics: Any) -> None:
+    """Until the guard is dropped."""
+    bell = threading.Event()
+    while True:
+        bell.wait(EVERY)
+        found: Metrics | None = metrics()
+        if found is None:
+            return
+        found.gathering.gather()
+        del found

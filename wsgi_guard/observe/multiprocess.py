@@ -1,0 +1,52 @@
+"""The app's own metrics under several workers: files of prometheus-client by the worker's place, not by its id.
+
+Runs where gunicorn reads its configuration, before anything makes a metric; the hooks are the only ones who ask for it.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from contextlib import suppress
+
+from wsgi_guard.host import HOST
+from wsgi_guard.settings.variables import metrics_folder, set_metrics_folder
+
+from .cells import Cells, slot_of
+
+
+def arrange() -> None:
+    """Makes what the workers share of metrics, once; a folder that is there already is emptied of earlier numbers."""
+    if HOST.cells is not None:
+        return
+    HOST.cells = cells = Cells()
+    folder = metrics_folder()
+    if folder is None:
+        folder = tempfile.mkdtemp(prefix="wsgi-guard-metrics-")
+        set_metrics_folder(folder)
+        atexit.register(_remove, folder, os.getpid())
+    os.makedirs(folder, exist_ok=True)
+    for name in os.listdir(folder):
+        if name.endswith(".db"):
+            os.unlink(os.path.join(folder, name))
+    from prometheus_client import values
+
+    # By process id there would be new files for each worker that ever ran.
+    values.ValueClass = values.MultiProcessValue(lambda: slot_of(cells))  # type: ignore[no-untyped-call]
+
+
+def hand_over(user: int, group: int) -> None:
+    """Lets the workers write, who may run as another user than the master."""
+    folder = metrics_folder()
+    if folder is None or os.geteuid() != 0 or (user, group) == (os.geteuid(), os.getegid()):
+        return
+    with suppress(OSError):
+        for place in (folder, *(os.path.join(folder, name) for name in os.listdir(folder))):
+            os.chown(place, user, group)
+
+
+def _remove(folder: str, pid: int) -> None:
+    if os.getpid() == pid:
+        shutil.rmtree(folder, ignore_errors=True)
