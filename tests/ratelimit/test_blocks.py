@@ -15,6 +15,7 @@ from tests.support.calling import request, serve
 from tests.support.redis import Redis
 from wsgi_guard import Guard
 from wsgi_guard.ratelimit.control import Control
+from wsgi_guard.ratelimit.told import limits_of
 from wsgi_guard.settings.quantities import limits
 from wsgi_guard.settings.sections import Limit, OverrideSection
 from wsgi_guard.stores import MemoryStore, Store
@@ -156,8 +157,10 @@ def test_block_holds_whatever_plan_a_key_has(stores: Callable[[], Store], algori
     control.unblock("all", CLIENT)
     _until(lambda: site.send(HTTP_PLAN="pro").code == 200)
     assert site.send(HTTP_PLAN="free").code == 200
+    assert [told.quantity for told in limits_of(site.facts)] == [9]
     if algorithm != "concurrency":
         assert field(site.send(HTTP_PLAN="pro"), "RateLimit-Policy") == '"all";q=5;w=3600'
+        assert [told.quantity for told in limits_of(site.facts)] == [5]
         site.codes(6, HTTP_PLAN="pro")
         site.layer.control.reset("all", CLIENT)
         assert site.send(HTTP_PLAN="pro").code == 200

@@ -44,6 +44,7 @@ def limits_of(facts: Facts) -> list[Told]:
             left(quota, state) if state[0] > 0 else 0, 0 if state[0] > 0 else seconds(wait(quota, state, 1)),
         )
         for quota, state in zip(spent.quotas, spent.states, strict=True)
+        if not quota.silent or state[0] < 0
     ]  # fmt: skip
 
 
