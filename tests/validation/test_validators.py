@@ -51,6 +51,13 @@ def test_validator_judges_the_value(tmp_path: Path) -> None:
     assert seen == ["DE1", "FR1"]
 
 
+def test_validator_is_asked_about_what_fits_beside_it(tmp_path: Path) -> None:
+    answer = site(tmp_path).post("/", {"vat": 7})
+    assert answer.code == 400
+    assert [one["keyword"] for one in errors(answer)] == ["type"]
+    assert seen == []
+
+
 def test_value_error_refuses_without_its_words(tmp_path: Path) -> None:
     answer = site(tmp_path).post("/", {"vat": "odd"})
     assert answer.code == 400

@@ -24,6 +24,7 @@ it stays as it is. All but crafted texts do after the second pass."""
 
 # C0 and C1 but tab and line ends, DEL; embeddings, overrides and isolates of bidirectional text (Unicode TR 36, 2.10).
 _DECEIVING = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+_REFERENCE = re.compile("&#(?:[xX]([0-9a-fA-F]{1,9})|([0-9]{1,9}));?")
 # Without these a text is the same as HTML, whoever reads it.
 _MARKUP = re.compile("[<>&]")
 
@@ -66,20 +67,31 @@ class Scrub:
         self._left = LONGEST
 
     def __call__(self, text: str, cleaning: Cleaning) -> str:
-        text = _DECEIVING.sub("", text)
-        if cleaning.form is not None and not text.isascii():
-            text = unicodedata.normalize("NFC", text)
+        text = _honest(text, cleaning)
         if not _MARKUP.search(text):
             return text
         for _ in range(PASSES):
             self._left -= len(text)
             if self._left < 0:
                 raise TooComplex
-            cleaned = self._html(text, cleaning)
+            cleaned = _honest(self._html(text, cleaning), cleaning)
             if cleaned == text:
                 return cleaned
             text = cleaned
         raise TooComplex
+
+
+def _honest(text: str, cleaning: Cleaning) -> str:
+    """`text` without the characters that deceive, also where a reference stands for one."""
+    if "&#" in text:
+        text = _REFERENCE.sub(_shown, text)
+    text = _DECEIVING.sub("", text)
+    return unicodedata.normalize("NFC", text) if cleaning.form is not None and not text.isascii() else text
+
+
+def _shown(found: re.Match[str]) -> str:
+    code = int(found[1], 16) if found[1] else int(found[2])
+    return "" if code == 0 or (code < 0x110000 and _DECEIVING.match(chr(code))) else found[0]
 
 
 def engine(name: str) -> Html:

@@ -139,7 +139,9 @@ class _Maker:
         self._validators = validators
         self._class = validator_class(self._steps, dynamic=folder.is_dynamic, custom=validators.keyword)
         self._checker = checker()
-        self._shapes = ShapeBuilder()
+        self._shapes = ShapeBuilder(cleans=any(
+            "x-sanitize" in schema for document in folder.documents.values() for _, schema in subschemas(document)
+        ))
         self._names = frozenset[str]().union(*map(property_names, folder.documents.values()))
 
     def problems(self, addresses: dict[str, Address]) -> Iterator[str]:

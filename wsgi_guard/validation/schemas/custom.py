@@ -23,6 +23,12 @@ SLOW = 0.1
 QUIET = 60.0
 """Seconds between two lines about one slow validator."""
 
+# Keywords that look at the value alone and lead nowhere.
+_BESIDE = frozenset({
+    "const", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "maxItems", "maxLength", "maxProperties",
+    "maximum", "minItems", "minLength", "minProperties", "minimum", "multipleOf", "pattern", "required", "type",
+})  # fmt: skip
+
 
 class Validators:
     """The functions of `[validation.validators]` by name. Raises ConfigurationError for those that cannot be had."""
@@ -50,7 +56,14 @@ class Validators:
         return name in self._functions
 
     def keyword(self, validator: Any, name: str, instance: Any, schema: Any) -> Iterator[ValidationError]:
-        """As jsonschema calls what stands behind a keyword. Raises Unchecked."""
+        """As jsonschema calls what stands behind a keyword. Raises Unchecked.
+
+        The function is only asked about values that fit what is said beside it: it need not know that a text may be a
+        number.
+        """
+        beside = {keyword: said for keyword, said in schema.items() if keyword in _BESIDE}
+        if beside and not validator.evolve(schema=beside).is_valid(instance):
+            return
         begin = time.perf_counter()
         try:
             refused = self._functions[name](instance) is False

@@ -1,7 +1,8 @@
 """What a schema says of a value's shape, as far as conversion, defaults and threat detection need to know.
 
-Follows `properties`, `items`, `additionalProperties`, `$ref` and `allOf`; alternatives (`anyOf`, `oneOf`) only tell
-which types a value may have. Built once at start, also for schemas that refer to themselves.
+Follows `properties`, `items`, `additionalProperties`, `$ref` and `allOf`. Alternatives (`anyOf`, `oneOf`, `then` and so
+on) only tell which types a value may have, and how to clean it: what may have to be clean is cleaned. Built once at
+start, also for schemas that refer to themselves.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from wsgi_guard.validation.threats.classes import CLASSES
 from .formats import PINNED
 from .references import Resolver, below, followed
 from .sanitizing import cleaning
+from .walk import IN_PLACE, children
 
 Layer = tuple[Any, Resolver]
 _ALL = frozenset(CLASSES)
+# Keywords whose schemas hold for the same value in some cases.
+_CASES = IN_PLACE - {"allOf", "not"}
 _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null", list: "array"}
 
 
@@ -34,19 +38,27 @@ class Inherited(NamedTuple):
     clean: Cleaning | None = None
     rewrites: bool = False
 
-    def at(self, layers: list[Layer]) -> Inherited:
-        """The same for a place of which `layers` speak."""
+    def at(self, layers: list[Layer], maybe: list[Layer]) -> Inherited:
+        """The same for a place of which `layers` speak, and `maybe` in some cases."""
         skip = self.skip.union(*(_skipped(schema) for schema, _ in layers))
         coerce = self.coerce and all(schema.get("x-coerce", True) for schema, _ in layers)
-        clean = next((cleaning(schema["x-sanitize"]) for schema, _ in layers if "x-sanitize" in schema), self.clean)
+        clean = self.clean
+        said = [cleaning(schema["x-sanitize"]) for schema, _ in layers if "x-sanitize" in schema]
+        perhaps = [found for schema, _ in maybe if (found := cleaning(schema.get("x-sanitize")))]
+        if said:
+            clean = said[0]
+        elif perhaps:
+            clean = min(perhaps, key=lambda found: (len(found.tags), len(found.attributes)))
         return Inherited(skip, coerce, clean, self.rewrites)
 
 
 class ShapeBuilder:
     """Builds the shape of a schema; one builder for a folder, so that what is shared is built once."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, cleans: bool = False) -> None:
         self._built: dict[Any, Shape] = {}
+        # Whether any document of the folder wants a text cleaned; else alternatives are not looked into.
+        self._cleans = cleans
 
     def build(self, schema: Any, resolver: Resolver) -> Shape:
         rewrites = isinstance(schema, dict) and schema.get("x-rewrite", False)
@@ -57,16 +69,17 @@ class ShapeBuilder:
                 break
         return shape
 
-    def _shape(self, layers: list[Layer], above: Inherited) -> Shape:
+    def _shape(self, layers: list[Layer], above: Inherited, maybe: list[Layer] | None = None) -> Shape:
         layers = [each for layer in layers for each in _flat(layer, set())]
-        here = above.at(layers)
-        key = (tuple(id(schema) for schema, _ in layers), here)
+        maybe = _alternatives(layers, maybe or []) if self._cleans else []
+        here = above.at(layers, maybe)
+        key = (tuple(id(schema) for schema, _ in layers), tuple(id(schema) for schema, _ in maybe), here)
         if key not in self._built:
             shape = self._built[key] = Shape()
-            self._fill(shape, layers, here)
+            self._fill(shape, layers, maybe, here)
         return self._built[key]
 
-    def _fill(self, shape: Shape, layers: list[Layer], here: Inherited) -> None:
+    def _fill(self, shape: Shape, layers: list[Layer], maybe: list[Layer], here: Inherited) -> None:
         shape.types = _types(layers)
         shape.coerce = here.coerce
         pinned = _is_pinned(layers)
@@ -75,24 +88,53 @@ class ShapeBuilder:
         clean = frozenset({"xss"}) if shape.clean is not None and here.rewrites else frozenset[str]()
         shape.skip = _ALL if pinned else here.skip | clean
         shape.silent = shape.skip == _ALL
-        named: dict[str, list[Layer]] = {}
-        for schema, inside in layers:
-            for name, part in schema.get("properties", {}).items():
-                named.setdefault(name, []).append((part, inside))
+        named, perhaps = _named(layers), _named(maybe)
         shape.defaults = dict(_defaults(named))
-        shape.properties = {name: self._shape(parts, here) for name, parts in named.items()}
+        shape.properties = {
+            name: self._shape(named.get(name) or _unnamed(name, layers), here, perhaps.get(name))
+            for name in named | perhaps
+        }
+        others, unknown = _at("additionalProperties", layers), _at("additionalProperties", maybe)
+        unknown += _at("unevaluatedProperties", [*layers, *maybe])
         shape.patterns = [
-            (re.compile(pattern), self._shape([(part, inside)], here))
-            for schema, inside in layers
-            for pattern, part in schema.get("patternProperties", {}).items()
+            *((re.compile(pattern), self._shape([part], here, unknown)) for pattern, part in _patterns(layers)),
+            *((re.compile(pattern), self._shape(others, here, [part])) for pattern, part in _patterns(maybe)),
         ]
-        shape.additional = self._optional("additionalProperties", layers, here)
-        shape.items = self._optional("items", layers, here)
-        shape.prefix = [self._shape(parts, here) for parts in _by_index(layers)]
+        shape.additional = self._shape(others, here, unknown)
+        self._fill_items(shape, layers, maybe, here)
 
-    def _optional(self, keyword: str, layers: list[Layer], here: Inherited) -> Shape:
-        found = [(schema[keyword], inside) for schema, inside in layers if keyword in schema]
-        return self._shape(found, here)
+    def _fill_items(self, shape: Shape, layers: list[Layer], maybe: list[Layer], here: Inherited) -> None:
+        items, perhaps = _at("items", layers), _at("items", maybe)
+        for keyword in ("contains", "unevaluatedItems"):
+            perhaps += _at(keyword, [*layers, *maybe])
+        shape.items = self._shape(items, here, perhaps)
+        first, other = list(_by_index(layers)), list(_by_index(maybe))
+        for at in range(max(len(first), len(other))):
+            sure, unsure = first[at : at + 1], other[at : at + 1]
+            shape.prefix.append(self._shape(sure[0] if sure else items, here, [*perhaps, *sum(unsure, [])]))
+
+
+def _named(layers: list[Layer]) -> dict[str, list[Layer]]:
+    found: dict[str, list[Layer]] = {}
+    for schema, inside in layers:
+        for name, part in schema.get("properties", {}).items():
+            found.setdefault(name, []).append((part, inside))
+    return found
+
+
+def _at(keyword: str, layers: list[Layer]) -> list[Layer]:
+    return [(schema[keyword], inside) for schema, inside in layers if keyword in schema]
+
+
+def _patterns(layers: list[Layer]) -> Iterator[tuple[str, Layer]]:
+    for schema, inside in layers:
+        yield from ((pattern, (part, inside)) for pattern, part in schema.get("patternProperties", {}).items())
+
+
+def _unnamed(name: str, layers: list[Layer]) -> list[Layer]:
+    """What holds for a property that only alternatives name."""
+    found = [part for pattern, part in _patterns(layers) if re.search(pattern, name)]
+    return found[:1] or _at("additionalProperties", layers)
 
 
 def _defaults(named: dict[str, list[Layer]]) -> Iterator[tuple[str, Any]]:
@@ -122,6 +164,21 @@ def _flat(layer: Layer, seen: set[int]) -> Iterator[Layer]:
         yield from _flat(target, seen)
     for part in schema.get("allOf", ()):
         yield from _flat((part, inside), seen)
+
+
+def _alternatives(layers: list[Layer], maybe: list[Layer]) -> list[Layer]:
+    """What may hold for the same value besides `layers`: `maybe`, and what all of them say for some cases."""
+    seen = {id(schema) for schema, _ in layers}
+    found = [each for layer in maybe for each in _flat(layer, seen)]
+    rest = [*layers, *found]
+    while rest:
+        schema, inside = rest.pop()
+        for keyword, _, part in children(schema):
+            if keyword in _CASES:
+                more = list(_flat((part, inside), seen))
+                found += more
+                rest += more
+    return found
 
 
 def _skipped(schema: dict[str, Any]) -> frozenset[str]:

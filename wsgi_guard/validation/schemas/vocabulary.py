@@ -13,7 +13,7 @@ from wsgi_guard.validation.threats.classes import CLASSES
 
 from .formats import FORMATS
 from .sanitizing import sanitize_problem
-from .walk import subschemas
+from .walk import children, subschemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -62,8 +62,20 @@ def annotation_problems(document: Any) -> Iterator[str]:
             said = check(value) if check else _misspelt(keyword)
             if said:
                 yield f"{at}: {keyword!r} {said}"
+        yield from _unseen(at, schema)
         if at and "x-rewrite" in schema:
             yield f"{at}: 'x-rewrite' has a meaning at the root of a file alone"
+
+
+def _unseen(at: str, schema: dict[str, Any]) -> Iterator[str]:
+    """A sentence for each text that would be cleaned but is no part of the value, or may not be there."""
+    for keyword, step, part in children(schema):
+        if keyword in ("contentSchema", "not", "propertyNames"):
+            yield from (
+                f"{at}{step}{below}: 'x-sanitize' has no effect inside {keyword!r}"
+                for below, inner in subschemas(part)
+                if "x-sanitize" in inner
+            )
 
 
 def _misspelt(keyword: str) -> str | None:
