@@ -289,6 +289,13 @@ def test_spliced_form_means_the_changed_fields(fields: list[tuple[str, str, str]
     assert parse_qsl(spliced, keep_blank_values=True) == [*new, ("d", "1"), ("d", "true"), ("e", "&")]
 
 
+@pytest.mark.parametrize("html", [BLEACH, NH3], ids=["bleach", "nh3"])
+def test_no_attribute_is_allowed_by_itself(html: Any) -> None:
+    assert Scrub(html)("<p title=a lang=b class=c>x</p>", Cleaning()) == "<p>x</p>"
+    everywhere = Cleaning(attributes=(("*", ("lang",)),))
+    assert Scrub(html)("<p title=a lang=b>x</p>", everywhere) == '<p lang="b">x</p>'
+
+
 BOLD = {"type": "string", "x-sanitize": {"tags": ["b"]}}
 # Schemas of a text that has to be clean in one case of several, and what is posted.
 CASES: dict[str, tuple[Any, Any]] = {

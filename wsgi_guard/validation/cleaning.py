@@ -104,7 +104,9 @@ def _nh3() -> Html:
 
     def clean(text: str, cleaning: Cleaning) -> str:
         return nh3.clean(
-            text, tags=set(cleaning.tags), attributes={tag: set(names) for tag, names in cleaning.attributes},
+            text, tags=set(cleaning.tags),
+            # without "*" it lets `lang` and `title` stand everywhere
+            attributes={"*": set(), **{tag: set(names) for tag, names in cleaning.attributes}},
             url_schemes=set(cleaning.protocols), clean_content_tags=set(), link_rel=None,
         )  # fmt: skip
 

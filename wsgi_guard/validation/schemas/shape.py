@@ -110,8 +110,9 @@ class ShapeBuilder:
         shape.items = self._shape(items, here, perhaps)
         first, other = list(_by_index(layers)), list(_by_index(maybe))
         for at in range(max(len(first), len(other))):
-            sure, unsure = first[at : at + 1], other[at : at + 1]
-            shape.prefix.append(self._shape(sure[0] if sure else items, here, [*perhaps, *sum(unsure, [])]))
+            sure = first[at] if at < len(first) else items
+            unsure = other[at] if at < len(other) else []
+            shape.prefix.append(self._shape(sure, here, perhaps + unsure))
 
 
 def _named(layers: list[Layer]) -> dict[str, list[Layer]]:
