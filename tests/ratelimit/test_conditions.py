@@ -78,6 +78,12 @@ def test_allowed_network_is_never_limited_and_denied_one_always_refused() -> Non
     assert site.codes(2, ip="192.0.2.1") == [200, 429]
 
 
+def test_deny_list_that_sees_no_address_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    site = Site(rule(limit="9 per hour"), deny=(ip_network("192.0.2.0/24"),))
+    assert [site.send(ip=ip).code for ip in ("", "192.0.2.1", "", "203.0.113.1")] == [200, 403, 200, 200]
+    assert [line for line in caplog.messages if "rate_limit.deny refuses nobody" in line] == [caplog.messages[0]]
+
+
 def test_shared_address_is_not_on_the_allow_list() -> None:
     site = Site(rule(limit=ONE), allow=LAN, guard=UNSTATED)
     assert site.codes(2, ip="10.0.0.1", HTTP_X_FORWARDED_FOR="1.2.3.4") == [200, 429]
