@@ -21,6 +21,7 @@ from .sizes import Sized
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
+    from .aside import Aside
     from .guard import Guard
 
 NO_BODY = (204, 304)
@@ -41,7 +42,7 @@ class Exchange(Sized):
     # What the guard answers in place of the app.
     reply: Reply | None = None
 
-    def __init__(self, guard: Guard, environ: Environ, start_response: StartResponse) -> None:
+    def __init__(self, guard: Guard | Aside, environ: Environ, start_response: StartResponse) -> None:
         self._guard = guard
         self._stack = stack = guard.stack
         self.environ = environ

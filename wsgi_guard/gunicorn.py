@@ -67,6 +67,7 @@ class Hooks:
         share_metrics(server)
         share_limits(server, settings)
         keep_schemas(server, settings)
+        open_door(server, settings.admin.listen)
 
 
 def install(namespace: MutableMapping[str, Any], settings: Any = None) -> None:
@@ -164,6 +165,18 @@ def share_metrics(server: Any) -> None:
     from .observe.multiprocess import hand_over
 
     hand_over(server.cfg.uid, server.cfg.gid)
+
+
+def open_door(server: Any, address: str | None) -> None:
+    """Binds the address of admin.listen. One that is taken stops the start; a running master goes on and says so."""
+    try:
+        HOST.listen(address)
+    except OSError as error:
+        reason = f"wsgi_guard: admin.listen: {address} cannot be had: {os.strerror(error.errno or 0)}"
+        # At a reload, or while a new master takes over from an old one (USR2), the workers try by themselves.
+        if not server.WORKERS and not getattr(server, "master_pid", 0):
+            raise RuntimeError(reason) from None
+        server.log.error("%s; the workers go on trying", reason)
 
 
 def arrange_drain(server: Any, delay: float) -> None:

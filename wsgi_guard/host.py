@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from .board import Board
 
 if TYPE_CHECKING:
+    from socket import socket
+
     from .observe.cells import Cells
     from .stores.shared import SharedTable
 
@@ -25,7 +27,7 @@ class Host:
     """`workers` processes answer for this host; `draining()` once the master was told to stop.
 
     `table` holds the counters of all of them, `board` what they tell each other, `post` what the one of them tells that
-    watches for all, `cells` what they count for metrics; None without the hooks.
+    watches for all, `cells` what they count for metrics, `door` the socket of `admin.listen`; None without the hooks.
     """
 
     def __init__(self) -> None:
@@ -35,8 +37,9 @@ class Host:
         self.post: Board | None = None
         self.schemas: tuple[str, Mapping[str, Any]] | None = None
         self.cells: Cells | None = None
+        self.door: tuple[str, socket] | None = None
         self._flag: mmap | None = None
-        self._posted = 0
+        self._posted = self._opened = 0
 
     def prepare(self, workers: int) -> None:
         """Makes what the workers must inherit; may be called again, after a reload."""
@@ -53,6 +56,24 @@ class Host:
             return None
         self._posted = os.getpid()
         return self.post
+
+    def listen(self, address: str | None) -> None:
+        """Binds `address` in the master, for all workers to take connections from. Raises OSError."""
+        if self.door is not None and self.door[0] != address:
+            # Workers that are on their way out have copies of their own.
+            self.door[1].close()
+            self.door = None
+        if self.door is None and address is not None:
+            from .port import bound
+
+            self.door = (address, bound(address))
+
+    def enter(self, address: str) -> socket | None:
+        """The master's socket of `address`, for the first in this process who asks; None for others."""
+        if self.door is None or self.door[0] != address or self._opened == os.getpid():
+            return None
+        self._opened = os.getpid()
+        return self.door[1].dup()
 
     def drain(self) -> None:
         if self._flag is not None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from .observe.logs import Output
     from .observe.metrics import Metrics
     from .pages import Pages
+    from .port import Port
     from .ratelimit.control import Control
     from .ratelimit.layer import RateLimit
     from .stores import Place
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 ORDER = ("capture", "rate_limit", "validation", "health", "admin", "data")
 # Watch every request and answer from outside all layers, the guard's own answers included, and decide nothing.
 AROUND = ("log", "metrics")
+# What is served at admin.listen, where there is no app behind.
+ASIDE = ("capture", "health", "admin")
 # A guard inside another leaves these to the outer one.
 OUTER_ONLY = ("capture", "health", "admin")
 
@@ -65,10 +68,15 @@ class Stack:
         self.full = Chain([layer for _, layer in present], around)
         self.nested = Chain([layer for name, layer in present if name not in OUTER_ONLY])
         self.full.starts = ((output.start, output), (self.tell, self), *self.full.starts)
+        self.aside = Chain([layer for name, layer in present if name in ASIDE], around)
         limit = layers.get("rate_limit")
         self.limits: Control | None = None if limit is None else limit.control
         self.raises = settings.capture.on_error == "raise"
         self.denies_on_error = settings.guard.on_layer_error == "deny"
+        self.port = None if settings.admin.listen is None else self._port(settings.admin.listen)
+        if self.port is not None:
+            # Last: what is asked there finds everything started.
+            self.full.starts = (*self.full.starts, (self.port.start, self.port))
 
     def tell(self) -> None:
         """Logs which settings this process runs with, and what they noted: what was left unread, and why."""
@@ -78,6 +86,12 @@ class Stack:
         audit_log.info("settings loaded from %s", said, extra={"audit": audit})
         for note in self.settings.notes:
             log.info("%s", note)
+
+    def _port(self, address: str) -> Port:
+        from .aside import Aside
+        from .port import Port
+
+        return Port(address, Aside(self), lambda: HOST.enter(address))
 
     def problem(self, facts: Facts, refused: Refused) -> Reply:
         return problem(facts.environ, refused, facts.request_id)

@@ -145,6 +145,10 @@ class AdminSection:
     allow: tuple[Network | str, ...] = option(
         (), "networks", "clients that may read without it; needs trusted_proxies"
     )
+    listen: str | None = option(
+        None, "listen", 'an address such as "127.0.0.1:9101": probes, metrics and admin there too, answered while all '
+        "workers are busy",
+    )
     rate_limits: str | None = option(
         "/admin/rate-limits", "path", 'below it: status, reset, block, unblock; "" hands the paths back to the app'
     )
