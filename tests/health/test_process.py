@@ -110,7 +110,7 @@ from wsgi_guard.health.layer import Health
 from wsgi_guard.settings.sections import AdminSection, HealthSection
 before = set(sys.modules)
 health = Health(HealthSection(), AdminSection(), pings={}, draining=lambda: False)
-heavy = {"psutil", "redis", "psycopg", "http.client", "ssl", "shutil"}
+heavy = {"psutil", "redis", "psycopg", "http.client", "ssl", "wsgiref.simple_server"}
 print(sorted(heavy & set(sys.modules)), __import__("threading").active_count())
 """
     assert run(program) == "[] 1"

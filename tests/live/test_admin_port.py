@@ -122,7 +122,7 @@ def test_probes_are_answered_while_every_worker_is_stuck(
     with serving(tmp_path, port, *KINDS[kind], DATABASE_URL=url, WSGI_GUARD_POOLS__MAIN__TIMEOUT="30") as site:
         until(lambda: ask(port, "/readyz")[0] == 200)
         assert site.get("/query").status == 200
-        idle = {path: p99(probes(port, path, 200)) for path in ("/livez", "/readyz", "/metrics")}
+        idle = {path: p99(probes(port, path, 100)) for path in ("/livez", "/readyz", "/metrics")}
         private_postgres.freeze()
         try:
             stuck = [threading.Thread(target=hopeless, args=(app_port(site), "/query"), daemon=True) for _ in range(12)]
@@ -131,7 +131,7 @@ def test_probes_are_answered_while_every_worker_is_stuck(
             if kind in ("sync", "preload"):
                 until(lambda: not answers(app_port(site), "/livez"))
             for path, before in idle.items():
-                assert p99(probes(port, path, 200)) < max(20 * before, 0.05)
+                assert p99(probes(port, path, 100)) < max(20 * before, 0.05)
         finally:
             private_postgres.thaw()
 
