@@ -147,7 +147,7 @@ class Build:
             health.report("sentry", capture.report)
         if validation is not None and validation.idle:
             validation = None
-        counting: list[Any] = [capture, limit, validation, health, data]
+        counting: list[Any] = [capture, *((limit.census, limit.ledger) if limit else ()), validation, health, data]
         metrics = self._metrics(endpoints, [one.series for one in counting if hasattr(one, "series")])
         pages = self._pages(limit, data, metrics)
         own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())

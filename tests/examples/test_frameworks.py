@@ -43,6 +43,7 @@ def test_raising_view_shows_error_id(site: Running) -> None:
     assert error_id
     line = site.wait_log(r"(?m)^\{.*errors.*" + error_id + r".*\}$")[0]
     assert json.loads(line)["event"]["type"].endswith("LookupError")
+    site.wait_log(r"(?m)^\{.*wsgi_guard\.access.*" + error_id)
     told = [json.loads(text) for text in site.log().splitlines() if text.startswith("{") and error_id in text]
     assert sorted(line["logger"] for line in told) == ["wsgi_guard.access", "wsgi_guard.errors"]
 

@@ -6,6 +6,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -100,6 +101,30 @@ def test_templates_name_endpoints() -> None:
     found = metrics_of(guard)
     assert endpoints(found) == {"/orders/{id}", "/api/{rest+}", "/livez", "(unmatched)"}
     assert total(found, "http_requests_total", endpoint="/api/{rest+}", status="429") == 1
+
+
+def test_decisions_are_counted_by_rule_class_and_route(tmp_path: Path) -> None:
+    (tmp_path / "orders").mkdir()
+    (tmp_path / "orders" / "POST.json").write_text('{"type": "object", "required": ["id"]}')
+    rules = [{"name": "few", "path": "/few", "limit": "1 per hour"}, {"name": "x", "path": "/s", "limit": "0/h"}]
+    rules[1]["mode"] = "shadow"
+    guard = guarded(
+        rate_limit={"store": "memory", "builtin_rules": "off", "rules": rules},
+        validation={"schemas": str(tmp_path), "threats": {"mode": "block"}},
+    )
+    for _ in range(4):
+        serve(guard, request("/few"))
+    serve(guard, request("/s"))
+    for _ in range(2):
+        serve(guard, request("/orders", "POST", b"{}", CONTENT_TYPE="application/json"))
+    serve(guard, request("/", QUERY_STRING="q=1'+or+'1'='1"))
+    found = metrics_of(guard)
+    assert total(found, "wsgi_guard_rate_limit_decisions_total", rule="few", decision="denied") == 3
+    assert total(found, "wsgi_guard_rate_limit_decisions_total", rule="x", decision="shadow") == 1
+    assert total(found, "wsgi_guard_rate_limit_store_degraded") == 0
+    assert total(found, "wsgi_guard_validation_failures_total", endpoint="/orders") == 2
+    assert total(found, "wsgi_guard_threats_total", **{"class": "sqli", "verdict": "deny"}) == 1
+    assert total(found, "wsgi_guard_decisions_total", layer="validation", verdict="deny") == 3
 
 
 @given(st.lists(st.tuples(st.text(), st.text(min_size=1)), max_size=30))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from wsgi_guard.facts import Decision
 from wsgi_guard.routes import Hit
+from wsgi_guard.settings.sections import THREATS
 
 UNMATCHED = "(unmatched)"
 OTHER = "(other)"
@@ -33,6 +35,18 @@ def names_of(hits: Sequence[Hit]) -> Names:
 
 def method_label(method: str) -> str:
     return method if method in METHODS else OTHER
+
+
+def counted(decisions: Sequence[Decision], endpoint: str) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
+    """Name, meaning and labels of every counter that what was decided about a request adds one to."""
+    for layer, verdict, rule, _ in decisions:
+        yield "wsgi_guard_decisions", "What layers decided.", (("layer", layer), ("verdict", verdict))
+        if layer != "validation" or verdict not in ("deny", "shadow"):
+            continue
+        if rule in THREATS:
+            yield "wsgi_guard_threats", "Attacks that were found.", (("class", rule), ("verdict", verdict))
+        elif verdict == "deny":
+            yield "wsgi_guard_validation_failures", "Requests that no schema allows.", (("endpoint", endpoint),)
 
 
 def queued(header: str, now: float) -> float | None:

@@ -18,7 +18,7 @@ from wsgi_guard.layer import Outcome
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM
 
 from .cells import Cells, Entry, Labels, Sheet
-from .decide import OTHER, method_label
+from .decide import OTHER, counted, method_label
 from .endpoints import Endpoints
 from .gathering import Gathering, Source
 
@@ -93,6 +93,15 @@ class Metrics:
             if sent is not None:
                 numbers[line.sent + bisect_left(SIZES, sent)] += 1.0
                 numbers[line.sent + len(SIZES) + 1] += sent
+        if facts.decisions is not None:
+            for name, help, labels in counted(facts.decisions, endpoint):
+                self._count(name, help, labels)
+
+    def _count(self, name: str, help: str, labels: Labels) -> None:
+        entry = self.sheet.entry(name, COUNTER, help, labels)
+        if entry is not None:
+            with self._lock:
+                self._numbers[entry.first] += 1.0
 
     def _line(self, endpoint: str, method: str, code: int) -> Line:
         line = self._made(endpoint, method, str(code), reserved=False)

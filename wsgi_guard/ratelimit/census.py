@@ -11,12 +11,13 @@ import os
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import monotonic
 from typing import Any
 from weakref import ref
 
 from wsgi_guard.board import Board, Row
+from wsgi_guard.series import COUNTER, Series
 
 from .rules import Quota
 
@@ -50,6 +51,8 @@ class Census:
         self._row: Row | None = None
         self.denials: Counter[str] = Counter()
         self.shadows: Counter[str] = Counter()
+        # What of these the process before had counted, whose row this one goes on with.
+        self._earlier: Counter[tuple[str, str]] = Counter()
         self.keys: Counter[Pair] = Counter()
         # Until when keys are blocked, in seconds of the monotonic clock, which is one for all processes of a host.
         self.blocks: dict[Pair, float] = {}
@@ -74,6 +77,15 @@ class Census:
             for old in list(self.blocks)[: MOST // 2]:
                 del self.blocks[old]
         self._ring()
+
+    def series(self) -> Iterator[Series]:
+        """What this process has denied, and would have, by rule."""
+        text = "Requests that a rule denied, or would have if it were enforced."
+        for decision, counts in (("denied", self.denials), ("shadow", self.shadows)):
+            for rule, count in list(counts.items()):
+                own = count - self._earlier[rule, decision]
+                labels = (("rule", rule), ("decision", decision))
+                yield Series("wsgi_guard_rate_limit_decisions", COUNTER, text, own, labels)
 
     def all(self) -> Totals:
         """What all processes have counted."""
@@ -123,6 +135,8 @@ class Census:
     def _go_on(self, told: dict[str, Any]) -> None:
         totals = Totals()
         totals.add(told)
+        for decision, counts in (("denied", totals.denials), ("shadow", totals.shadows)):
+            self._earlier.update({(rule, decision): count for rule, count in counts.items()})
         self.denials.update(totals.denials)
         self.shadows.update(totals.shadows)
         self.keys.update(totals.keys)

@@ -7,12 +7,13 @@ given back.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from time import monotonic
 
 from wsgi_guard.errors import StoreError
 from wsgi_guard.layer import Outcome
+from wsgi_guard.series import GAUGE, MOST, Series
 from wsgi_guard.stores import Debt, MemoryStore, State, Store
 from wsgi_guard.stores.standing import wait
 
@@ -76,6 +77,10 @@ class Ledger:
     def degraded(self) -> str | None:
         """Why the store is not used, None while it is."""
         return self._fallback.degraded if self._fallback is not None else None
+
+    def series(self) -> Iterator[Series]:
+        lost = self.degraded is not None
+        yield Series("wsgi_guard_rate_limit_store_degraded", GAUGE, "1 while the store is away.", lost, (), MOST)
 
     def known(
         self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int] | None, now: float
