@@ -37,6 +37,13 @@ CASES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "uri-template": (("/a/{b}", "{?a,b*}", "{+x:3}"), ("{", "{}", "a}", "{a b}", "<")),
     "json-pointer": (("", "/", "/a~0b/~1"), ("a", "/~", "/~2")),
     "relative-json-pointer": (("0", "1/a", "0#", "12"), ("", "/a", "01", "-1", "a")),
+    "idn-email": (("a@b", "실례@실례.테스트", "é@bücher.example"), ("2962", "@x", "a@\u302e", "a b@x")),
+    "idn-hostname": (
+        ("bücher.example", "실례.테스트", "a", "l\u00b7l", "\u05d0\u05d1", "xn--bcher-kva.example"),
+        ("", "-é", "a\u00b7l", "\u302e\uc2e4", "é" * 64, "xn--X", "\u0660\u06f0", "a_é", "É"),
+    ),
+    "iri": (("http://é.example/ü?ö#ä", "urn:é"), ("/é", "http://é b", "http://[é]/", "é", "http://a/\ue000")),
+    "iri-reference": (("/é", "", "é", "?\ue000", "#é"), ("a b", "\\é", "#\ud800")),
     "regex": (("^a+$", "", "(a|b)"), ("(", "[", "*", "(?i)a", "a{2,1}")),
 }
 
@@ -52,8 +59,8 @@ def test_formats_take_what_their_standard_takes(name: str) -> None:
 
 
 def test_cases_are_whole() -> None:
-    assert len(CASES) == len(FORMATS) == 15
-    assert sum(len(taken) + len(refused) for taken, refused in CASES.values()) == 132
+    assert len(CASES) == len(FORMATS) == 19
+    assert sum(len(taken) + len(refused) for taken, refused in CASES.values()) > 160
 
 
 @given(st.sampled_from(sorted(FORMATS)), st.text())

@@ -125,10 +125,10 @@ def test_crafted_markup_costs_what_its_length_explains() -> None:
     worst = 0.0
     for pump in PUMPS:
         text = "".join(pump.format(number) for number in range(16_384))[:16_384] + "<p>" * 5000
-        begin = time.perf_counter()
+        begin = time.thread_time()
         with suppress(TooComplex):
             Scrub(BLEACH)(text, Cleaning(tags=("b", "i", "p", "a", "div", "table", "tr", "td")))
-        worst = max(worst, time.perf_counter() - begin)
+        worst = max(worst, time.thread_time() - begin)
     # Without a bound the second takes minutes.
     assert worst < 5
 

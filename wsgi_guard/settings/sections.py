@@ -98,6 +98,10 @@ class ValidationSection:
     max_members: int = option(
         10_000, "count", "most values in a JSON body, most fields in a query or form", low=1
     )
+    engine: str = option(
+        "jsonschema", "choice", "what decides whether a value fits; jsonschema-rs comes with wsgi-guard[fast]",
+        choices=("jsonschema", "jsonschema-rs"),
+    )
     validators: tuple[tuple[str, str], ...] = option(
         (), "targets", 'a table of name = "module:function", for x-validator of a schema'
     )

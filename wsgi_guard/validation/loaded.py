@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Path of a folder, and its documents by name.
 Kept = tuple[str, Mapping[str, Any]]
+ABSENT = "validation.{key}: the package {package!r} is not installed; it comes with wsgi-guard[fast]"
 FELL_BACK = "schema files cannot be used, those before them stay: {problems}"
 
 
@@ -65,8 +66,12 @@ def _compiled(
 
     validators, strips = Validators(dict(section.validators)), section.sanitizer == "nh3"
     found: dict[Any, dict[str, Endpoint]] = {}
-    for endpoint in compile_documents(documents, problems, routes, validators, strips=strips):
-        found.setdefault(endpoint.template, {})[endpoint.method] = endpoint
+    fast = section.engine == "jsonschema-rs"
+    try:
+        for endpoint in compile_documents(documents, problems, routes, validators, strips=strips, fast=fast):
+            found.setdefault(endpoint.template, {})[endpoint.method] = endpoint
+    except ImportError:
+        raise ConfigurationError([ABSENT.format(key="engine", package=section.engine)]) from None
     return Loaded(found, _html(section, found))
 
 
@@ -78,9 +83,7 @@ def _html(section: ValidationSection, endpoints: Mapping[Any, Mapping[str, Endpo
     try:
         return engine(section.sanitizer)
     except ImportError:
-        raise ConfigurationError([
-            f"validation.sanitizer: the package {section.sanitizer!r} is not installed; it comes with wsgi-guard[fast]"
-        ]) from None
+        raise ConfigurationError([ABSENT.format(key="sanitizer", package=section.sanitizer)]) from None
 
 
 def proven(section: ValidationSection, folder: str) -> Kept:

@@ -5,34 +5,41 @@ from __future__ import annotations
 from itertools import islice
 from typing import Any
 
+from .fast import Fits
 from .keywords import Steps, TooComplex
 from .messages import Violation, violation
 from .walk import subschemas
 
 # Errors looked at before they are sorted and cut to what is shown, so the work on a bad document is bounded.
 _GATHERED = 100
+# What the quick engine refuses and jsonschema would let pass; the quick one was chosen to decide.
+UNTOLD: Violation = {"pointer": "", "message": "does not fit the schema", "keyword": "schema"}
 TOO_DEEP: Violation = {"pointer": "", "message": "is too deep or too complex to be checked", "keyword": "$ref"}
 
 
 class Check:
-    """Judges values by one schema."""
+    """Judges values by one schema. `fits` is a quicker judge, which decides; then `validator` says what is wrong."""
 
-    __slots__ = ("_names", "_steps", "_validator")
+    __slots__ = ("_fits", "_names", "_steps", "_validator")
 
-    def __init__(self, validator: Any, steps: Steps, names: frozenset[str]) -> None:
+    def __init__(self, validator: Any, steps: Steps, names: frozenset[str], fits: Fits | None = None) -> None:
         self._validator = validator
+        self._fits = fits
         self._steps = steps
         self._names = names
 
     def violations(self, value: Any, size: int) -> list[Violation]:
         """All that is wrong with `value` (at most a hundred looked at), sorted by place; `size` bounds its members."""
+        fits = None if self._fits is None else self._fits(value)
+        if fits:
+            return []
         self._steps.allow(size)
         try:
             errors = list(islice(self._validator.iter_errors(value), _GATHERED))
         except (TooComplex, RecursionError):
             return [TOO_DEEP]
         if not errors:
-            return errors
+            return [] if fits is None else [UNTOLD]
         found = {tuple(violation(error, self._names).items()) for error in errors}
         return [dict(items) for items in sorted(found)]
 

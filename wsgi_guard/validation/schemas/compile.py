@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from jsonschema import Draft202012Validator, FormatChecker
+from jsonschema import Draft202012Validator
 
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.routes import Routes, Template
@@ -15,7 +15,8 @@ from wsgi_guard.validation.shapes import Shape
 
 from .check import Check, property_names
 from .custom import Validators
-from .formats import checker
+from .fast import Engine
+from .formats import checker, is_pattern
 from .keywords import Steps, TooComplex, validator_class
 from .load import Documents, escape, read_folder
 from .names import Address, address, is_shared, parameters
@@ -53,20 +54,20 @@ class Endpoint:
 
 
 def compile_folder(
-    root: Path, routes: Routes, validators: Validators | None = None, *, strips: bool = False
+    root: Path, routes: Routes, validators: Validators | None = None, *, strips: bool = False, fast: bool = False
 ) -> list[Endpoint]:  # fmt: skip
     """All endpoints of a folder, as `compile_documents`."""
-    return compile_documents(*read_folder(root), routes, validators, strips=strips)
+    return compile_documents(*read_folder(root), routes, validators, strips=strips, fast=fast)
 
 
 def compile_documents(
     documents: Documents, problems: list[str], routes: Routes, validators: Validators | None = None, *,
-    strips: bool = False,
+    strips: bool = False, fast: bool = False,
 ) -> list[Endpoint]:  # fmt: skip
     """All endpoints of the documents of a folder, by name; `problems` are those of reading it.
 
-    `strips`: what cleans HTML can only leave tags out. Raises ConfigurationError with every problem, each with its file
-    and pointer.
+    `strips`: what cleans HTML can only leave tags out. `fast`: jsonschema-rs decides; ImportError where it is not.
+    Raises ConfigurationError with every problem, each with its file and pointer.
     """
     addresses = _addresses(documents, routes, problems)
     valid: Documents = {}
@@ -87,6 +88,8 @@ def compile_documents(
         problems.extend(maker.problems(addresses))
     if problems:
         raise ConfigurationError([f"schemas: {problem}" for problem in problems])
+    if fast:
+        maker.engine = Engine({name: identified(name, document) for name, document in valid.items()})
     return _endpoints(addresses, maker, routes)
 
 
@@ -119,7 +122,7 @@ def _addresses(documents: Documents, routes: Routes, problems: list[str]) -> dic
 def _invalid(document: Any) -> Iterator[str]:
     """Where a document is no JSON Schema, pointer in front."""
     # Only the format of patterns is asserted: a "{" in a $ref is no URI, but it is what the folder is called.
-    metaschema = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=FormatChecker(["regex"]))
+    metaschema = Draft202012Validator(Draft202012Validator.META_SCHEMA, format_checker=checker({"regex": is_pattern}))
     seen = set()
     for error in metaschema.iter_errors(document):
         at = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
@@ -139,6 +142,7 @@ class _Maker:
         self._validators = validators
         self._class = validator_class(self._steps, dynamic=folder.is_dynamic, custom=validators.keyword)
         self._checker = checker()
+        self.engine: Engine | None = None
         self._shapes = ShapeBuilder(cleans=any(
             "x-sanitize" in schema for document in folder.documents.values() for _, schema in subschemas(document)
         ))
@@ -183,7 +187,8 @@ class _Maker:
     def part(self, name: str, place: Address) -> Part:
         document = self._folder.documents[name]
         shape = self._shapes.build(document, self._folder.registry.resolver(""))
-        check = Check(self._validator(document), self._steps, self._names)
+        fits = self.engine.fits(name) if self.engine is not None else None
+        check = Check(self._validator(document), self._steps, self._names, fits)
         return Part(place.part, name, check, shape, bool(document.get("x-rewrite")))
 
 

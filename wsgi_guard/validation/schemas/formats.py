@@ -1,17 +1,17 @@
-"""The formats of JSON Schema that are asserted, each as a check that takes linear time.
-
-`idn-*` and `iri*` need tables that Python does not have, so they are not here and a schema that names one is refused.
-"""
+"""The formats of JSON Schema that are asserted, each as a check that takes linear time."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from typing import Any
 
 from jsonschema import FormatChecker
+
+from .international import is_idn_hostname, plain_local, plain_uri
+from .patterns import ecma
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.A)
 # RFC 3339 5.6; a leap second is checked by `_is_leap_second`.
@@ -72,13 +72,25 @@ def is_date_time(text: str) -> bool:
 
 def is_email(text: str) -> bool:
     """RFC 5321 4.1.2, at most 254 characters (RFC 3696 erratum 1690)."""
+    return _is_address(text, is_hostname)
+
+
+def _is_address(text: str, is_domain: Callable[[str], bool]) -> bool:
     local, sign, domain = text.rpartition("@")
     if not sign or not local or len(text) > 254 or len(local) > 64:
         return False
     if domain.startswith("[") and domain.endswith("]"):
         literal = domain[1:-1]
         return is_ipv6(literal[5:]) if literal.lower().startswith("ipv6:") else is_ipv4(literal)
-    return is_hostname(domain) and (_ATOM.fullmatch(local) or _QUOTED.fullmatch(local)) is not None
+    return is_domain(domain) and (_ATOM.fullmatch(local) or _QUOTED.fullmatch(local)) is not None
+
+
+def is_idn_email(text: str) -> bool:
+    """RFC 6531 3.3; the lengths of RFC 5321 count bytes."""
+    local, sign, domain = text.rpartition("@")
+    if len(text) > 254 or len(text.encode("utf-8", "replace")) > 254 or len(local.encode("utf-8", "replace")) > 64:
+        return False
+    return _is_address(plain_local(local) + sign + domain, is_idn_hostname)
 
 
 def is_hostname(text: str) -> bool:
@@ -134,14 +146,28 @@ def is_uri(text: str) -> bool:
     return _SCHEME.match(text) is not None and is_uri_reference(text)
 
 
+def is_iri(text: str) -> bool:
+    """RFC 3987 2.2."""
+    return is_uri(plain_uri(text))
+
+
+def is_iri_reference(text: str) -> bool:
+    return is_uri_reference(plain_uri(text))
+
+
 def is_regex(text: str) -> bool:
     """ECMA-262 as far as Python shares it. Inline flags are not ECMA-262, and `(?i)` over a wide class takes `re` a
     third of a second to compile."""
     if len(text) > _LONGEST_REGEX or _INLINE_FLAGS.search(text):
         return False
+    return is_pattern(text)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether the author of a schema can be given `text` as a pattern."""
     try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError, Warning):
+        re.compile(ecma(text))
+    except (re.error, RecursionError, OverflowError, ValueError, Warning):
         return False
     return True
 
@@ -156,8 +182,12 @@ FORMATS: dict[str, Callable[[str], bool]] = {
     "duration": _full(_DURATION),
     "email": is_email,
     "hostname": is_hostname,
+    "idn-email": is_idn_email,
+    "idn-hostname": is_idn_hostname,
     "ipv4": is_ipv4,
     "ipv6": is_ipv6,
+    "iri": is_iri,
+    "iri-reference": is_iri_reference,
     "json-pointer": _full(_POINTER),
     "regex": is_regex,
     "relative-json-pointer": _full(_RELATIVE_POINTER),
@@ -171,10 +201,10 @@ FORMATS: dict[str, Callable[[str], bool]] = {
 PINNED = frozenset({"date", "date-time", "duration", "ipv4", "ipv6", "time", "uuid"})
 
 
-def checker() -> FormatChecker:
-    """A FormatChecker that asserts FORMATS and leaves what is not a string to `type`."""
+def checker(formats: Mapping[str, Callable[[str], bool]] = FORMATS) -> FormatChecker:
+    """A FormatChecker that asserts `formats` and leaves what is not a string to `type`."""
     found = FormatChecker(())
-    for name, check in FORMATS.items():
+    for name, check in formats.items():
         found.checks(name)(_strings_only(check))
     return found
 

@@ -32,8 +32,12 @@ class Folder:
 
     def __init__(self, documents: Mapping[str, dict[str, Any]]) -> None:
         self.documents = documents
-        resources = [(uri, DRAFT202012.create_resource(schema)) for uri, schema in _by_uri(documents)]
+        resources = [(uri, DRAFT202012.create_resource(schema)) for uri, schema in self.resources()]
         self.registry: Registry[Any] = REGISTRY.with_resources(resources).crawl()
+
+    def resources(self) -> list[tuple[str, dict[str, Any]]]:
+        """Each document under every URI by which it may be referred to."""
+        return list(_by_uri(self.documents))
 
     def resolver(self, name: str) -> Resolver:
         """A resolver that stands at the root of the file `name`."""
@@ -75,7 +79,10 @@ def below(schema: Any, resolver: Resolver) -> Resolver:
 
 
 def followed(schema: dict[str, Any], resolver: Resolver) -> Iterator[tuple[dict[str, Any], Resolver]]:
-    """The schemas that `$ref` and `$dynamicRef` of `schema` lead to; those that are `true` or `false` are left out."""
+    """The schemas that `$ref` and `$dynamicRef` of `schema` lead to; those that are `true` or `false` are left out.
+
+    Each comes with the resolver inside it: `below` would apply a relative `$id` a second time.
+    """
     for keyword in _REFERENCES:
         if keyword in schema:
             found = resolver.lookup(schema[keyword])
@@ -113,12 +120,11 @@ def _is_circular(start: dict[str, Any], resolver: Resolver) -> bool:
     return False
 
 
-def _same_value(schema: dict[str, Any], resolver: Resolver) -> Iterator[tuple[dict[str, Any], Resolver]]:
-    inside = below(schema, resolver)
+def _same_value(schema: dict[str, Any], inside: Resolver) -> Iterator[tuple[dict[str, Any], Resolver]]:
     try:
         yield from followed(schema, inside)
     except Unresolvable:
         return
     for keyword, _, subschema in children(schema):
         if keyword in IN_PLACE and isinstance(subschema, dict):
-            yield subschema, inside
+            yield subschema, below(subschema, inside)

@@ -156,13 +156,17 @@ def _by_index(layers: list[Layer]) -> Iterator[list[Layer]]:
 def _flat(layer: Layer, seen: set[int]) -> Iterator[Layer]:
     """A schema and all that hold for the same value together with it."""
     schema, resolver = layer
-    if not isinstance(schema, dict) or id(schema) in seen:
+    if isinstance(schema, dict):
+        yield from _flat_inside(schema, below(schema, resolver), seen)
+
+
+def _flat_inside(schema: dict[str, Any], inside: Resolver, seen: set[int]) -> Iterator[Layer]:
+    if id(schema) in seen:
         return
     seen.add(id(schema))
-    inside = below(schema, resolver)
     yield schema, inside
-    for target in followed(schema, inside):
-        yield from _flat(target, seen)
+    for target, there in followed(schema, inside):
+        yield from _flat_inside(target, there, seen)
     for part in schema.get("allOf", ()):
         yield from _flat((part, inside), seen)
 

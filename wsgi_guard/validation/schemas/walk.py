@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from .load import escape
+from .patterns import ecma
 
 _ONE = frozenset({
     "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not", "propertyNames", "then",
@@ -46,8 +47,8 @@ def subschemas(schema: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]
 def rewritten(schema: Any) -> Any:
     """A copy of a document in which patterns mean what ECMA-262 says.
 
-    JSON Schema patterns are ECMA-262, where `$` is the very end of the text; Python's `$` also matches ahead of a last
-    line break, so `^[a-z]+$` would let "abc\\n" through. `$schema` goes too: every file is 2020-12 by contract.
+    In Python `$` also matches ahead of a last line break, so `^[a-z]+$` would let "abc\\n" through. `$schema` goes
+    too: every file is 2020-12 by contract.
     """
     if not isinstance(schema, dict):
         return schema
@@ -66,14 +67,3 @@ def _rewritten_value(keyword: str, value: Any) -> Any:
     if keyword in _NAMED and isinstance(value, dict):
         return {name: rewritten(below) for name, below in value.items()}
     return value
-
-
-def ecma(pattern: str) -> str:
-    """`pattern` with each `$` that is an anchor written as Python's `\\Z`."""
-    found, in_class, escaped = [], False, False
-    for char in pattern:
-        found.append("\\Z" if char == "$" and not in_class and not escaped else char)
-        if not escaped and char in "[]":
-            in_class = char == "["
-        escaped = char == "\\" and not escaped
-    return "".join(found)

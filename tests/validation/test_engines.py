@@ -1,0 +1,98 @@
+"""jsonschema-rs decides as jsonschema does, wherever it is asked."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.validation.asking import Site, compiled, errors
+from wsgi_guard.routes import Routes
+from wsgi_guard.validation.schemas.compile import compile_folder
+
+SIMPLE = st.sampled_from([
+    {"type": "integer"}, {"type": "string"}, {"type": ["number", "null"]}, {"minimum": 1},
+    {"exclusiveMaximum": 10.5}, {"maxLength": 2}, {"minLength": 1}, {"pattern": "^[a-z]+$"},
+    {"enum": [1, "a", None, 1.0]}, {"const": {"a": 1}},
+    {"uniqueItems": True}, {"maxItems": 1}, {"format": "date"}, {"format": "email"}, {"minProperties": 1}, True,
+    {"contains": {"type": "integer"}, "maxContains": 1}, {"propertyNames": {"maxLength": 1}}, {"required": ["a"]},
+    False,
+])  # fmt: skip
+SCHEMAS = st.recursive(
+    SIMPLE,
+    lambda some: st.one_of(
+        st.fixed_dictionaries({"properties": st.dictionaries(st.sampled_from("abc"), some, max_size=3)}),
+        st.fixed_dictionaries({"items": some}),
+        st.fixed_dictionaries({"prefixItems": st.lists(some, min_size=1, max_size=2), "items": some}),
+        st.fixed_dictionaries({"anyOf": st.lists(some, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"oneOf": st.lists(some, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"allOf": st.lists(some, min_size=1, max_size=3), "unevaluatedProperties": some}),
+        st.fixed_dictionaries({"not": some}),
+        st.fixed_dictionaries({"if": some, "then": some, "else": some}),
+        st.fixed_dictionaries({"additionalProperties": some, "patternProperties": st.fixed_dictionaries({"^a": some})}),
+    ),
+    max_leaves=6,
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "a", "ab", "A\n", "2024-02-30", "2024-02-28", "a@b", "é", "abc\n", 10**40, -(10**25), 1.0]),
+    lambda some: st.lists(some, max_size=3) | st.dictionaries(st.sampled_from(["a", "b", "c", "dd"]), some, max_size=3),
+    max_leaves=8,
+)  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(schema=SCHEMAS, values=st.lists(VALUES, min_size=1, max_size=4))
+def test_both_engines_decide_alike(schema: Any, values: list[Any]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "POST.json").write_text(json.dumps(schema))
+        slow, fast = (
+            compile_folder(Path(folder), Routes(), fast=fast)[0].parts["body"].check for fast in (False, True)
+        )
+    for value in values:
+        assert fast.violations(value, 100) == slow.violations(value, 100)
+
+
+@pytest.mark.parametrize(
+    ("schema", "quick"),
+    [
+        ({"type": "integer"}, True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"pattern": "^[A-Z]{3}$"}}}, True),
+        ({"$ref": "#/$defs/a", "$defs": {"a": {"properties": {"a": {"$ref": "#/$defs/a"}}}}}, False),
+        ({"properties": {"a": {"pattern": "\\d"}}}, False),
+        ({"items": {"multipleOf": 0.01}}, False),
+        ({"$defs": {"a": {"multipleOf": 3}}}, True),
+    ],
+)
+def test_what_engines_read_differently_is_left_to_jsonschema(tmp_path: Path, schema: Any, quick: bool) -> None:
+    (tmp_path / "POST.json").write_text(json.dumps(schema))
+    check = compile_folder(tmp_path, Routes(), fast=True)[0].parts["body"].check
+    assert (check._fits is not None) == quick
+
+
+def test_refusals_are_told_by_jsonschema(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"POST.json": {"properties": {"n": {"type": "integer"}}}}, engine="jsonschema-rs")
+    assert site.post("/", {"n": 1}).code == 200
+    answer = site.post("/", {"n": "x"})
+    assert answer.code == 400
+    assert errors(answer)[0]["message"] == "must be an integer"
+
+
+def test_slow_engine_needs_no_fast_one(tmp_path: Path) -> None:
+    assert compiled(tmp_path, {"POST.json": {}})[0].parts["body"].check._fits is None
+
+
+def test_places_named_within_a_document_are_left_to_jsonschema(tmp_path: Path) -> None:
+    for at, schema in enumerate([
+        {"$ref": "#a", "$defs": {"x": {"$anchor": "a", "type": "integer"}}},
+        {"properties": {"a": {"$id": "http://a.example/b", "type": "integer"}}},
+    ]):  # fmt: skip
+        folder = tmp_path / str(at)
+        folder.mkdir()
+        (folder / "POST.json").write_text(json.dumps(schema))
+        assert compile_folder(folder, Routes(), fast=True)[0].parts["body"].check._fits is None
