@@ -29,6 +29,8 @@ class Decision(NamedTuple):
     verdict: str
     rule: str
     reason: str
+    # What of the client's led to it, redacted.
+    evidence: str = ""
 
 
 class Origin(NamedTuple):
@@ -215,12 +217,12 @@ class Facts:
         self.root.noted = refused
         self.root.cause = cause if cause is not None else refused
 
-    def decide(self, layer: str, verdict: str, rule: str = "", reason: str = "") -> None:
+    def decide(self, layer: str, verdict: str, rule: str = "", reason: str = "", evidence: str = "") -> None:
         """Puts a decision on record; all of a request's become one audit line at its end."""
         root = self.root
         if root.decisions is None:
             root.decisions = []
-        root.decisions.append(Decision(layer, verdict, rule, reason))
+        root.decisions.append(Decision(layer, verdict, rule, reason, evidence))
 
 
 # Made ahead: asking the kernel once for 64 ids costs a third of asking 64 times. Emptied in a child after a fork.

@@ -76,7 +76,7 @@ def test_what_a_format_pins_down_is_no_attack(data: st.DataObject, name: str) ->
     at = data.draw(st.integers(0, len(text)))
     text = text[:at] + data.draw(st.text(alphabet="0123456789-:.TZPWab%'<;|()/", max_size=3)) + text[at:]
     if FORMATS[name](text):
-        assert screen(text, ("sqli", "xss", "cmdi", "traversal", "ldap")) is None
+        assert screen(text, ("sqli", "xss", "cmdi", "traversal", "ldap")) == []
 
 
 PUMPED = (

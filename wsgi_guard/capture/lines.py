@@ -47,6 +47,8 @@ def _told(facts: Facts, at: int, decision: Decision, redactor: Redactor) -> dict
     told = {"id": decision_id(facts, at), "layer": decision.layer, "verdict": decision.verdict, "rule": decision.rule}
     if decision.reason:
         told["reason"] = one_line(redactor.text(str(decision.reason), 500))
+    if decision.evidence:
+        told["evidence"] = one_line(redactor.text(decision.evidence, 200))
     return told
 
 

@@ -17,7 +17,7 @@ YEAR = 366 * 86400.0  # seconds; the longest block
 MONTH = 31 * 86400.0  # seconds; the longest any time here may be, as the longest window of a rule
 GIBIBYTE = 1024**3  # the most any size here may be: what it bounds is held in memory
 BILLION = 10**9  # the most any count here may be
-THREATS = ("sqli", "xss", "cmdi", "traversal", "ldap")
+THREATS = ("sqli", "xss", "cmdi", "traversal", "ldap", "header")
 
 
 def option(

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from .references import REDIS, scheme_of
 from .rules import rule_clashes
-from .sections import CheckSection, Settings
+from .sections import THREATS, CheckSection, Settings
 from .wording import nearest
 
 LAYERS = ("rate_limit", "validation", "health")
@@ -35,6 +35,7 @@ def relations(settings: Settings, given: Collection[str]) -> Iterator[Clash]:
     yield from _secrets(settings)
     yield from _paths(settings)
     yield from _admin_paths(settings)
+    yield from _threats(settings)
     yield from _checks(settings, given)
 
 
@@ -115,6 +116,16 @@ def _admin_paths(settings: Settings) -> Iterator[Clash]:
             yield ("admin.rate_limits", "health"), f"{prefix + '/' + name!r} is a path that health answers"
     if settings.admin.db and settings.admin.db in taken:
         yield ("admin.db", "health"), f"{settings.admin.db!r} is a path that health answers"
+
+
+def _threats(settings: Settings) -> Iterator[Clash]:
+    threats, here = settings.validation.threats, "validation.threats"
+    if threats.detect is not None and threats.detect < threats.level:
+        sentence = f"detect is {threats.detect}, less than level, which is {threats.level}: what blocks is told as well"
+        yield (f"{here}.detect", f"{here}.level"), sentence
+    for kind in THREATS:
+        if getattr(threats.modes, kind) not in (None, "off") and kind not in threats.classes:
+            yield (f"{here}.modes.{kind}", f"{here}.classes"), f"{kind} is not among validation.threats.classes"
 
 
 def _checks(settings: Settings, given: Collection[str]) -> Iterator[Clash]:

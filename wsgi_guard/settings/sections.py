@@ -15,7 +15,7 @@ from .fields import THREATS as THREATS
 from .fields import Limit as Limit
 from .fields import Network as Network
 from .fields import Threshold as Threshold
-from .fields import listed, named, option, table
+from .fields import named, option, table
 from .health import CheckSection as CheckSection
 from .health import HealthSection as HealthSection
 from .observe import LogSection as LogSection
@@ -25,6 +25,8 @@ from .rate_limit import OverrideSection as OverrideSection
 from .rate_limit import RateLimitSection as RateLimitSection
 from .rate_limit import RuleSection as RuleSection
 from .secret import Secret
+from .threats import ExcludeSection as ExcludeSection
+from .threats import ThreatsSection as ThreatsSection
 from .uploads import UploadsSection as UploadsSection
 
 
@@ -57,32 +59,6 @@ class GuardSection:
     on_layer_error: str = option(
         "deny", "choice", "when a layer itself fails: deny answers 500, allow goes on", choices=("deny", "allow")
     )
-
-
-@dataclass(frozen=True, slots=True)
-class ExcludeSection:
-    """[[validation.threats.exclude]]: where not to look for what."""
-
-    path: str = option("", "template", "path template", required=True)
-    part: str | None = option(
-        None, "choice", "part of the request; absent = all",
-        choices=("path", "query", "body", "form", "files", "headers"),
-    )
-    pointer: str | None = option(None, "pointer", "JSON pointer or field name as /name; absent = all")
-    classes: tuple[str, ...] = option((), "choices", "threat classes; absent = all", choices=THREATS)
-
-
-@dataclass(frozen=True, slots=True)
-class ThreatsSection:
-    """[validation.threats]: what looks like an attack."""
-
-    mode: str | None = option(
-        None, "choice", "block answers 403; absent = guard.defaults", choices=("block", "shadow", "off")
-    )
-    scan: int = option(128 * 1024, "bytes", "bodies up to this size are inspected")
-    beyond: str = option("pass", "choice", "larger bodies pass (counted) or are refused", choices=("pass", "refuse"))
-    classes: tuple[str, ...] = option(THREATS, "choices", "threat classes to look for", choices=THREATS)
-    exclude: tuple[ExcludeSection, ...] = listed(ExcludeSection)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,8 +30,11 @@ Endpoints = Mapping[Any, Mapping[str, Any]]
 class Denial(Refused):
     """A refusal with what goes on record about it; `rule` and `reason` hold nothing of the client's."""
 
-    def __init__(self, status: int, detail: str, rule: str, reason: str = "", **more: Any) -> None:
+    def __init__(
+        self, status: int, detail: str, rule: str, reason: str = "", *, evidence: str = "", **more: Any
+    ) -> None:
         super().__init__(status, detail, **more)
+        self.evidence = evidence
         self.rule = rule
         self.reason = reason or detail
 

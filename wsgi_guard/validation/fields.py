@@ -10,6 +10,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from .parse import Malformed
+from .threats.normalise import undo_overlong
 
 Fields = list[tuple[str, str]]
 
@@ -35,6 +36,8 @@ def _unquote(text: str, errors: str, encoding: str) -> str:
         text = text.replace("+", " ")
     if "%" not in text:
         return text
+    if errors == "replace" and encoding == "utf-8":
+        text = undo_overlong(text)
     try:
         return unquote(text, encoding, errors)
     except UnicodeDecodeError:

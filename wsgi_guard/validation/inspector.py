@@ -8,26 +8,53 @@ from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
 from wsgi_guard.recent import Recent
+from wsgi_guard.redact import MARK, Redactor, one_line
 from wsgi_guard.routes import as_text
 from wsgi_guard.settings.sections import ValidationSection
 
 from .bodies import Bodies
 from .decide import Excuse
 from .described import Read
-from .fields import native, parse_cookies, parse_fields
+from .fields import native, parse_fields
 from .leaves import Leaf, of_fields
-from .parse import Malformed
 from .shapes import ANY, Shape
-from .threats.screen import Finding, screen
+from .threats.policy import Policy
+from .threats.rules import Budget
+from .threats.screen import Finding, screen, wordy_query
+from .threats.shown import shown
 
 # A query of plain fields: names and values of which `is_plain` is true, `+` and a few escapes standing for what is
 # plain too, each field with one `=` at most ("1 or 1=1" has a second).
 _PLAIN_TEXT = r"[\w.,@:+-]*+(?:%(?:20|2[CDE]|3A|40)[\w.,@:+-]*+)*+"
 _PLAIN_QUERY = re.compile(rf"{_PLAIN_TEXT}(?:=?+{_PLAIN_TEXT})(?:&{_PLAIN_TEXT}(?:=?+{_PLAIN_TEXT}))*+", re.A)
-# Headers with people's or programs' own text; never Accept, Authorization or validators, whose grammar looks wild.
-HEADERS = ("HTTP_USER_AGENT", "HTTP_REFERER", "HTTP_COOKIE", "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_HOST")
-# Header values in which nothing was found; clients repeat theirs. At most 2 x 128 of 1024 characters for each header.
-_REMEMBERED, _LONGEST = 128, 1024
+# What of the environ is not looked at: what servers put there, and headers whose own grammar looks wild or that hold
+# secrets. Every other header is people's or programs' own text.
+_PASSED_OVER = frozenset({
+    *("HTTP_" + name for name in (
+        "ACCEPT", "ACCEPT_ENCODING", "ACCEPT_LANGUAGE", "ACCEPT_CHARSET", "ACCEPT_DATETIME", "AUTHORIZATION",
+        "BAGGAGE", "CACHE_CONTROL", "CONNECTION", "CONTENT_ENCODING", "CONTENT_LANGUAGE", "CONTENT_MD5", "DATE",
+        "DNT", "EXPECT", "FORWARDED", "HOST", "HTTP2_SETTINGS", "IF_MATCH", "IF_MODIFIED_SINCE", "IF_NONE_MATCH",
+        "IF_RANGE", "IF_UNMODIFIED_SINCE", "KEEP_ALIVE", "ORIGIN", "PRAGMA", "PRIORITY", "PROXY_AUTHORIZATION",
+        "PROXY_CONNECTION", "RANGE", "SAVE_DATA", "SEC_CH_UA", "SEC_CH_UA_MOBILE", "SEC_CH_UA_PLATFORM",
+        "SEC_CH_UA_ARCH", "SEC_CH_UA_FULL_VERSION_LIST", "SEC_CH_UA_MODEL", "SEC_CH_UA_PLATFORM_VERSION",
+        "SEC_FETCH_DEST", "SEC_FETCH_MODE", "SEC_FETCH_SITE", "SEC_FETCH_USER", "SEC_GPC", "SEC_WEBSOCKET_EXTENSIONS",
+        "SEC_WEBSOCKET_KEY", "SEC_WEBSOCKET_PROTOCOL", "SEC_WEBSOCKET_VERSION", "SIGNATURE", "SIGNATURE_INPUT", "TE",
+        "TRACEPARENT", "TRACESTATE", "TRAILER", "TRANSFER_ENCODING", "UPGRADE", "UPGRADE_INSECURE_REQUESTS", "VIA",
+        "X_REQUESTED_WITH", "X_FORWARDED_PROTO",
+    )),
+    "CONTENT_LENGTH", "CONTENT_TYPE", "GATEWAY_INTERFACE", "PATH_INFO", "PATH_TRANSLATED", "QUERY_STRING", "RAW_URI",
+    "REMOTE_ADDR", "REMOTE_HOST", "REMOTE_PORT", "REMOTE_USER", "REQUEST_METHOD", "REQUEST_SCHEME", "REQUEST_URI",
+    "SCRIPT_NAME", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE", "gunicorn.socket",
+    "wsgi.errors", "wsgi.file_wrapper", "wsgi.input", "wsgi.input_terminated", "wsgi.multiprocess",
+    "wsgi.multithread", "wsgi.run_once", "wsgi.url_scheme", "wsgi.version", "wsgi_guard.client_ip",
+    "wsgi_guard.identity", "wsgi_guard.request_id",
+})  # fmt: skip
+# Header values in which nothing was found; clients repeat theirs. At most 2 x 512 of 1024 characters for each kind.
+_REMEMBERED, _LONGEST = 512, 1024
+# The names that the settings add are taken out where the line is written.
+_REDACTOR = Redactor()
+_SPLIT = ("HTTP_COOKIE", "HTTP_REFERER")
+_ADDRESS = re.compile(r"https?://[^/?#]*+([^?#]*+)\??([^#]*+)", re.I)
 
 
 class Place(NamedTuple):
@@ -38,21 +65,26 @@ class Place(NamedTuple):
     finding: Finding
 
 
+def evidence(place: Place) -> str:
+    """The shape of what was found: nothing at all from a place whose name is one of a secret."""
+    return MARK if _REDACTOR.secret_name(place.pointer) else one_line(shown(place.finding.text))
+
+
 class Inspector:
     """Looks for the classes of attack that the settings name."""
 
-    def __init__(self, section: ValidationSection) -> None:
-        self._classes = section.threats.classes
-        self._max_members = section.max_members
+    def __init__(self, section: ValidationSection, policy: Policy) -> None:
+        self._classes, self._least = policy.classes, policy.least
         self._bodies = Bodies(section)
-        self._innocent: dict[str, Recent[str, bool]] = {name: Recent(_REMEMBERED) for name in HEADERS}
-        self._known = tuple((name, recent.get) for name, recent in self._innocent.items())
+        # A cookie or referring address is judged by its pieces, so it vouches for no other header.
+        self._innocent: Recent[str, bool] = Recent(_REMEMBERED)
+        self._split = {name: Recent[str, bool](_REMEMBERED) for name in _SPLIT}
 
     def path(self, given: str, excuses: tuple[Excuse, ...]) -> list[Place]:
-        """Findings in a path: a traversal has no place in one segment, all else has."""
+        """Findings in a path: a traversal has no place in one segment, all else has; markup may hold a slash."""
         text = as_text(given)
-        climbing = tuple(kind for kind in self._classes if kind == "traversal")
-        found = list(self._look("path", [Leaf((), text, ANY)], excuses, climbing))
+        whole = tuple(kind for kind in self._classes if kind in ("traversal", "xss"))
+        found = list(self._look("path", [Leaf((), text, ANY)], excuses, whole))
         others = tuple(kind for kind in self._classes if kind != "traversal")
         segments = [Leaf((), segment, ANY) for segment in text.split("/")]
         return found + list(self._look("path", segments, excuses, others))
@@ -62,12 +94,14 @@ class Inspector:
         environ = facts.environ
         found: list[Place] | None = None
         query = environ.get("QUERY_STRING")
-        if query and (_PLAIN_QUERY.fullmatch(query) is None or "union" in query.lower()):
+        if query and (_PLAIN_QUERY.fullmatch(query) is None or wordy_query(query)):
             found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY)
-        for name, known in self._known:
-            value = environ.get(name)
-            if value and known(value) is None:
-                found = [*(found or ()), *self._header(name, value, excuses)]
+        innocent = self._innocent.get
+        for name, value in environ.items():
+            if name not in _PASSED_OVER and innocent(value) is None and name[:5] == "HTTP_":
+                known = self._split.get(name, self._innocent)
+                if known.get(value) is None:
+                    found = [*(found or ()), *self._header(name, value, known, excuses)]
         return found or ()
 
     def body(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterable[Place]:
@@ -80,10 +114,11 @@ class Inspector:
             yield from self._look(part, leaves, excuses)
 
     def _look(
-        self, part: str, leaves: Iterable[Leaf], excuses: tuple[Excuse, ...], among: tuple[str, ...] | None = None
+        self, part: str, leaves: Sequence[Leaf], excuses: tuple[Excuse, ...], among: tuple[str, ...] | None = None
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
+        budget = Budget(sum(len(leaf.text) for leaf in leaves))
         for leaf in leaves:
             classes = wanted
             if leaf.shape.skip or excuses:
@@ -93,8 +128,7 @@ class Inspector:
                     for kind in wanted
                     if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
                 )
-            finding = screen(leaf.text, classes)
-            if finding is not None:
+            for finding in screen(leaf.text, classes, self._least, budget):
                 yield Place(part, leaf.pointer, finding)
 
     def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> list[Place]:
@@ -102,24 +136,29 @@ class Inspector:
         fields = parse_fields(native(query, errors="replace"), None, errors="replace")
         return list(self._look("query", of_fields(fields, shape), excuses))
 
-    def _header(self, name: str, value: str, excuses: tuple[Excuse, ...]) -> list[Place]:
+    def _header(self, name: str, value: str, known: Recent[str, bool], excuses: tuple[Excuse, ...]) -> list[Place]:
         text = native(value, errors="replace")
         leaf = Leaf(((), name[5:].lower().replace("_", "-")), text, ANY)
         found = list(self._look("headers", self._values(name, leaf), excuses))
         if not found and not excuses and len(value) <= _LONGEST:
-            self._innocent[name].put(value, True)
+            known.put(value, True)
         return found
 
     def _values(self, name: str, leaf: Leaf) -> list[Leaf]:
         """The texts in a header that are judged each for itself: cookies, the query of a referring address."""
-        try:
-            if name == "HTTP_COOKIE":
-                fields = parse_cookies(leaf.text, self._max_members)
-            elif name == "HTTP_REFERER":
-                query = leaf.text.partition("?")[2].partition("#")[0]
-                fields = parse_fields(query, self._max_members, errors="replace")
-            else:
-                return [leaf]
-        except Malformed:
+        if name == "HTTP_COOKIE":
+            return _cookies(leaf)
+        address = _ADDRESS.match(leaf.text) if name == "HTTP_REFERER" else None
+        if address is None:
             return [leaf]
-        return [Leaf(leaf.trail, text, ANY) for field in fields for text in field]
+        fields = parse_fields(address[2], None, errors="replace")
+        return [Leaf(leaf.trail, text, ANY) for text in (address[1], *(text for field in fields for text in field))]
+
+
+def _cookies(leaf: Leaf) -> list[Leaf]:
+    """Names and values, and the whole if there is a piece that is no cookie: an app may read that otherwise."""
+    found = [] if all("=" in item for item in leaf.text.split(";") if item.strip()) else [leaf]
+    for item in leaf.text.split(";"):
+        name, _, value = item.strip().partition("=")
+        found += [Leaf(leaf.trail, name, ANY), Leaf(leaf.trail, value, ANY)]
+    return found

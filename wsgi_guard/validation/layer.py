@@ -14,14 +14,16 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Outcome
 from wsgi_guard.routes import Route, Routes
 from wsgi_guard.settings.sections import GuardSection, ValidationSection
+from wsgi_guard.shown import decision_id
 
 from . import decide
 from .decide import Denial, Excuse
 from .described import NOTHING
-from .inspector import Inspector, Place
+from .inspector import Inspector, Place, evidence
 from .judge import Judge
 from .lengths import Lengths
 from .loaded import FELL_BACK, Kept, Loaded, load, root_of
+from .threats.policy import policy
 
 if TYPE_CHECKING:
     from .schemas.watch import Watch
@@ -67,13 +69,11 @@ class Validation:
         own_paths: Set[str] = frozenset(),
         kept: Kept | None = None,
     ) -> None:
-        threats = section.threats
-        mode = threats.mode or ("block" if guard.defaults == "enforce" else "shadow")
         self._own_paths = own_paths
-        self._blocks = mode == "block"
         lengths = Lengths(section, guard)
         self._lengths = lengths if lengths.any else None
-        self._inspector = Inspector(section) if mode != "off" and threats.classes else None
+        self._policy = policy(section.threats, guard.defaults)
+        self._inspector = Inspector(section, self._policy) if self._policy.classes else None
         self._judged: Container[str] | None = None
         self._excluded, problems = _excluded(section, routes)
         self._load = partial(load, section, routes, folder)
@@ -123,7 +123,7 @@ class Validation:
         try:
             self._check(facts, sight)
         except Denial as denial:
-            facts.decide(self.name, "deny", denial.rule, denial.reason)
+            facts.decide(self.name, "deny", denial.rule, denial.reason, denial.evidence)
             raise
         except Refused as refused:
             facts.decide(self.name, "deny", "body", refused.detail)
@@ -168,15 +168,16 @@ class Validation:
                 self._report(facts, found)
 
     def _report(self, facts: Facts, places: Iterable[Place]) -> None:
-        """Puts findings on record; in block mode the first one refuses the request."""
+        """Puts findings on record; the first one that the policy refuses ends the request."""
         seen: set[str] = set()
         for place in places:
             kind, reason = place.finding.kind, f"{place.part}{_shown(place.pointer)} {place.finding.rule}"
-            if self._blocks:
-                raise Denial(403, decide.ATTACK, kind, reason, members={"decision": facts.request_id})
+            if self._policy.refuses(place.finding):
+                members = {"decision": decision_id(facts, len(facts.root.decisions or ()))}
+                raise Denial(403, decide.ATTACK, kind, reason, evidence=evidence(place), members=members)
             if reason not in seen and len(seen) < _REPORTED:
                 seen.add(reason)
-                facts.decide(self.name, "shadow", kind, reason)
+                facts.decide(self.name, "shadow", kind, reason, evidence(place))
 
     def _look(self, facts: Facts, route: Route) -> Sight:
         sight = Sight()

@@ -5,12 +5,21 @@ Pointers are built only for what is found: nearly every text is plain, and plain
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from html import unescape
 from typing import Any, NamedTuple
 
+from .parse import JsonReader, Malformed
 from .shapes import ANY, Shape
 from .threats.screen import is_plain
 
+# Where text stands in XML: the value of an attribute, in either kind of quotes, or between two tags.
+_XML_TEXT = re.compile(r"=\s?\"([^\"<]*+)\"|=\s?'([^'<]*+)'|>([^<]++)")
+_CDATA, _CDATA_END = "<![CDATA[", "]]>"
+_OPENING = ("{", "[", '"')
+# A document inside a string is opened if it is no larger than this, once.
+_INNER = JsonReader(64, 10_000)
 # (trail above, step), () at the root
 Trail = tuple[Any, ...]
 
@@ -55,6 +64,36 @@ def of_json(value: Any, shape: Shape) -> list[Leaf]:
             rest.extend(((trail, index), below, known.at(index)) for index, below in enumerate(item))
         elif isinstance(item, str) and not known.silent and not is_plain(item):
             found.append(Leaf(trail, item, known))
+    return opened(found)
+
+
+def opened(leaves: list[Leaf]) -> list[Leaf]:
+    """`leaves` with each that is a JSON document replaced by the texts inside of it."""
+    if not any(leaf.text[:1] in _OPENING for leaf in leaves):
+        return leaves
+    found: list[Leaf] = []
+    for leaf in leaves:
+        inside = _inside(leaf) if leaf.text[:1] in _OPENING else None
+        found.extend([leaf] if inside is None else inside)
+    return found
+
+
+def _inside(leaf: Leaf) -> list[Leaf] | None:
+    try:
+        value = _INNER.read(leaf.text, duplicates=True)
+    except Malformed:
+        return None
+    found: list[Leaf] = []
+    rest: list[tuple[Trail, Any]] = [(leaf.trail, value)]
+    while rest:
+        trail, item = rest.pop()
+        if isinstance(item, dict):
+            found.extend(Leaf(trail, name, leaf.shape) for name in item if not is_plain(name))
+            rest.extend(((trail, name), below) for name, below in item.items())
+        elif isinstance(item, list):
+            rest.extend(((trail, index), below) for index, below in enumerate(item))
+        elif isinstance(item, str) and not is_plain(item):
+            found.append(Leaf(trail, item, leaf.shape))
     return found
 
 
@@ -70,4 +109,17 @@ def of_fields(fields: Iterable[tuple[str, str]], shape: Shape) -> list[Leaf]:
         if name not in shape.properties and not is_plain(name):
             # at the root: a name that is looked at for itself is the client's text and no place
             found.append(Leaf((), name, shape))
-    return found
+    return opened(found)
+
+
+def of_text(text: str) -> list[Leaf]:
+    """A text as one, or each text inside of it if it is XML."""
+    if not text.lstrip().startswith(("<?xml", "<soap", "<rss")):
+        return [Leaf((), text, ANY)]
+    found = [unescape(one or two or three) for one, two, three in _XML_TEXT.findall(text)]
+    start = text.find(_CDATA)
+    while start >= 0:
+        end = text.find(_CDATA_END, start)
+        found.append(text[start + len(_CDATA) : end if end >= 0 else None])
+        start = text.find(_CDATA, end) if end >= 0 else -1
+    return [Leaf((), one, ANY) for one in found if not is_plain(one)]

@@ -12,6 +12,8 @@ from .parse import Malformed
 
 FORM = "application/x-www-form-urlencoded"
 _LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+# XML by either of its names is the same text (RFC 7303, 9.1).
+_XML = frozenset({"application/xml", "application/xml-external-parsed-entity", "application/xml-dtd"})
 # JSON must be UTF-8 (RFC 8259, 8.1); ASCII is a part of it. Any other charset is refused rather than guessed.
 _CHARSETS = frozenset({"", "utf-8", "utf8", "us-ascii", "ascii"})
 # 1 to 70 characters, a space only inside quotes and never at the end (RFC 2046, 5.1.1); some readers end it at a comma.
@@ -67,7 +69,9 @@ def _kind(name: str) -> str:
     if name.startswith("multipart/"):
         return "multipart" if name == "multipart/form-data" else "mixed"
     # What nearly says JSON may be taken for it: a list of types, an old name. A text is looked at as JSON too.
-    return "text" if name.startswith("text/") or "json" in name else "other"
+    if name.startswith("text/") or "json" in name or name in _XML or name.endswith("+xml"):
+        return "text"
+    return "other"
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 
 from .charsets import codec, readings
 from .fields import Fields, parse_fields
-from .leaves import Leaf, of_fields, of_json
+from .leaves import Leaf, of_fields, of_json, of_text
 from .loose import scraps
 from .media import Media
 from .parse import JsonReader, Malformed, literals
@@ -44,7 +44,7 @@ class Views:
             elif kind.kind == "json" or _opens(text):
                 yield "body", self._document(text)
             else:
-                yield "body", [Leaf((), text, ANY)]
+                yield "body", of_text(text)
                 if _LIKE_FORM.fullmatch(text):
                     yield "form", of_fields(self.form(text, kind), ANY)
 

@@ -2,4 +2,4 @@
 
 from __future__ import annotations
 
-CLASSES = ("sqli", "xss", "cmdi", "traversal", "ldap")
+CLASSES = ("sqli", "xss", "cmdi", "traversal", "ldap", "header")

@@ -7,44 +7,183 @@ from __future__ import annotations
 
 import re
 
-from .normalise import for_shell
-from .rules import first_match
+from .evidence import Hit, better, hit
+from .rules import CROWDED, Budget, Rule, rule, strongest
+from .shell import Command, commands, for_shell
+from .windows import RULES as WINDOWS
 
-HINTS = (";", "|", "&", "`", "$", "\n", "{", "/bin/", "/dev/", "cmd", "powershell", "()", "%")
+HINTS = (
+    ";", "|", "&", "`", "$", "\n", "\r", "{", "(", "[", "+", "%", "bin/", "dev/", "etc/", "/?", " /", " -", "http",
+    "cmd", "powershell", "if ", "for ", "alias ",
+)  # fmt: skip
 
-_COMMAND = (
-    r"(?:/?(?:usr/)?(?:local/)?s?bin/)?(?:cat|ls|id|whoami|wget|curl|nc|ncat|netcat|bash|sh|zsh|ksh|dash|csh|ping6?|uname|sleep"
-    r"|python[23]?|perl|ruby|php|lua|node|rm|mv|cp|ps|netstat|ifconfig|ip|nslookup|dig|host|telnet|ssh|ftp|tftp|awk|sed|head|tail"
-    r"|tac|nl|more|less|od|xxd|base64|chmod|chown|kill|pwd|env|printenv|set|dir|type|net|systeminfo|tasklist|ipconfig|ver|echo"
-    r"|printf|touch|mkdir|find|grep|which|getent|mail|nohup|sudo|su|crontab|iptables|useradd|passwd|mount|df|w|hostname"
-    r"|powershell|cmd|certutil|bitsadmin|regsvr32|rundll32|wmic|timeout|start|reboot|shutdown|halt)(?:\.exe)?"
+# What follows a command when a shell is meant.
+_SHELLISH = re.compile(
+    r"[\"']?(?: ?[<>]{1,3}&? ?[\w/&.$-]| ?\$[\w({@*]| -{1,2}[a-z\d]| \+[a-z]| /[\w?*.]?| ~/?| \.{1,2}/?(?:\w|$| )"
+    r"| (?:https?|ftp)://| [\"'$`(%]"
+    r"| [\w.-]{1,60}\.[a-z]{2,5}\b| \d{1,3}(?:\.\d{1,3}){3}| \d{1,6}(?: ?$| ?[;|&`)\n#])| [a-z]:[\\/]|[\\/][\w*?]"
+    r"|,[^ ,}]{1,60}\}| ?<<<?| \*)"
 )
-_ARGUMENT = r" (?:-{1,2}[a-z]|/|~|\.{1,2}/|\$|\d|https?:|[\"'][^\"']|[\w-]{1,60}\.[a-z]|[>&|<])"
-_END = r" ?(?:$|[;|&`)<>#\n]|\d?>)"
-RULES = (
-    ("after-separator", re.compile(rf"(?:;|&&|\|\||\$\(|<\(|\n) ?\(?\{{? ?{_COMMAND}(?:{_ARGUMENT}|{_END})")),
-    ("after-pipe", re.compile(rf"[|&] ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/[a-z]|~/|\d{{1,3}}\b|https?:)| ?$| ?[;&|] ?$)")),
-    ("substitution", re.compile(
-        rf"` ?{_COMMAND}(?: (?:-{{1,2}}[a-z]|/|https?:|\d)[^`\n]{{0,200}})?` ?$"
-        rf"|\$\( ?{_COMMAND}\b|\$\{{[^}}]{{0,40}}:-? ?{_COMMAND}\b"
-    )),
-    ("shell-path", re.compile(
-        r"(?:[;|&`$(<>]|^) ?/(?:usr/)?s?bin/[a-z0-9]{1,12}\b(?: (?:-|/)| ?$)|/bin/(?:ba)?sh -[ci]\b|/dev/(?:tcp|udp)/"
-    )),
-    ("shellshock", re.compile(r"\(\) ?\{ ?[:_a-z]")),
-    ("brace-expansion", re.compile(r"\{(?:cat|ls|wget|curl|ping|nc|id|bash|sh|echo),[^}\s]{1,100}\}")),
-    ("windows", re.compile(
-        r"(?:^|[;|&\"']) ?(?:cmd(?:\.exe)? ?/[ck]\b|powershell(?:\.exe)? -(?:e|enc|nop|w|command|c|ep)\b)"
-    )),
-    # a loop of cmd.exe: for /f "options" %a in (set) do command
-    ("windows-loop", re.compile(
-        r"(?<!\w)for (?:/[dflr] [^%()]{0,200}+)?%{1,2}[a-z\[] ?in ?\([^()]{0,200}+\) ?do [\w(@]"
-    )),
+_END = re.compile(r"[\"']?(?: ?$| ?[;|&`)<>#\n}]| ?\d?>|\x00|\\)")
+_FLAG = re.compile(r" -| /")
+_STRONG = re.compile(r"[\"']?(?: ?[<>]{1,3}&? ?[/&$-]| -{1,2}[a-z\d]| /\w| (?:https?|ftp)://| \$\(| [\"'$])")
+# What stands around a command is words and paths, and not signs only.
+_TIDY = re.compile(r"^[\w \n.:/@'\"?*=;|&,)<>~-]*+$")
+_SPACED = re.compile(r"[\"']?(?: |$|[<>,/\\$]|[;|&`)\n}]{1,2}(?: |$|[a-z/\"'`}]))")
+# A host, a number, or the end of a quotation: what a command line holds before an injected command.
+_HOST = re.compile(r"[\w-]\.[\w-]|\d$|[\"')]$")
+_WORD = re.compile(r"[\"']? [\w@.-]")
+# Files and devices that are named to a shell by nobody who means well.
+_LOOT = re.compile(r"/etc/\w|/dev/(?:tcp|udp|null)|/bin/\w|/proc/self|/var/log|\.ssh/|id_rsa|\|\s?(?:ba)?sh\b"
+    r"|-e /bin|https?://|ftp://|\bpasswd\b")
+# In the query languages of log viewers these follow a `|` as well.
+_PIPED = frozenset({
+    "head", "tail", "sort", "top", "join", "find", "where", "uniq", "dir", "set", "id", "date", "time", "type",
+    "host", "users", "last", "file", "path", "user", "test", "start", "source", "groups", "info", "title", "color",
+    "print",
+})  # fmt: skip
+# What weighing a command costs, as `Budget` counts.
+_WEIGHED = 400
+_VERB = (
+    r"(?:cat|ls|ll|cp|mv|rm|tac|head|tail|more|less|nl|od|xxd|vi|vim|nano|grep|awk|sed|find|strings|base64|dd"
+    r"|chmod|chown|source|touch|zcat|zstdcat|curl|wget|nc|echo|dir|type|php|perl|python\d?|bash|sh|tee)"
+)
+_SHELL = r"(?:ba|z|k|c|da)?sh"
+RULES: tuple[Rule, ...] = (
+    rule(
+        "shell-path", 6, ("bin/", "/?", "dev/", "*"),
+        r"[;|&`$(<>] ?/?(?:usr/)?(?:local/)?s?bin/[a-z0-9_.-]{1,20}(?: (?:-|/|\w)| ?$|[;|&])",
+        rf"^/?(?:usr/)?(?:local/)?s?bin/(?:{_SHELL}|cat|ls|id|nc|ncat|netcat|python\d?|perl|php|ruby|ansible|uname"
+        rf"|whoami"
+        r"|wget|curl|rm|cp|mv|ping|chmod|ps|env|kill|echo|sleep|telnet|xterm)(?: (?:-|/|\w)| ?$|[;|&])",
+        rf"/bin/{_SHELL}\b[ \"']{{1,2}}-[ci]\b|/dev/(?:tcp|udp)/\w",
+        # names that only a shell completes
+        r"/\?{1,4}/[\w?*]{0,3}\?|/[a-z]?\?{1,3}[a-z]{0,2}/[\w?*]{1,12}\?[\w?*]{0,8}",
+        r"(?:^|[ ;|&])/[a-z]\*[a-z]?/[a-z]{0,3}\*[a-z]{0,3}",
+    ),
+    rule(
+        "file-read", 5, ("/",),
+        rf"^{_VERB} (?:-\w{{1,9}} )?[^ ]{{0,40}}/(?:etc|var/(?:log|www)|proc|root|bin|usr|home|tmp|dev|sys|opt)/[^ ]",
+        r"^(?:cat|tac|head|tail|nl|od|xxd|less|more|strings|grep \w+) (?:-\w{1,9} )?/[\w?*\[\]{}.-]{1,30}"
+        r"(?:/[\w?*\[\]{}.-]{1,30}){1,5} ?$",
+    ),
+    rule(
+        "download", 5, ("://",),
+        r"^(?:wget|curl|iwr|invoke-webrequest|fetch|lynx|aria2c) (?:-{1,2}[\w-]{1,20}[ =]){0,9}['\"]?(?:https?|ftp)://"
+        r"[^ ]{3,200}(?: ?$| -|[|;>&])",
+    ),
+    rule(
+        "shell-flag", 5, ("-c", "-i", "-e", "-r", "-wrapper", "-l", "-p", "-v", " /", "sh -"),
+        rf"(?:^|[;|&`(]) ?{_SHELL} -[ic] ?['\"$(]|[;|&`(] ?{_SHELL} -[ic]\b|-wrapper \w{{1,12}},-c",
+        r"^(?:perl|ruby|php\d?|python\d?|lua|node) -[erc] ?['\"(]|^(?:nc|ncat|netcat) -\w{0,6}[elvp] ?[\w.:]{0,40} ?/",
+        r"^(?:env|sudo|nohup|strace|setsid) /|^busybox -c ['\"]",
+    ),
+    rule(
+        "shellshock", 7, ("()", "( )"), r"^\(\) ?\{|\(\) ?\{ ?(?:[:_;]|[a-z]{1,9};)|:\(\) ?\{ ?:\|",
+    ),
+    rule(
+        "brace-expansion", 6, ("{",),
+        r"\{,?(?:cat|ls|wget|curl|ping|nc|id|bash|sh|echo|ip|ifconfig|uname|whoami|netstat|rm|chmod|perl|python|php),"
+        r"[^}\s]{0,100}\}",
+    ),
+    rule(
+        "alias", 5, ("alias ",), r"(?:^|[;|&`(]) ?alias (?:[-+][a-z] ?){0,3}['\"]?[\w.!-]{1,30}['\"]?=",
+    ),
+    rule(
+        "variable", 5, ("$",),
+        # set, then used: ;a=i;b=d;$a$b
+        r"(?:^|[;&|] ?)([a-z]\w{0,9})=[\w/$\\'\"]{1,30} ?(?:;|&&?) ?[^&]{0,60}\$\{?\1(?![a-z0-9])",
+        r"\$\{[^}\s]{0,20}(?:#|%|:-|,,|\^\^)[^}]{0,20}\}\S{0,10}\$\{|\$\(\( ?\d{1,9} ?[-+*] ?\d{1,9} ?\)\)[^$]{0,30}$",
+        r"\$\[ ?\d+ ?[+*-] ?\d+ ?\]",
+    ),
+    rule(
+        "code", 5, ("system", "exec", "passthru", "popen", "proc_open", "subprocess", "__import__", "runtime"),
+        r"(?:^|[;:|&{(\"'<?=] ?)(?:@?(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec)|os\.(?:system|popen)"
+        r"|subprocess\.\w{3,12}|kernel\.(?:system|exec)|io\.popen) ?\( ?['\"$\[`]|__import__\( ?['\"](?:os|subprocess)",
+        r"runtime\.?getruntime\(\)\.exec|\bchild_process\b[^;]{0,20}\bexec",
+    ),
+    *WINDOWS,
 )  # fmt: skip
 
 
-def find(text: str) -> str | None:
-    """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
+def find(text: str, budget: Budget) -> Hit | None:
+    """The strongest evidence in decoded, lower-case `text`; None when there is none."""
     if not any(hint in text for hint in HINTS):
         return None
-    return first_match(RULES, for_shell(text))
+    view = for_shell(text.rstrip())
+    best = strongest(view, RULES, budget)
+    if best is not None and best.score > 5:
+        return best
+    for command in commands(view):
+        if not budget.spend(_WEIGHED):
+            return better(best, CROWDED)
+        best = better(best, _weigh(command, view))
+        if best is not None and best.score > 5:
+            return best
+    return best
+
+
+def _weigh(command: Command, view: str) -> Hit | None:
+    """What a command after a separator is worth where it stands."""
+    rest = view[command.end : command.end + 120]
+    before = view[max(0, command.start - 200) : command.start]
+    score = _score(command, rest, before)
+    if not score:
+        return None
+    if _LOOT.search(rest.partition("\n")[0]):
+        score += 1
+    rule = "substitution" if command.sign[0] in "`$<>" else "after-separator"
+    return hit(rule, score, view, command.start, command.end + 40)
+
+
+def _score(command: Command, rest: str, before: str) -> int:
+    shellish, ended = _SHELLISH.match(rest) is not None, _END.match(rest) is not None
+    if len(command.name) < 4 and not (_TIDY.search(before) and _SPACED.match(rest)):
+        # A few letters between signs, as passwords have them.
+        return 0
+    # A separator that opens the value, or stands after a single word as a host or file name would.
+    alone = not before.strip("'\" )")
+    close = " " not in before.strip() and "\n" not in before
+    if command.sign == "{":
+        return 0
+    if command.sign == "`":
+        return _backtick(command, rest, alone or (close and not before.endswith(" ")))
+    if command.sign[0] in "$<>":
+        return 6 if shellish or ended or command.sure else 5 if alone or close else 4
+    if command.sign == "\n":
+        return _line(command, rest, shellish, ended, close)
+    if command.sign == "|" and command.name in _PIPED and not alone:
+        host = close and ended and _HOST.search(before) is not None
+        return 5 if host or (close and _FLAG.match(rest)) else 3 if close else 2
+    if command.sign == "&" and not alone and not shellish:
+        return 5 if command.sure and ended and close else 3
+    host = close and _HOST.search(before) is not None
+    if shellish:
+        return 6 if command.sure or alone or close else 5 if _STRONG.match(rest) else 4
+    if command.sign == "|" and alone and rest.lstrip().startswith("|"):
+        return 3
+    if ended:
+        return 6 if alone or (command.sure and close) else 5 if host or (command.sure and len(command.sign) > 1) else 3
+    if _WORD.match(rest):
+        return 5 if alone or host or (command.sure and (close or len(command.name) > 3)) else 2
+    return 0
+
+
+def _backtick(command: Command, rest: str, bare: bool) -> int:
+    inside, closed, _ = rest.partition("`")
+    if not closed:
+        return 3
+    if not inside.strip():
+        return 6 if bare else 2
+    if _SHELLISH.match(rest):
+        return 6 if bare else 5
+    return 5 if bare and (command.sure or command.name in ("echo", "exec", "eval")) else 4 if bare else 2
+
+
+def _line(command: Command, rest: str, shellish: bool, ended: bool, close: bool) -> int:
+    """A line of its own: texts have lines, so it takes a value that is none otherwise."""
+    if not close:
+        return 2
+    if shellish or (ended and command.sure):
+        return 6
+    return 5 if ended else 2

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import re
 
-HINTS = ("*", "(", ")")
+from .evidence import Hit, hit
+from .rules import Budget
 
-RULES = (
-    ("breakout", re.compile(r"[^()]*+\)++ ?(?:\([|&!]|\( ?[a-z*]{1,30}[~<>]?=)|\*\)")),
-    ("any-object", re.compile(r"[^=]*?objectclass ?= ?\*")),
-)
+HINTS = ("*", "(", ")", "\\2")
+
+_ESCAPE = re.compile(r"\\(2[0-9a-f]|3[cde]|7c|5c|00)")
+_NAME = r"(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname)"
+# What a value that breaks out begins with is a name or an address.
+_VALUE = r"[\w .*@,=+'\"&-]*+"
+_RULES = (
+    ("breakout", re.compile(
+        rf"{_VALUE}\)++ ?(?:\( ?[|&!](?: ?[)(]|$| ?[a-z])|\( ?(?:[a-z][a-z-]{{1,30}}|\*)[~<>:]?=|[|&!] ?\()"
+    ), 6),
+    ("breakout", re.compile(r"[\w .*@,=+-]*?\*\)+ ?(?:\(|[&|!] ?\(|\x00)|[\w.@-]*+\*+\)+$"), 6),
+    ("any-object", re.compile(rf"[^=]*+objectclass ?= ?\*|[^=]{{0,60}}\(?\|? ?\({_NAME}=\*\)"), 5),
+    ("nested", re.compile(r"\*\(?[|&]\([a-z]{1,20}=\*?|^\*+\(\||^[&|]\([a-z]{1,20}="), 5),
+)  # fmt: skip
 
 
-def find(text: str) -> str | None:
-    """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
+def find(text: str, budget: Budget) -> Hit | None:
+    """The strongest evidence in decoded, lower-case `text`; None when there is none."""
     if not any(hint in text for hint in HINTS):
         return None
-    for name, pattern in RULES:
-        if pattern.match(text):
-            return name
+    if "\\" in text:
+        text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+    for name, pattern, score in _RULES:
+        found = pattern.match(text)
+        if found is not None:
+            return hit(name, score, text, max(found.end() - 30, 0), found.end())
     return None

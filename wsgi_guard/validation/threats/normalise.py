@@ -6,6 +6,7 @@ Each view is lower-case text, made in linear time, with runs of white space fold
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from unicodedata import normalize
 from urllib.parse import unquote
@@ -17,20 +18,23 @@ ROUNDS = 3
 _PIECE = 256
 
 _U_ESCAPE = re.compile(r"%u([0-9a-f]{4})", re.I)
-_BACKSLASH = re.compile(r"\\u\{?([0-9a-f]{4})\}?|\\x([0-9a-f]{2})", re.I)
-# Overlong UTF-8 of . / \ ' <, which old decoders accept (RFC 3629, 10).
-_OVERLONG = {
-    "%c0%ae": ".", "%e0%80%ae": ".", "%c0%af": "/", "%e0%80%af": "/", "%c1%9c": "\\", "%c0%a7": "'", "%c0%bc": "<",
-}  # fmt: skip
+_BACKSLASH = re.compile(r"\\{1,4}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{1,4}x([0-9a-f]{2})|\\([0-7]{2,3})", re.I)
+# Overlong UTF-8 of ASCII in two and three bytes, which old decoders accept (RFC 3629, 10).
+_OVERLONG = re.compile(r"%(?:c([01])|e0%8([01]))%([89ab][0-9a-f])", re.I)
 _SQL_VERSIONED = re.compile(r"/\*!\d{0,6}")
 _SQL_COMMENT = re.compile(r"/\*[^*]{0,200}\*++/")
-_SPACE = re.compile(r"[\s\x00\xa0]++")
+_SQL_LINE = re.compile(r"(?:#|--)[^\n]{0,80}\n")
+_SPACE = re.compile(r"[\s\x00-\x1f\xa0]++")
 _BLANK = re.compile(r"[^\S\n]++")
 _LINE = re.compile(r" ?\n[ \n]*+")
 # What browsers leave out of a scheme: controls and white space, and what nobody sees.
-_UNSEEN = re.compile(r"[\x00-\x20\u200b-\u200f\u2060\ufeff]++")
-_JOINED = re.compile(r"(?<=\w)(?:''|\"\"|\\|\^)(?=\w)|(?<=\w)['\"](?=\w['\"]?\w)")
+_UNSEEN = re.compile(r"[\x00-\x1f\u200b-\u200f\u2060\ufeff]++")
+_COMMENT = re.compile(r"/\*[^*]{0,80}\*/|<!--[^>]{0,80}-->")
+_REAL_TAG = re.compile(r"<[a-z]{1,12}[ />]")
 _SLASHES = re.compile(r"/(?:\./|/)++")
+_UTF7 = {"+adw-": "<", "+ad4-": ">", "+aci-": '"', "+acc-": "'", "+ad0-": "=", "+aca-": " ", "+acg-": "(", "+ack-": ")"}
+_SLASHLIKE = {0x2044: "/", 0x2215: "/", 0x2216: "/", 0x29F8: "/", 0x29F5: "/", 0x3002: "."}
+_HIGH_BIT = {0xBC: "<", 0xBE: ">", 0xA2: '"'}
 
 
 def decoded(value: str) -> str:
@@ -49,46 +53,75 @@ def folded(value: str) -> str:
     return "".join(normalize("NFKC", value[at : at + _PIECE]) for at in range(0, len(value), _PIECE))
 
 
+def undo_overlong(text: str) -> str:
+    """Percent escapes of overlong UTF-8 as the ASCII they stand for; everything else as it is."""
+    return _OVERLONG.sub(
+        lambda found: chr((64 if (found[1] or found[2]) == "1" else 0) + (int(found[3], 16) & 63)), text
+    )
+
+
 def _undo_percent(value: str) -> str:
-    value = _U_ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
-    lowered = value.lower()
-    if any(form in lowered for form in _OVERLONG):
-        value = lowered
-        for form, char in _OVERLONG.items():
-            value = value.replace(form, char)
-    return unquote(value, errors="replace")
+    if "%u" in value or "%U" in value:
+        value = _U_ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
+    return unquote(undo_overlong(value), errors="replace")
 
 
 def for_sql(text: str) -> str:
     """Comments as the space or the inside they stand for, and one space for all white space."""
+    if "\n" in text and ("#" in text or "--" in text):
+        text = _SQL_LINE.sub(" ", text)
     if "/*" in text:
         text = _SQL_COMMENT.sub(" ", _SQL_VERSIONED.sub(" ", text))
+    if "*/" in text:
         text = text.replace("*/", " ")
     return _SPACE.sub(" ", text)
 
 
 def for_markup(text: str) -> str:
-    """Character references and script escapes undone, and one space for all white space."""
+    """Markup with one space for all white space; character references undone where no markup shows without that."""
+    text = _SPACE.sub(" ", text)
+    if "&" in text and _REAL_TAG.search(text) is None:
+        text = _SPACE.sub(" ", unescape(text).lower())
+    return text
+
+
+def for_script(text: str, view: str) -> Iterator[tuple[str, bool]]:
+    """Further readings of markup, each with whether it holds for the inside of tags alone: references and escapes
+    undone, comments left out, and old character sets."""
+    if "\\" in view:
+        yield _SPACE.sub(" ", _BACKSLASH.sub(_escaped, view)).lower(), False
     if "&" in text:
-        text = unescape(text).lower()
-    if "\\" in text:
-        text = _BACKSLASH.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
-    return _SPACE.sub(" ", text)
+        # Twice, and in attributes alone where tags show: there a browser undoes references.
+        tags = _REAL_TAG.search(text) is not None
+        plain = text.replace("&tab;", "\t").replace("&newline;", "\n")
+        yield (_no_new_tags(plain) if tags else unescape(unescape(plain)).lower()), tags
+    if "/*" in view or "<!--" in view:
+        yield _SPACE.sub(" ", _COMMENT.sub("", view)), False
+    if "+ad" in view:
+        for form, char in _UTF7.items():
+            view = view.replace(form, char)
+        yield view, False
+    if "\xbc" in text:
+        yield text.translate(_HIGH_BIT), False
+
+
+def _no_new_tags(view: str) -> str:
+    text = view.replace("&lt", "&amp;lt").replace("&#60", " ").replace("&#x3c", " ")
+    return unescape(unescape(text).replace("&lt", " ")).lower()
+
+
+def _escaped(found: re.Match[str]) -> str:
+    code = int(found[1] or found[2], 16) if found[1] or found[2] else int(found[3], 8)
+    return chr(code)
 
 
 def without_controls(text: str) -> str:
-    """As browsers read a scheme: without white space and what cannot be seen."""
+    """As browsers read a scheme: without controls, line breaks and what cannot be seen."""
     return _UNSEEN.sub("", text)
-
-
-def for_shell(text: str) -> str:
-    """`${IFS}` as a space, quotes and backslashes inside words left out, one space or line break for many."""
-    text = text.replace("\x00", "")
-    if "ifs" in text:
-        text = text.replace("${ifs}", " ").replace("$ifs", " ")
-    return _LINE.sub("\n", _BLANK.sub(" ", _JOINED.sub("", text)))
 
 
 def for_path(text: str) -> str:
     """Backslashes as slashes, `./` and doubled slashes folded."""
+    if not text.isascii():
+        text = text.translate(_SLASHLIKE)
     return _SLASHES.sub("/", text.replace("\\", "/").replace("\x00", ""))

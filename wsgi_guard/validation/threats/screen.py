@@ -6,28 +6,44 @@ Pure. What the cheap look lets pass no rule can match; a test holds it to that.
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from . import cmdi, ldap, sqli, traversal, xss
+from . import cmdi, header, ldap, sqli, traversal, xss
+from .evidence import THRESHOLDS, Hit
 from .normalise import decoded, folded
+from .rules import Budget
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
 _PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
 _PLAIN_ABROAD = re.compile(r"[\w .,@:-]*+")
-# The one attack that needs nothing but words: a number, then UNION SELECT. Shorter values cannot hold it.
-_WORD, _SHORTEST = "union", 12
+# Attacks that need nothing but words hold one of these. Shorter values cannot hold such an attack.
+WORDS = (
+    "union", "--", "_schema", "xp_", "pg_sl", "pg_cat", "sqlite_", "@@", "order by", "group by", "waitfor", "errorlevel",
+    "cmdext", "exist ", "defined ", "0x2",
+)  # fmt: skip
+# The same in a query whose escapes are not undone yet.
+_IN_QUERY = (*(word for word in WORDS if " " not in word), "er+by", "er%20by", "up+by", "up%20by", "%40%40", "exist+",
+             "exist%20", "defined+", "defined%20")  # fmt: skip
+_SHORTEST = 8
+_PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
+# A value that may be text in base64: what that says is looked at too, once.
+_BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?", re.I | re.A)
 
-FINDERS: dict[str, Callable[[str], str | None]] = {
+FINDERS: dict[str, Callable[[str, Budget], Hit | None]] = {
     "sqli": sqli.find, "xss": xss.find, "cmdi": cmdi.find, "traversal": traversal.find, "ldap": ldap.find,
+    "header": header.find,
 }  # fmt: skip
 
 
 class Finding(NamedTuple):
-    """A class of attack, and the rule that says so."""
+    """A class of attack, the rule that says so, its score, and the text it was found in, cut short and not redacted."""
 
     kind: str
     rule: str
+    score: int
+    text: str
 
 
 def is_plain(value: str) -> bool:
@@ -41,16 +57,46 @@ def is_plain(value: str) -> bool:
         value = folded(value)
         if _PLAIN_ABROAD.fullmatch(value) is None:
             return False
-    return len(value) < _SHORTEST or _WORD not in value.lower()
+    return len(value) < _SHORTEST or not wordy(value)
 
 
-def screen(value: str, classes: Iterable[str]) -> Finding | None:
-    """The first finding in `value`, in the order of `classes`."""
+def wordy(value: str) -> bool:
+    """Whether `value` holds a word of which attacks are made that need nothing but words."""
+    lowered = value.lower()
+    return any(word in lowered for word in WORDS)
+
+
+def wordy_query(query: str) -> bool:
+    """As `wordy`, for a query string as it came."""
+    lowered = query.lower()
+    return any(word in lowered for word in _IN_QUERY)
+
+
+def screen(
+    value: str, classes: Iterable[str], least: int = THRESHOLDS[1], budget: Budget | None = None
+) -> list[Finding]:
+    """What speaks for one of `classes` in `value` with a score of `least` or more, in the order of `classes`.
+
+    `budget` is that of the request, by default one for this value alone.
+    """
     if is_plain(value):
-        return None
+        return []
+    budget = budget or Budget(len(value))
+    found = _find(value, classes, least, budget)
+    if not found and _BASE64.fullmatch(value) is not None:
+        inside = _from_base64(value)
+        if inside is not None and not is_plain(inside):
+            return _find(inside, classes, least, budget)
+    return found
+
+
+def _find(value: str, classes: Iterable[str], least: int, budget: Budget) -> list[Finding]:
     text = decoded(value)
-    for kind in classes:
-        rule = FINDERS[kind](text)
-        if rule is not None:
-            return Finding(kind, rule)
-    return None
+    hits = [(kind, FINDERS[kind](text, budget)) for kind in classes]
+    return [Finding(kind, *hit) for kind, hit in hits if hit is not None and hit.score >= least]
+
+
+def _from_base64(value: str) -> str | None:
+    """The text that `value` encodes; None when that is not text of printable ASCII."""
+    data = b64decode(value)
+    return data.decode("ascii") if data.isascii() and not data.translate(None, _PRINTABLE) else None

@@ -7,173 +7,112 @@ Judged by tokens, as if the value stood in a statement bare or inside quotes. Wo
 from __future__ import annotations
 
 import re
-from itertools import islice
-from typing import NamedTuple
 
+from .evidence import Hit, better
 from .normalise import for_sql
+from .rules import CROWDED, Budget, strongest
+from .sqlgrammar import Read, judge
+from .sqlsigns import RULES
+from .sqltokens import WINDOW, tokens
 
-# Without a match of this there is nothing to look at: each reading below starts at one of these places, and each
-# signature holds one of these words.
-SUSPECT = re.compile(
-    r"['\"`] ?[)\s]{0,9}(?:[^\w\s]|(?:or|and|xor|not|union|having|order|group|limit|like|rlike|in|is|between|div|mod"
-    r"|select|procedure|waitfor|as|into|where|;)\b|$)"
-    r"|^[\s(+-]{0,9}\d[\d.]{0,19}[)\s]{0,9}(?:[^\w\s.,:@-]|--|(?:or|and|xor|union|having|order|group|div|mod|rlike)\b|\)*;)"
-    r"|^[\s);/*]{0,9}(?:or|and|xor)\b|union|waitfor|select|information_schema|xp_|@@|pg_sleep|benchmark|extractvalue|updatexml|outfile|dumpfile"
-    r"|load_file|dbms_|utl_|sleep"
-)
-# Tokens looked at: an injection shows its grammar early.
-_TOKENS = 60
-_TOKEN = re.compile(
-    r"(?P<c>--.*+|#.*+|/\*.*+)"
-    r"|(?P<s>'[^'\\]*+(?:(?:''|\\.)[^'\\]*+)*+'?|\"[^\"\\]*+(?:(?:\"\"|\\.)[^\"\\]*+)*+\"?)"
-    r"|(?P<n>0x[0-9a-f]++|\d++(?:\.\d++)?)"
-    r"|(?P<w>@{0,2}[a-z_$\x80-\U0010ffff][\w$.]*+|@@\w*+|`[^`]*+`?)"
-    r"|(?P<o><=>|<>|!=|<=|>=|:=|=|<|>|!|~)"
-    r"|(?P<l>\|\||&&)"
-    r"|(?P<a>[-+*/%^|&])"
-    r"|(?P<p>[(),;.])"
-    r"|(?P<x>[^\s])",
-    re.S,
-)
-# One letter a kind of token, the alphabet of the readings below.
-_LETTER = {"c": "c", "s": "s", "n": "1", "o": "O", "l": "&", "a": "a", "x": "x"}
-_WORDS = {
-    **dict.fromkeys(("or", "and", "xor"), "&"),
-    **dict.fromkeys(("like", "rlike", "regexp", "between", "in", "is", "sounds"), "o"),
-    **dict.fromkeys(("div", "mod"), "a"),
-    **dict.fromkeys(("null", "true", "false"), "1"),
-    **dict.fromkeys(("all", "distinct", "distinctrow"), "d"),
-    **dict.fromkeys(("from", "where", "into", "limit", "procedure", "as", "when", "then", "case", "if"), "k"),
-    "union": "U", "select": "E", "not": "!", "order": "B", "group": "B", "by": "b", "having": "H",
-}  # fmt: skip
-# Functions of databases whose call in a value is meant for a database.
-_FUNCTIONS = frozenset({
-    "pg_sleep", "sleep", "benchmark", "extractvalue", "updatexml", "load_file", "randomblob", "dbms_lock.sleep",
-    "dbms_pipe.receive_message", "utl_inaddr.get_host_name", "utl_inaddr.get_host_address", "utl_http.request",
-    "xmltype", "ascii", "substring", "substr", "mid", "char", "chr", "concat", "concat_ws", "group_concat", "version",
-    "database", "user", "current_user", "count", "convert", "cast", "hex", "unhex", "length", "exists", "make_set",
-    "elt", "row", "if",
-})  # fmt: skip
-
-# Readings inside quotes: the value's own quote ends the literal (s), then grammar goes on.
-QUOTED = (
-    ("union-select", re.compile(r"s\)*U[d(]*E")),
-    ("tautology", re.compile(r"s\)*[&H][!(]*(?:[1s]\)*[Oo][!(]*[1svfF]|[vfF]\)*O\(*[1svfF]|v\)*o[1s(fF])")),
-    ("boolean", re.compile(r"s\)*&[!(]*1\)*(?:c|;|$|&|[Oo])")),
-    ("subquery", re.compile(r"s\)*[&Oao,!;(H]*\(+E|s\)*[&a]\(*E")),
-    ("function", re.compile(r"s\)*[&Oao,!;(k]+E?\(*F")),
-    ("empty-comparison", re.compile(r"e\)*O[es]")),
-    ("order-by-probe", re.compile(r"s\)*Bb1(?:,1)*(?:c|;|$)")),
-    ("comment-end", re.compile(r"s\)*;?c$")),
-)
-# Readings of a value that stands bare, as numbers do.
-BARE = (
-    ("union-select", re.compile(r"[(a]*1?\)*U[d(]*E(?:[1s]|a|[fF]|v,|vk|\()|v?\)*U[d(]*E(?:1,|s,|F|1k|1c)")),
-    ("subquery", re.compile(r"[(a]*1\)*[&Oao,]+[!(]*\(E|\(+E(?:F|a|1[,ck)]|s,)")),
-    ("function", re.compile(r"(?:[(a]*1|[);]+)\)*[&Oao,;]+[!(]*E?\(*F")),
-    ("order-by-probe", re.compile(r"[(a]*1\)*Bb1(?:,1)*c")),
-    ("empty-comparison", re.compile(r"[(a]*1\)*&[!(]*s\)*O\(*s")),
-)
-_NUMERIC = re.compile(r"(?:[(a]*1|[);]*)\)*[&H][!(]*([1sv])\)*[Oo]\(*([1sv])\)*")
-# What is meant for a database wherever it stands.
-SIGNATURES = (
-    ("stacked", re.compile(
-        r"['\"\d)] ?;[; ]*(?:(?:drop|truncate|alter|create) (?:table|database|schema|user|view|index|procedure|role)\b"
-        r"|(?:begin )?declare @|if ?\(|insert into\b|update \w{1,60} set\b|delete from\b|exec(?:ute)?\b|shutdown\b"
-        r"|select\b|waitfor\b)"
-    )),
-    ("timing", re.compile(r"\bwaitfor (?:delay|time) ?['\"]|\bpg_sleep ?\( ?\d|\bbenchmark ?\( ?\d{4}")),
-    ("procedure", re.compile(
-        r"\bxp_(?:cmdshell|dirtree|regread|fileexist)\b|\b(?:extractvalue|updatexml) ?\( ?[\d'\"]"
-    )),
-    ("catalogue", re.compile(
-        r"['\"\d)(,] ?(?:from|join|,) ?(?:information_schema\.|sysobjects\b|sys\.\w|pg_catalog\.|sqlite_master\b)"
-        r"|select[^;]{1,200}?from (?:information_schema\.|sqlite_master\b|mysql\.user\b|sysobjects\b|sys(?:cat|ibm)\.)"
-        r"|(?:select|union|[=,(]) ?@@version\b"
-    )),
-    ("outfile", re.compile(r"\binto (?:out|dump)file ?['\"]")),
+# Without one of these a text has neither a breakout nor a statement: a quote, a number or sign at its start, or a word
+# of the language.
+_QUOTES = ("'", '"', "\xb4", "\u2018", "\u2019")
+_START = re.compile(r"[\s(+~!;){-]{0,9}(?:\d|or\b|and\b|xor\b|like\b|in\b|\|\||&&|/\*)")
+_WORDS = (
+    "select", "union", "sleep", "benchmark", "waitfor", "having", "insert", "delete", "update", "alter", "create",
+    "truncate", "order", "group", "declare", "exec", "procedure", "dbms", "drop", "shutdown", "schema", "database",
+    "char", "chr", "cast", "case", "call", "rand", "or ", "and ", "||", "(", "_", "@@", ".e", "::", "/*",
 )  # fmt: skip
+# Grammar made of words alone is prose, but for what these begin.
+_SIGN = re.compile(r"[^\w .,@:-]")
+_WORDS_ALONE = ("union", "--", "_schema", "xp_", "pg_", "sqlite_", "@@", "order by", "group by", "waitfor", "0x2")
+# An apostrophe as people write it: letters go on, and no word of the language.
+_PROSE = re.compile(r"(?:s|t|d|m|re|ve|ll|n|em)?[ .,!?]{1,2}(?!(?:or|and|xor|union|like|in|is|not|order|group|having"
+    r"|limit|rlike|between|into|where|as|procedure|waitfor|div|mod|collate|glob|regexp|sounds|escape"
+    r"|similar)\b)[a-z]{1,20}[ .,!?]")
+# After a quote that is not the first of a value only this is looked at: enough of a breakout to be one in prose.
+_AGAIN = re.compile(
+    r"['\"][\s)]{0,5}(?:(?:or|and|xor|&&|\|\|)[\s(!+-]{0,5}['\"\d(]|union\b"
+    r"|;\s?(?:drop|insert|update|delete|exec|select|waitfor)\b)"
+)
+_CURLY = {0xB4: "'", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
+# A comment inside a word, for where a filter takes comments out.
+_PARTING = re.compile(r"(?<=[a-z])/\*[^*]{0,80}\*/(?=[a-z])")
+_RUNS = re.compile(r"(['\"])\1++")
+# What a reading costs, as `Budget` counts: 60 tokens.
+_READING = 800
 
 
-class Tokens(NamedTuple):
-    """The letters of the first tokens, and their texts."""
-
-    letters: str
-    texts: list[str]
-
-
-def find(text: str) -> str | None:
-    """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
-    if SUSPECT.search(text) is None and "/*" not in text:
+def find(text: str, budget: Budget) -> Hit | None:
+    """The strongest evidence in decoded, lower-case `text`; None when there is none."""
+    quoted = any(quote in text for quote in _QUOTES)
+    if not quoted and _SIGN.search(text) is None and not any(word in text for word in _WORDS_ALONE):
+        return None
+    if not quoted and _START.match(text) is None and not any(word in text for word in _WORDS):
         return None
     view = for_sql(text).strip()
-    for name, pattern in SIGNATURES:
-        if pattern.search(view):
-            return name
-    return _bare(tokens(view)) or _quoted(view, "'") or _quoted(view, '"')
+    best = better(strongest(view, RULES, budget), _bare(view, budget))
+    if best is None and "/*" in text and (parted := for_sql(_PARTING.sub("", text)).strip()) != view:
+        best = better(strongest(parted, RULES, budget), _bare(parted, budget))
+    if not quoted or (best is not None and best.score > 5):
+        return best
+    return better(best, _broken_out(view, budget))
 
 
-def tokens(view: str) -> Tokens:
-    """What a statement would be made of."""
-    letters, texts = [], []
-    for found in islice(_TOKEN.finditer(view), _TOKENS):
-        word = found[0]
-        letters.append(_letter(str(found.lastgroup), word, view[found.end() : found.end() + 2]))
-        texts.append(word)
-    return Tokens("".join(letters), texts)
+def _broken_out(view: str, budget: Budget) -> Hit | None:
+    """Readings as if `view` stood inside quotes."""
+    best: Hit | None = None
+    for quote in ("'", '"'):
+        best = better(best, _quoted(view, quote, budget))
+        if quote * 2 in view:
+            # Doubled, as spreadsheets and careless exports do.
+            single = _RUNS.sub(r"\1", view)
+            best = better(better(best, _quoted(single, quote, budget)), _again(single, budget))
+    if not view.isascii() and (plain := view.translate(_CURLY)) != view:
+        # Typographic quotes, which some databases' character sets turn into plain ones.
+        best = better(best, _quoted(plain, "'", budget))
+    return better(best, _again(view, budget))
 
 
-def _letter(kind: str, word: str, after: str) -> str:
-    if kind == "p":
-        return word if word != "." else "x"
-    if kind != "w":
-        return _LETTER[kind]
-    if word in _FUNCTIONS and after.lstrip()[:1] == "(":
-        return "F"
-    known = _WORDS.get(word)
-    if known is not None:
-        return known
-    return "f" if after[:1] == "(" else "v"
-
-
-def _quoted(view: str, quote: str) -> str | None:
-    """A reading of the value inside quotes of this kind, which it must end itself."""
-    if quote not in view:
+def _bare(view: str, budget: Budget) -> Hit | None:
+    if _START.match(view) is None and not any(word in view[:WINDOW] for word in _WORDS):
         return None
-    found = tokens(quote + view)
-    letters = found.letters
-    if len(letters) < 2 or not _is_closed(found.texts[0]):
+    return judge(Read(view, tokens(view), 0, quoted=False), "") if budget.spend(_READING) else CROWDED
+
+
+def _quoted(view: str, quote: str, budget: Budget) -> Hit | None:
+    """A reading of the value inside quotes of this kind, which its first one must end."""
+    at = _first(view, quote)
+    if at < 0 or _PROSE.match(view, at + 1):
         return None
-    if found.texts[0] == quote * 2:
-        letters = "e" + letters[1:]
-    for name, pattern in QUOTED:
-        start = letters if name == "empty-comparison" else "s" + letters[1:]
-        if pattern.match(start) and (name != "comment-end" or _is_bare_comment(found.texts[-1])):
-            return name
-    return None
+    return _read(view, at + 1, budget)
 
 
-def _is_closed(literal: str) -> bool:
-    return len(literal) > 1 and literal[-1] == literal[0]
+def _read(view: str, at: int, budget: Budget) -> Hit | None:
+    """A reading of what follows the quote in front of `at`."""
+    if not budget.spend(_READING):
+        return CROWDED
+    return judge(Read(view, tokens(view, at), at, quoted=True), view[max(0, at - 101) : at - 1])
 
 
-def _is_bare_comment(text: str) -> bool:
-    """Nothing is said behind the sign: it only cuts off what follows in the statement."""
-    return len(text) < 12 and not any(char.isalpha() for char in text)
+def _first(view: str, quote: str) -> int:
+    """Where the first quote stands that is not doubled, which inside a literal is one quote and no end."""
+    at = view.find(quote)
+    if at > 0 and view.startswith(quote * 2, at) and view[at + 2 : at + 3] not in ("", " ", ")", ";", "-", "#", "/"):
+        return view.find(quote, at + 2)
+    return at
 
 
-def _bare(found: Tokens) -> str | None:
-    for name, pattern in BARE:
-        if pattern.match(found.letters):
-            return name
-    numeric = _NUMERIC.match(found.letters)
-    return "tautology" if numeric and _is_tautology(found, numeric) else None
-
-
-def _is_tautology(found: Tokens, numeric: re.Match[str]) -> bool:
-    """Sums are prose too ("2 and 3 = 5"): it takes equal sides, or a comment that cuts the rest off."""
-    end = numeric.end()
-    if found.letters[end : end + 1] == "c":
-        return True
-    left, right = (found.texts[numeric.start(side)].strip("'\"") for side in (1, 2))
-    return left == right and end == len(found.letters)
+def _again(view: str, budget: Budget) -> Hit | None:
+    """Breakouts further in, where a value holds more than the one that is attacked."""
+    best: Hit | None = None
+    for found in _AGAIN.finditer(view):
+        further = _read(view, found.start() + 1, budget)
+        if further is CROWDED:
+            return better(best, CROWDED)
+        if further is not None:
+            best = better(best, further._replace(score=further.score - 1))
+            if best is not None and best.score > 5:
+                break
+    return best

@@ -3,41 +3,80 @@
 from __future__ import annotations
 
 import re
+from itertools import islice
 
+from .evidence import Hit, better, hit
+from .files import KNOWN
 from .normalise import for_path
-from .rules import first_match
+from .rules import CROWDED, Budget, Rule, places, rule, strongest
 
-HINTS = ("..", "/etc", "\\", "://", "proc/", "windows", "-inf", "etc/", "boot.ini", "/.", "%00", "\x00", "/var/log")
+# Paths have one of these; so have most URLs, and the rules their own words.
+HINTS = ("/", "\\", "..", "%2f", "%5c", "0x2", "u22", "\x00", "%00", "expect:", "php:", "data:", "http")
 
-RULES = (
-    ("climbs", re.compile(
-        r"(?:^|[=:,;\s\"'/])(?:\.\.;?/){2,}|^(?:\.\.;?/)+[\w.-]+$|^/?(?:\.\.;?/)+(?:\.\.)?$|/\.\.$|^\.\.;?/\w+/"
-    )),
-    ("folder-climbs", re.compile(r"^/?[\w-]{1,60}/(?:\.\.;?/)+[\w.]")),
-    ("disguised", re.compile(r"(?<!\.)\.{3,}+/\.{2}|\.\.(?:%(?:25){0,9}(?:2f|5c)|0x2f|0x5c)")),
-    ("known-file", re.compile(
-        r"(?:^|[/:=\"'\s])etc/(?:passwd|shadow|sudoers)\b"
-        r"|^[\w:./-]{0,80}?/?etc/(?:group|hosts|hostname|issue|motd|fstab|crontab|ssh/|apache2?/|nginx/|httpd/|mysql/|my\.cnf"
-        r"|resolv\.conf|php)[^\s]{0,80}$"
-        r"|(?:^|[/:=\"'])proc/(?:self|\d{1,7})/(?:environ|cmdline|fd|status|maps|cwd|root)"
-        r"|(?:^|/)proc/(?:version|cpuinfo|mounts)\b"
-        r"|(?:^|[/:])(?:windows|winnt)/(?:win\.ini|system32/|system\.ini|repair/|php\.ini)"
-        r"|^[cd]:/(?:windows|winnt|boot\.ini|inetpub)"
-        r"|(?:^|/)boot\.ini\b|(?:^|/)(?:web|meta)-inf/"
-        r"|/\.(?:ssh/|aws/credentials|git/(?:config|head)|svn/entries|htpasswd|htaccess|bash_history|env$)"
-        r"|^/?var/log/(?:apache2?|httpd|nginx|auth|syslog|messages|mail)"
-    )),
-    ("wrapper", re.compile(
-        r"(?:^|[=\"'(\s])(?:php://(?:filter|input|stdin|fd|memory|temp)|expect://|zip://|phar://|glob://"
-        r"|file:/{1,3}(?:[a-z]:/|etc/|proc/|var/|windows/)|compress\.\w{1,8}://|data://text/plain)"
-    )),
-    ("nul", re.compile(r"[\w./-]\x00|%00")),
+_UP = r"(?:\.\.;?/|\.\.%(?:25){0,4}2f/?)"
+CLIMBS: tuple[Rule, ...] = (
+    rule(
+        "climbs", 6, ("..",),
+        rf"(?:^|[=:,;|&\s\"'/(>]){_UP}{{2,}}|^{_UP}{{1,40}}[\w.-]{{1,80}}/?(?:\x00|$)|^/?{_UP}{{1,40}}(?:\.\.)?$"
+        rf"|^/\.\.$",
+        rf"^{_UP}[\w.~-]+/|^/{_UP}+\w|^file:/{{0,2}}{_UP}|^\w{{0,9}}:?/{{1,2}}{_UP}",
+    ),
 )  # fmt: skip
+ON_TEXT: tuple[Rule, ...] = (
+    rule(
+        "disguised", 6, ("..", "0x2e", "\\x2e", "u002e", "&#46;", "%2e", "\\x2f"),
+        r"(?<!\.)\.{4,100}/+\.{2}|\.{3}/\./\.|\.{3}//?\.{3}/+[\w.]|\.\.\.\.//",
+        r"\.{2}/{0,2}(?:%(?:25){0,9}(?:2f|5c)|0x2f|0x5c|\\x2f|\\x5c|u2215|u2216|%(?:c0|c1|e0))",
+        r"(?:0x2e|\\x2e|\\u002e|%u002e|&#46;|%2e){1,2}[./]?(?:0x2e|\\x2e|0x2f|0x5c|/|%2f|%5c)|0x5c0x2e\.",
+        r"\.{2}(?:\?|\|\||\ufffd{1,3})/?\.{2}|^\.{2}[\x01-\x1f \x7f]/\.{2}|\.\./ \.\./|/\.{2};/|^\.\|\./",
+    ),
+    rule(
+        "wrapper", 6, (":/", "php:", "expect:", "data:", "\\\\\\\\"),
+        r"(?:^|[=\"'(\s,;:|])(?:php:/{0,2}(?:filter|input|stdin|fd|memory|temp|output)|expect:/{0,2}\w|jar:(?:file"
+        r"|https?):"
+        r"|(?:zip|phar|glob|rar|ogg|ssh2(?:\.\w{2,6})?|zlib|bzip2|compress\.\w{1,8}|jar|netdoc|gopher|dict|ldap"
+        r"|local_file"
+        r"|view-source):/{1,3}[\w.%/~-]|data://|data:(?:text/x-php|[\w/;=-]{0,30},(?:pd9w|<\?))"
+        r"|file:/{1,3}(?:[a-z]:/(?:windows|winnt|boot\.ini|inetpub|autoexec)|localhost/|etc/|proc/|var/|windows/"
+        r"|usr/|home/"
+        r"|root/|tmp/|\.\.|[\w/.-]{0,40}(?:passwd|shadow|\.ini|\.conf|\.key))|\\\\\\\\[\w.-]{1,60}\\\\)",
+    ),
+    rule("nul", 5, ("\x00", "%00"), r"[\w./-](?:\x00|%00)(?:$|[\w.])"),
+    rule(
+        "remote-file", 5, ("://", "http", "ftp"),
+        r"^(?:https?|ftps?)://(?:\d{1,3}(?:\.\d{1,3}){3}|[\w.-]{1,80})/[^\s?]{0,80}\.(?:php\d?|txt|inc)\?+$",
+        r"^(?:https?|ftps?):?/{0,2}\?$|^https?://[^\s?]{1,100}(?:/(?:c99|r57|shell|cmd|evil)\w{0,9}\.(?:txt|php|gif))",
+    ),
+)  # fmt: skip
+# Folders, then more steps up than these; a path that comes back to where it started is a path.
+_FOLDERS = re.compile(rf"(?:^|[=:\s\"'])/?((?:(?!\.\.)[\w.%~-]{{1,60}}/){{1,12}})({_UP}{{1,40}})[\w.~]")
+# What pages and sources link to: of these a step or two up is everyday.
+_HARMLESS = re.compile(
+    r"(?:\.\./){1,2}(?:[\w-]{1,40}/){0,5}[\w.-]{1,60}\.(?:png|jpe?g|gif|svg|webp|ico|css|s[ac]ss|less|m?[jt]sx?|vue|md"
+    r"|html?|woff2?|pdf|py|rb|go|rs)"
+)
 
 
-def find(text: str) -> str | None:
-    """The name of the first rule that matches decoded, lower-case `text`; None when none does."""
+def find(text: str, budget: Budget) -> Hit | None:
+    """The strongest evidence in decoded, lower-case `text`; None when there is none."""
     if not any(hint in text for hint in HINTS):
         return None
-    # folding makes "php://" one slash, and takes NUL out
-    return first_match(RULES, for_path(text), {"nul": text, "wrapper": text})
+    best = strongest(text, ON_TEXT, budget)
+    view = for_path(text.strip())
+    climb = strongest(view, CLIMBS, budget)
+    if ".." in view:
+        climb = better(climb, _above(view, budget))
+        if climb is not None and _HARMLESS.fullmatch(view):
+            climb = climb._replace(score=3)
+    return better(better(best, climb), strongest(view, KNOWN, budget))
+
+
+def _above(view: str, budget: Budget) -> Hit | None:
+    """A path that leaves the folder it starts in."""
+    for start, end in islice(places(view, ("../",)), 50):
+        if not budget.spend(end - start):
+            return CROWDED
+        for found in _FOLDERS.finditer(view, start, end):
+            if found[2].count("..") > found[1].count("/"):
+                return hit("folder-climbs", 6, view, found.start(), found.end())
+    return None

@@ -1,0 +1,81 @@
+"""A value as a shell would read it: what it drops inside words is left out, and commands are told apart. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from html import unescape
+from typing import NamedTuple
+
+from .commands import BEFORE, SURE, WORDS
+
+_BLANK = re.compile(r"[^\S\n]++")
+_LINE = re.compile(r" ?\n[ \n]*+")
+_IFS = re.compile(r"\$\{?ifs(?:%\?\?|:0:1|,,)?\}?(?:\$\d|\$\(\))?|<>(?=/)")
+# What a shell drops inside a word: empty quotes and substitutions, backslashes, carets, variables that are not set.
+_DROPPED = re.compile(
+    r"''|\"\"|(?<!`)``(?!`)|\$\(\)|\\(?=[a-z/])|(?<=[a-z])\^(?=[a-z])|\$[@*?!_#-](?=[a-z/ ]|$)|\$\{[@*]\}"
+    r"|(?<=[a-z/])\$[a-z]\b(?![({])|(?<=[;|&])\$[a-z] "
+)
+_QUOTED_LETTERS = re.compile(r"(?<=[a-z])(['\"])([a-z]{1,8})\1(?=[a-z]|\b)"
+    r"|(?<![a-z=])(['\"])([a-z]{1,12})\3(?=[a-z '\";|]|$)")
+_BRACKET = re.compile(r"\[[!^]?([a-z/?])[/a-z]{0,12}\]")
+# Where a command may begin, and the first word of it.
+_BEGIN = re.compile(
+    r"(;|\|\|?|&&?|\$\(|`|[<>]\(|\n|\$\{[^}\s]{0,20}:?[-=?+]|\{)[ ({!@\"'\\]{0,3}([a-z/.][\w.+/-]{0,60})"
+)
+_NEXT = re.compile(
+    r"[\"']?[ \t,]+(?:\d{1,4} |-\w{1,9} |\w{1,20}=\S{0,40} |[(\"'])?([a-z/.][\w.+/-]{0,60})"
+)
+_EXE = re.compile(r"\.exe$")
+
+
+class Command(NamedTuple):
+    """A command in a shell's text: the sign before it, its name, where the sign stands and where the name ends."""
+
+    sign: str
+    name: str
+    start: int
+    end: int
+    sure: bool
+
+
+def for_shell(text: str) -> str:
+    """`${IFS}` as a space, quotes and backslashes inside words left out, one space or line break for many."""
+    text = text.replace("\x00", "").replace("\r", "\n")
+    if "&" in text and ";" in text:
+        text = unescape(text)
+    if "ifs" in text or "<>" in text:
+        text = _IFS.sub(" ", text)
+    if "+" in text and " " not in text:
+        text = text.replace("+", " ")
+    if "[" in text:
+        text = _BRACKET.sub(r"\1", text)
+    text = _DROPPED.sub("", text)
+    if "'" in text or '"' in text:
+        text = _QUOTED_LETTERS.sub(lambda found: found[2] or found[4], text)
+    return _LINE.sub("\n", _BLANK.sub(" ", text))
+
+
+def commands(view: str) -> Iterator[Command]:
+    """Every known command that follows a separator or opens a substitution."""
+    for found in _BEGIN.finditer(view):
+        name, end = found[2].rpartition("/")[2], found.end()
+        for _ in range(3):
+            if name not in BEFORE:
+                break
+            further = _NEXT.match(view, end)
+            named = _plain(further[1].rpartition("/")[2]) if further is not None else ""
+            if further is None or (named not in SURE and named not in WORDS):
+                break
+            name, end = named, further.end()
+        name = _plain(name)
+        if name in SURE or name in WORDS:
+            yield Command(found[1], name, found.start(), end, name in SURE)
+
+
+def _plain(name: str) -> str:
+    if name in SURE or name in WORDS:
+        return name
+    name = _EXE.sub("", name)
+    return name.rstrip("0123456789.") if name[-1:].isdigit() else name

@@ -1,0 +1,128 @@
+"""What is meant for a database wherever it stands: names of its inside, and calls that nobody makes in prose. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from .rules import rule
+
+_NUM = r"['\"]?-?\d[\d.]*['\"]?"
+# The start of a comparison that may say nothing, for texts that are long.
+_COMPARED = re.compile(r"(?:or|and|xor|having|\|\||&&)[ (!+~-]{1,6}['\"]?\w{1,20}['\"]? ?(?:=|like|<=>|rlike)")
+RULES = (
+    rule(
+        "timing", 6, ("waitfor", "sleep", "benchmark", "receive_message", "randomblob"),
+        rf"\bwaitfor (?:delay|time) ?['\"@]|\bpg_sleep(?:_for)? ?\( ?{_NUM}|\bbenchmark ?\( ?\d[\d ]{{3,12}},"
+        rf"|\bdbms_lock\.sleep ?\("
+        rf"|\bdbms_pipe\.receive_message ?\(|\brandomblob ?\( ?\d{{4}}|\buser_lock\.sleep ?\("
+        r"|\bselect ?\(? ?(?:pg_)?sleep ?\(|^;? ?sleep ?\([^a-z]{1,20}\)|\bif ?\([^;]{1,60}, ?sleep ?\("
+        r"|\bsleep ?\(\d+\.to_i\)",
+    ),
+    rule(
+        "procedure", 6, (
+            "xp_", "sp_", "extractvalue", "updatexml", "utl_", "dbms_", "ctxsys", "procedure", "openrowset",
+            "opendatasource", "load_file", "httpuritype", "xmltype", "sys_eval", "sys_exec",
+        ),
+        r"\b(?:xp_(?:cmdshell|dirtree|reg\w{4,20}|fileexist|availablemedia|enumdsn|makecab|ntsec\w{0,20}"
+        r"|terminate\w{0,12}"
+        r"|loginconfig|servicecontrol|subdirs|fixeddrives|getfiledetails)|sp_(?:oacreate|oamethod|makewebtask"
+        r"|executesql|password"
+        r"|addextendedproc|configure|addsrvrolemember|addlogin|who\b|helpdb|help\b)) ?['\"(@;a-z]"
+        r"|\b(?:extractvalue|updatexml|xmltype) ?\( ?[\d'\"(cs]|\butl_(?:http\.request|inaddr\.get_host_\w{4,7}"
+        r"|file\.\w{2,20}|smtp\.\w{2,20}) ?\("
+        r"|\bdbms_(?:utility|xmlgen|java|scheduler|ldap|xslprocessor|advisor|export_extension|cdc_\w{2,20}|sql"
+        r"|assert|lob|xmlquery)\.\w{2,40} ?\("
+        r"|\bctxsys\.drithsx|\bprocedure analyse ?\(|\bopenrowset ?\( ?['\"]|\bopendatasource ?\( ?['\"]"
+        r"|\bload_file ?\( ?['\"(0cx]"
+        r"|\bhttpuritype ?\(|\bsys_(?:eval|exec) ?\(",
+    ),
+    rule(
+        "catalogue", 6, (
+            "information_schema", "sys", "pg_", "sqlite_master", "mysql.", "@@", "rdb$", "msysaccess", "user_tab",
+            "all_tab", "v$", "master.",
+        ),
+        r"\b(?:from|join|table|into|exists|,) ?[(`\"\[]?(?:information_schema[`\"\]]?\.|sysobjects\b|syscolumns\b"
+        r"|sysusers\b|sysdatabases\b"
+        r"|sys\.[a-z]|pg_catalog\.|pg_(?:user|shadow|tables|class|database|stat_activity)\b|sqlite_(?:master"
+        r"|schema)\b|mysql\.(?:user|db)\b|sysibm\."
+        r"|syscat\.|rdb\$|msysaccess|(?:all|user|dba)_(?:tables|users|tab_columns|objects|db_links)\b|v\$\w"
+        r"|master\.\.?[a-z]|all_source\b)"
+        r"|(?:select|union|[=,(<>'\"]) ?@@(?:version|datadir|hostname|servername|basedir|global|language|spid)\b",
+    ),
+    rule(
+        "file", 6, ("outfile", "dumpfile", "infile"),
+        r"\binto (?:out|dump)file ?['\"]|\bload data (?:local )?infile ?['\"]",
+    ),
+    rule(
+        "encoded", 6, ("char", "chr", "concat", "0x"),
+        r"\bch(?:a?)r ?\( ?\d{1,3} ?\) ?(?:\+|\|\||,|&) ?ch(?:a?)r ?\( ?\d|\bconcat(?:_ws)? ?\( ?(?:0x[0-9a-f]{2}"
+        r"|['\"]?, ?\(select|char ?\()"
+        r"|\bgroup_concat ?\( ?[a-z0-9_(]|\b(?:select|exec|execute|declare|set) ?[@\w (=]{0,40}0x[0-9a-f]{8}"
+        r"|\bchar ?\( ?\d{2,3} ?(?:, ?\d{1,3} ?){3,60}\)"
+        r"|^0x[0-9a-f]{16,400} exec",
+    ),
+    rule(
+        "statement", 6, ("declare", "exec", "drop", "truncate", "alter", "create", "insert", "delete", "update",
+                         "select", "shutdown",
+                         "grant"),
+        r"\bdeclare ?@\w{1,30} ?(?:as )?(?:n?varchar|n?char|int|cursor|sysname)\b"
+        r"|\bexec(?:ute)? ?(?:immediate ?['\"]|\( ?['\"@]|master\.|xp_|sp_)"
+        r"|['\"\d)] ?;[; ]*(?:(?:drop|truncate|alter|create) (?:table|database|schema|user|view|index|procedure|role"
+        r"|function|login|column|trigger)\b"
+        r"|insert into \w|update \w{1,60} set\b|delete from \w|shutdown\b|select (?:\d|\*|pg_)|grant all\b)"
+        r"|^[;'\") ]{0,5}(?:drop|truncate|alter|create) (?:table|database|schema|procedure|function"
+        r"|login) [\w.`\"\[\]-]{1,60} ?[;(-]"
+        r"|^[;'\") ]{0,5}(?:insert into [\w.`]{1,60} ?(?:\([^()]{0,200}\) ?)?values ?\("
+        r"|delete from [\w.]{1,60} where \S{1,40} ?[=<>]"
+        r"|update [\w.]{1,60} set \w{1,60} ?= ?['\"\d])"
+        r"|;[; ]*shutdown ?(?:with nowait|;|--|$)|;[; ]*drop (?:table|database)\b",
+    ),
+    rule(
+        "case", 6, ("case", "if(", "if (", "ifnull", "elt", "make_set", "rlike", "regexp"),
+        rf"\bcase ?\(?when ?\(? ?{_NUM} ?[=<>] ?{_NUM}|\b(?:iif|elt|make_set|ifnull|if) ?\( ?\(? ?{_NUM} ?[=<>] ?{_NUM}"
+        r"|\br(?:like|egexp) ?\( ?(?:select|case)|\brlike ?sleep ?\(",
+    ),
+    rule(
+        "subquery", 6, ("select",),
+        r"[=<>+|*/,(-] ?\( ?select (?:\d|['\"(*@]|count ?\(|case\b|top \d|char|concat|\w{1,60} from \w)"
+        r"|\bexists ?\( ?select\b|\(select \* from ?\("
+        r"|\bunion (?:all |distinct )?\(? ?select (?:null|all|distinct|\d{1,9}(?:,|$| ?--| from)|['\"@(*]|concat"
+        r"|char|\w{1,40} ?,)"
+        r"|\bunion[(+]+select\b|\bselect (?:\d{1,6} ?, ?){2}|\bselect ?\( ?\d",
+    ),
+    rule(
+        "json", 6, ("::", ".e"),
+        r"['\"] ?:: ?jsonb?\b|\b\d\.e ?\(|\b\d\.e\.[a-z]",
+    ),
+    rule(
+        "variable", 5, ("@@", "select"),
+        r"^@@[a-z]\w{6,30}$|^select (?:user|version|database|current_user|system_user|session_user) ?\( ?\)",
+    ),
+    rule(
+        "call", 5, ("(",),
+        r"^(?:select )?(?:group_concat|load_file|updatexml|extractvalue|xmltype|pg_sleep|benchmark|concat_ws"
+        r"|current_user|db_name|schema_name|sysdate|coalesce"
+        r"|database|user_name|suser_name|row_count|json_extract|sqlite_version|pg_read_file|make_set|unhex|compress"
+        r"|rand|sin) ?\($|^(?:select )?(?:substr|substring|mid|ord|ascii|hex|char|chr|concat"
+        r"|rtrim|ltrim|strcmp|md5|sha1|user|version|encode|insert|session_user|system_user|convert|cast|ifnull"
+        r"|nullif|lpad|elt|instr|bin|conv|quote|soundex|uuid|sleep) ?=?\\?\($"
+        r"|^[^(]{0,60}[=<>+|,-] ?json_(?:extract|value|query|contains) ?\(",
+    ),
+    rule(
+        "literal", 5, ("'",),
+        r"^'[^']{0,20}'(?:=|!=|<>|<|>)'[^']{0,20}'?$",
+    ),
+    rule(
+        "name", 5, ("_",),
+        r"^(?:information_schema|pg_catalog|exec xp_\w{3,20}|select pg_sleep|from [`\"\[]?information_schema[`\"\]]?)$",
+    ),
+    rule(
+        "inline", 6, ("/*", "having", "group by"),
+        r"\b(?:group by|having) [\w.,() ]{1,60}having ?\(? ?\d+ ?= ?\d+|\bfloor ?\( ?rand ?\(",
+    ),
+    rule(
+        "tautology", 6, _COMPARED,
+        r"(?:\b(?:or|and|xor|having)|\|\||&&)[ (!+~-]{1,6}(['\"]?)(\w{1,20})\1 ?(?:=|<=>"
+        r"|r?like(?= ?['\"])) ?(['\"]?)\2\3?(?![\w'.])[) ]*(?:--|#|/\*|;|and\b|or\b|$)",
+    ),
+)  # fmt: skip
