@@ -69,7 +69,7 @@ class Replay:
 class Body:
     """The body of one request."""
 
-    __slots__ = ("_begun", "_data", "_environ", "_length", "_spool")
+    __slots__ = ("_begun", "_data", "_environ", "_length", "_spool", "_unread")
 
     def __init__(self, environ: dict[str, Any]) -> None:
         self._environ = environ
@@ -77,6 +77,8 @@ class Body:
         self._begun = False
         self._length: int | None = -1
         self._spool: Any = None
+        # Bytes that were not read because nobody wanted them any more, once the reading had begun.
+        self._unread = 0
 
     @property
     def length(self) -> int | None:
@@ -153,7 +155,11 @@ class Body:
             if not piece:
                 break
             left -= len(piece)
-            take(piece)
+            try:
+                take(piece)
+            except Exception:
+                self._unread = left if self.length is not None else 0
+                raise
             try:
                 spool.write(piece)
             except OSError as error:
@@ -222,9 +228,10 @@ class Body:
         """
         # Whatever is wrong with it was no reason for the answer that is about to be given.
         with suppress(Exception):
-            unasked = self._begun or "HTTP_EXPECT" in self._environ or self._bodiless
-            if not unasked and 0 < (self.length or 0) <= DRAIN:
-                self._up_to(self._environ.get("wsgi.input"), self.length or 0)
+            left = self._unread if self._begun else self.length or 0
+            unasked = "HTTP_EXPECT" in self._environ or self._bodiless
+            if not unasked and 0 < left <= DRAIN:
+                self._up_to(self._environ.get("wsgi.input"), left)
 
     def _up_to(self, stream: Any, size: int) -> bytes:
         self._begun = True

@@ -190,6 +190,7 @@ TRICKS: dict[str, tuple[str, bytes]] = {
     "nested multipart": (MULTIPART, body(part(
         'name="title"\r\nContent-Type: multipart/mixed; boundary=y', f"--y\r\n\r\n{XSS}\r\n--y--",
     ))),
+    "a field that names a charset": (MULTIPART, body(field("_charset_", "utf-7"), field("title", XSS))),
     "an attachment": (MULTIPART, body(field("title", XSS).replace(b"form-data", b"attachment"))),
     "a space before the colon": (MULTIPART, body(field("title", XSS).replace(b":", b" :", 1))),
     "a zero byte in the head": (MULTIPART, body(part('name="title"; filename="a\0.png"', XSS))),
@@ -206,7 +207,7 @@ def test_multipart_that_readers_cut_differently_hides_nothing(
     assert ("unscanned", "body") in audit.kinds()
     strict = Site(None, threats={**BLOCK, "beyond": "refuse"})
     assert (strict.post("/free", sent, kind).code, strict.calls) == (400, 0)
-    assert len(TRICKS) == 31
+    assert len(TRICKS) == 32
 
 
 def test_names_in_multipart_are_looked_at(free: Site) -> None:

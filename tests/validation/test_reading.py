@@ -101,6 +101,14 @@ def test_nothing_is_read_when_threats_are_off(audit: Audit, tmp_path: Path) -> N
     assert (stream.touched, audit.kinds()) == (False, [])
 
 
+def test_a_picture_without_a_type_is_not_looked_at(audit: Audit) -> None:
+    site = Site(None, threats={"mode": "block"})
+    picture = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR' or 1=1--<script>"
+    assert (site.ask("/up", "PUT", picture).code, site.body) == (200, picture)
+    assert audit.kinds() == [("unscanned", "body")]
+    assert Site(None, threats={"beyond": "refuse"}).ask("/up", "PUT", picture).code == 415
+
+
 def test_a_layer_with_nothing_to_do_is_absent() -> None:
     assert "validation" not in repr(Guard(ok, {"validation": {"threats": {"mode": "off"}}}))
     assert "validation" in repr(Guard(ok, {}))

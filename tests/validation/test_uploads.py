@@ -296,3 +296,19 @@ def test_a_poured_body_is_checked_against_its_length() -> None:
             made.pour(1_000_000, 1000, len)
         assert caught.value.status == code
         made.close()
+
+
+@pytest.mark.parametrize(("rest", "left"), [(60_000, 0), (200_000, 200_000)])
+def test_a_little_more_is_read_so_that_the_refusal_is_heard(rest: int, left: int) -> None:
+    """What a refused client still sends would reset the connection; up to 64 KiB of it are thrown away."""
+    stream = io.BytesIO(bytes(STEP + rest))
+    made = Body(request(method="POST", **{"wsgi.input": stream, "CONTENT_LENGTH": str(STEP + rest)}))
+
+    def refuse(piece: bytes) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        made.pour(10**6, 1000, refuse)
+    made.drain()
+    made.close()
+    assert len(stream.read()) == left

@@ -23,7 +23,7 @@ from .multipart import Multipart
 from .parse import JsonReader, Malformed
 from .shapes import ANY
 from .uploads import Bounds, Gathered, Upload
-from .views import Texts, Views, legible
+from .views import Texts, Views, is_binary, legible
 
 
 class Bodies:
@@ -47,7 +47,7 @@ class Bodies:
         found: list[Texts] = []
         if "body" in read.values:
             value = read.values["body"]
-            if self._last_counts:
+            if self._last_counts and not parts["body"].rewrites:
                 # The app may take the first of two members, which the value does not have.
                 value = self._json.read(read.source, duplicates=True)
             found.append(("body", of_json(value, parts["body"].shape)))
@@ -109,6 +109,9 @@ class Bodies:
             reason = "the body is larger than validation.threats.scan, or its end is not known"
             self._unscanned(facts, Denial(413, f"the body may have at most {limit} bytes", "body", reason))
         if not data:
+            return []
+        if kind.kind == "none" and is_binary(data) and not names:
+            self._unscanned(facts, Denial(415, "bodies without a type are inspected if they are text", "type"))
             return []
         if not names:
             return [(data, kind)]

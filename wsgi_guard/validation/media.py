@@ -11,7 +11,10 @@ from typing import NamedTuple
 from .parse import Malformed
 
 FORM = "application/x-www-form-urlencoded"
-_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+_LINES = frozenset({
+    "application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines",
+    "application/json-seq",
+})  # fmt: skip
 # XML by either of its names is the same text (RFC 7303, 9.1).
 _XML = frozenset({"application/xml", "application/xml-external-parsed-entity", "application/xml-dtd"})
 # JSON must be UTF-8 (RFC 8259, 8.1); ASCII is a part of it. Any other charset is refused rather than guessed.
@@ -46,7 +49,8 @@ def media(content_type: str) -> Media:
     if known is not None:
         return known
     found = _parse(content_type)
-    if len(_cache) < _CACHED and len(content_type) <= _CACHED_LENGTH:
+    # Each multipart body has a boundary of its own.
+    if len(_cache) < _CACHED and len(content_type) <= _CACHED_LENGTH and found.kind not in ("multipart", "mixed"):
         _cache[content_type] = found
     return found
 

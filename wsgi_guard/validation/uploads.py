@@ -79,6 +79,9 @@ class Gathered:
         self._pieces = []
         if part.filename is None:
             self.fields.append((part.name, self._text(content)))
+            if part.name == "_charset_" and content.lower() not in (b"utf-8", b"utf8", b"us-ascii"):
+                # Readers that know this field (RFC 7578, 4.6) would read all others by it.
+                raise Malformed("the fields must be UTF-8")
         elif part.filename:
             kind = detect(content, whole=self._size <= LOOKED_AT)
             self.files.append(Upload(part.name, part.filename, part.content_type, kind, self._size))

@@ -59,7 +59,7 @@ class Views:
     def gathered(self, found: Gathered) -> Iterator[Texts]:
         """What was told of a multipart body that every reader reads the same way."""
         yield "form", of_fields(found.fields, ANY)
-        names = [(file.name, text) for file in found.files for text in (file.filename, file.name)]
+        names = [(file.name, text) for file in found.files for text in (file.filename, file.name, file.content_type)]
         yield "files", [Leaf((((), name), "filename"), text, ANY) for name, text in names]
 
     def scraps(self, data: bytes, content_type: str, kind: Media) -> Iterator[Texts]:
@@ -84,6 +84,11 @@ class Views:
             return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
         except Malformed:
             return [Leaf((), text, ANY), *_each(literals(text))]
+
+
+def is_binary(data: bytes) -> bool:
+    """Whether a body without a type is neither text nor a document in a charset that parsers guess."""
+    return _BINARY.search(data) is not None and not any(map(_opens, readings(data, "")))
 
 
 def legible(data: bytes, kind: Media) -> tuple[bytes, Media]:
