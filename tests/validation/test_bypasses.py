@@ -361,3 +361,23 @@ def test_lengths_are_bounded_by_default_only_where_defaults_are_enforced() -> No
         guard = {"layers": ["validation"], "defaults": defaults}
         made = Guard(ok, {"guard": guard, "validation": {"threats": {"mode": "off"}}})
         assert serve(made, request("/", QUERY_STRING="x" * 17_000)).code == code
+
+
+@pytest.mark.parametrize("kind", ["application/xml", "application/soap+xml; charset=utf-8", "image/svg+xml"])
+def test_xml_is_looked_at_between_its_tags(free: Site, kind: str) -> None:
+    escaped_xss = XSS.replace("<", "&lt;").replace(">", "&gt;")
+    for inside in (f'<a b="{SQL}"/>', f"<a>{SQL}</a>", f"<a><![CDATA[{XSS}]]></a>", f'<a b="{escaped_xss}"/>'):
+        assert free.post("/free", f'<?xml version="1.0"?>\n<root>{inside}</root>'.encode(), kind).code == 403
+    plain = b'<?xml version="1.0"?><root xmlns:x="urn:a"><name title="O\'Brien">a &lt; b &amp; c</name></root>'
+    assert (free.post("/free", plain, kind).code, free.body) == (200, plain)
+
+
+@pytest.mark.parametrize("unit", ["<", '"', "='", "\n", "> ", "<![CDATA[", "]]", "\"a<'"])
+def test_xml_takes_time_by_its_length_alone(unit: str) -> None:
+    from time import thread_time
+
+    from wsgi_guard.validation.views import marked_up
+
+    start = thread_time()
+    marked_up(unit * (500_000 // len(unit)))
+    assert thread_time() - start < 1

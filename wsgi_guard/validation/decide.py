@@ -20,7 +20,7 @@ CHARSET = "the body of the request must be UTF-8"
 ATTACK = "the request looks like an attack"
 
 # Bodies without a schema that the screen reads.
-SCREENED = frozenset({"json", "lines", "form", "multipart", "mixed", "text", "none"})
+SCREENED = frozenset({"json", "lines", "form", "multipart", "mixed", "xml", "text", "none"})
 _KINDS = {"body": ("json",), "form": ("form", "multipart"), "files": ("multipart",)}
 _TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "multipart": "multipart/form-data"}
 

@@ -29,8 +29,8 @@ _CACHED_LENGTH = 128
 
 
 class Media(NamedTuple):
-    """`kind` is json, lines (one JSON document a line), form, multipart (form-data), mixed (any other multipart), text,
-    other or none.
+    """`kind` is json, lines (one JSON document a line), form, multipart (form-data), mixed (any other multipart), xml,
+    text, other or none.
 
     `readable` says that the charset, if one is declared, is UTF-8 or a part of it; `charset` is the last one declared.
     """
@@ -72,6 +72,8 @@ def _kind(name: str) -> str:
         return "form"
     if name.startswith("multipart/"):
         return "multipart" if name == "multipart/form-data" else "mixed"
+    if name == "application/xml" or name.endswith("+xml"):
+        return "xml"
     # What nearly says JSON may be taken for it: a list of types, an old name. A text is looked at as JSON too.
     if name.startswith("text/") or "json" in name or name in _XML or name.endswith("+xml"):
         return "text"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from html import unescape
 
 from .charsets import codec, readings
 from .fields import Fields, parse_fields
@@ -21,6 +22,10 @@ from .uploads import Gathered
 Texts = tuple[str, list[Leaf]]
 # A text without a space that begins like `name=`: a form whose type is missing or wrong.
 _LIKE_FORM = re.compile(r"[\w.\[\]%+-]{1,100}=\S*+\s*")
+# A section of raw text, a value in quotes, a text between tags; what is not closed counts to the end.
+_MARKED_UP = re.compile(
+    r"""<!\[CDATA\[((?:[^\]]|\](?!\]>))*+)|"([^"<]*+)"|'([^'<]*+)'|>\s*+([^<>][^<]*+)""", re.S
+)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # Shorter runs are frequent in what is compressed, and no attack.
 _RUN = re.compile(rb"[\t\n\r -~]{8,}+")
@@ -41,6 +46,8 @@ class Views:
                     yield "body", self._document(text, alone=True)
             elif kind.kind == "lines":
                 yield "body", self._lines(text)
+            elif kind.kind == "xml" and text.lstrip("\ufeff \t\r\n")[:1] == "<":
+                yield "body", list(_each(unescape(found) for found in marked_up(text)))
             elif kind.kind == "json" or _opens(text):
                 yield "body", self._document(text)
             else:
@@ -84,6 +91,11 @@ class Views:
             return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
         except Malformed:
             return [Leaf((), text, ANY), *_each(literals(text))]
+
+
+def marked_up(text: str) -> list[str]:
+    """The texts of an XML document and the values of its attributes and entities, as they stand; its tags are none."""
+    return [found for match in _MARKED_UP.finditer(text) if (found := (match[1] or match[2] or match[3] or match[4]))]
 
 
 def is_binary(data: bytes) -> bool:
