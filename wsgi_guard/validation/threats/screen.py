@@ -20,12 +20,14 @@ _PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
 _PLAIN_ABROAD = re.compile(r"[\w .,@:-]*+")
 # Attacks that need nothing but words hold one of these. Shorter values cannot hold such an attack.
 WORDS = (
-    "union", "--", "_schema", "xp_", "pg_sl", "pg_cat", "sqlite_", "@@", "order by", "group by", "waitfor", "errorlevel",
-    "cmdext", "exist ", "defined ", "0x2",
+    "union", "--", "_schema", "xp_", "pg_sl", "pg_cat", "sqlite_", "@@", "order by", "group by", "waitfor",
+    "errorlevel", "cmdext", "exist ", "defined ", "0x2",
 )  # fmt: skip
 # The same in a query whose escapes are not undone yet.
-_IN_QUERY = (*(word for word in WORDS if " " not in word), "er+by", "er%20by", "up+by", "up%20by", "%40%40", "exist+",
-             "exist%20", "defined+", "defined%20")  # fmt: skip
+_IN_QUERY = (
+    *(word for word in WORDS if " " not in word), "er+by", "er%20by", "up+by", "up%20by", "exist+", "exist%20",
+    "defined+", "defined%20", "-%2d", "%2d-", "%2d%2d", "@%40", "%40@", "%40%40",
+)  # fmt: skip
 _SHORTEST = 8
 _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 # A value that may be text in base64: what that says is looked at too, once.
