@@ -113,7 +113,8 @@ def reasons(answer: Answer, log: list[dict[str, Any]]) -> list[str]:
     if "x-error-id" in answer.headers:
         told.append(f"error id {answer.headers['x-error-id']}")
     for line in log:
-        if line.get("request_id") == answer.headers.get("x-request-id"):
+        # Lines of the access log tell the answer that is shown already.
+        if "message" in line and line.get("request_id") == answer.headers.get("x-request-id"):
             told.append(f"log: {line['message'].splitlines()[0]}")
     if not told and "ratelimit" in answer.headers:
         told.append(f"passed, RateLimit {answer.headers['ratelimit']}")

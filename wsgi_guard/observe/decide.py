@@ -39,7 +39,7 @@ def method_label(method: str) -> str:
 
 def counted(decisions: Sequence[Decision], endpoint: str) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:
     """Name, meaning and labels of every counter that what was decided about a request adds one to."""
-    for layer, verdict, rule, _ in decisions:
+    for layer, verdict, rule, *_ in decisions:
         yield "wsgi_guard_decisions", "What layers decided.", (("layer", layer), ("verdict", verdict))
         if layer != "validation" or verdict not in ("deny", "shadow"):
             continue
