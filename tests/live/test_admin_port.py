@@ -102,7 +102,8 @@ def probes(port: int, path: str, count: int, rate: float = 200.0) -> list[float]
         answer = line.getresponse()
         answer.read()
         line.close()
-        assert answer.status == 200
+        # A check of tier ready may have met the frozen server by now, and then says so.
+        assert answer.status in ((200, 503) if path == "/readyz" else (200,))
         return time.perf_counter() - sent
 
     with ThreadPoolExecutor(8) as threads:
