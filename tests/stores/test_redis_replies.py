@@ -76,8 +76,10 @@ def _tally(current: int) -> bytes:
 
 
 @contextmanager
-def _serving(answer: Callable[[socket.socket, int], None]) -> Iterator[RedisStore]:
-    """A store whose server answers its n-th charge so."""
+def _serving(
+    answer: Callable[[socket.socket, int], None], command: bytes = b"EVALSHA"
+) -> Iterator[RedisStore]:
+    """A store whose server answers the n-th command of the name so, as a rule charges."""
     charges = 0
 
     def serve(client: socket.socket) -> None:
@@ -85,7 +87,7 @@ def _serving(answer: Callable[[socket.socket, int], None]) -> Iterator[RedisStor
         with client:
             try:
                 while data := client.recv(65536):
-                    if b"EVALSHA" in data:
+                    if command in data and b"SETINFO" not in data:
                         charges += 1
                         answer(client, charges)
                     else:
@@ -170,3 +172,12 @@ def test_numbers_out_of_range_are_a_store_error(numbers: bytes) -> None:
 
     with _serving(answer) as store, pytest.raises(StoreError, match="out of range"):
         store.charge([POLICY], ["a"])
+
+
+def test_vitals_have_all_the_time_they_are_given() -> None:
+    def info(client: socket.socket, charge: int) -> None:
+        time.sleep(0.05)
+        client.sendall(b"$21\r\nused_memory:1048576\r\n\r\n" if charge == 1 else b"-NOPERM no INFO for you\r\n")
+
+    with _serving(info, b"INFO") as store:
+        assert store.vitals(5.0) == {"used_mib": 1.0}

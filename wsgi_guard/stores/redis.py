@@ -15,7 +15,6 @@ from typing import Any, TypeVar
 
 from redis.backoff import NoBackoff
 from redis.connection import Connection, parse_url
-from redis.exceptions import ResponseError
 from redis.retry import Retry
 
 from wsgi_guard.errors import ConfigurationError, StoreError
@@ -28,7 +27,7 @@ from .lines import Lines, describe
 from .news import News
 from .redis_cluster import MARK, Address, ClusterStore, Moved
 from .redis_frames import Frame, Script, pack
-from .redis_line import RedisLine, left
+from .redis_line import RedisLine
 from .redis_sentinel import Sentinels, hosts_of, is_master, split
 from .redis_vitals import Vitals, vitals
 
@@ -146,7 +145,7 @@ class RedisStore:
         try:
             line = self._dial(timeout)
             try:
-                answers = [_allowed(line, pack(*command), left(deadline)) for command in commands]
+                answers = [_allowed(line, pack(*command), deadline) for command in commands]
             finally:
                 line.hang_up()
         except Exception as error:
@@ -232,10 +231,10 @@ class RedisStore:
         return frame
 
 
-def _allowed(line: RedisLine, command: bytes, timeout: float) -> Any:
+def _allowed(line: RedisLine, command: bytes, deadline: float) -> Any:
     try:
-        return line.ask(command, timeout)
-    except ResponseError:
+        return line.ask(command, deadline)
+    except replies.Rejected:
         return None
 
 
