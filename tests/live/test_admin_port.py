@@ -100,10 +100,9 @@ def probes(port: int, path: str, count: int, rate: float = 200.0) -> list[float]
         line = HTTPConnection("127.0.0.1", port, timeout=10)
         line.request("GET", path, headers={"Authorization": f"Bearer {TOKEN}"})
         answer = line.getresponse()
-        answer.read()
+        body = answer.read()
         line.close()
-        # A check of tier ready may have met the frozen server by now, and then says so.
-        assert answer.status in ((200, 503) if path == "/readyz" else (200,))
+        assert answer.status == 200, body
         return time.perf_counter() - sent
 
     with ThreadPoolExecutor(8) as threads:
@@ -121,7 +120,8 @@ def test_probes_are_answered_while_every_worker_is_stuck(
     port = free_port()
     url = private_postgres.url
     with serving(tmp_path, port, *KINDS[kind], DATABASE_URL=url, WSGI_GUARD_POOLS__MAIN__TIMEOUT="30") as site:
-        until(lambda: ask(port, "/readyz")[0] == 200)
+        # Both workers accept here, and one that only follows knows the results up to a second later.
+        until(lambda: all(ask(port, "/readyz")[0] == 200 for _ in range(50)))
         assert site.get("/query").status == 200
         idle = {path: p99(probes(port, path, 100)) for path in ("/livez", "/readyz", "/metrics")}
         private_postgres.freeze()
