@@ -96,3 +96,8 @@ def backends(server: Postgres, *, state: str | None = None) -> int:
         row = conn.execute(query, {"state": state}).fetchone()
     assert row is not None
     return int(row[0])
+
+
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What our own logger said; pools that other tests left behind may still look for their servers."""
+    return [record.getMessage() for record in caplog.records if record.name == "wsgi_guard.db"]

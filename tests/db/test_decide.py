@@ -80,9 +80,5 @@ def test_outage_is_retried_later_than_exhaustion() -> None:
     assert 1 <= decide.retry_after(away=False) < decide.retry_after(away=True)
 
 
-def test_failure_ends_trust() -> None:
-    assert decide.trusted("idle", 0.0, failed=False)
-    assert not decide.trusted("idle", 0.0, failed=True)
-    assert not decide.trusted("idle", decide.TRUSTED, failed=False)
-    assert not decide.trusted("always", 0.0, failed=False)
-    assert decide.trusted("never", 9e9, failed=True)
+def test_trust_follows_the_setting() -> None:
+    assert 0.0 == decide.trust("always") < decide.trust("idle") < decide.trust("never")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import psycopg
@@ -19,7 +20,7 @@ from wsgi_guard.errors import Outage
 
 TIMEOUT = 0.7
 SLACK = 0.5
-HEALED = 2.5
+HEALED = 2.0
 QUICK = {"timeout": TIMEOUT, "max_size": 4}
 
 
@@ -254,3 +255,28 @@ def test_interpreter_ends_without_waiting(private_postgres: Postgres) -> None:
         _, errors = child.communicate("\n", timeout=20)
         assert (child.returncode, errors) == (0, "")
         assert time.monotonic() - started < 2.0
+
+
+def test_short_absence_is_waited_for(make_data: MakeData, private_postgres: Postgres) -> None:
+    """One request alone, with nobody behind it to make the pool try again."""
+    pool = make_data({"timeout": 12.0, "reconnect_timeout": 0.5}, main=private_postgres.url).pools["main"]
+    fill(pool, 1)
+    private_postgres.stop()
+    with ThreadPoolExecutor(1) as thread:
+        waiting = thread.submit(ask, pool)
+        time.sleep(3.0)
+        private_postgres.start()
+        started = time.monotonic()
+        assert waiting.result(10) == (1,)
+    assert time.monotonic() - started < HEALED
+
+
+def test_absence_is_told_at_once_to_all_but_one(make_data: MakeData, private_postgres: Postgres) -> None:
+    pool = make_data({**QUICK, "timeout": 0.3}, main=private_postgres.url).pools["main"]
+    fill(pool, 2)
+    private_postgres.stop()
+    while not pool.watch.pulse.away(0.3):
+        seconds_to_fail(pool)
+    with ThreadPoolExecutor(16) as threads:
+        waits = sorted(threads.map(lambda _: seconds_to_fail(pool), range(16)))
+    assert waits[13] < decide.AWAY_PATIENCE / 2

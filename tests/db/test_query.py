@@ -13,7 +13,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.db.conftest import MakeData, Run, backends, numbers
+from tests.db.conftest import MakeData, Run, backends, numbers, told
 from tests.support.postgres import Postgres
 from wsgi_guard.db.layer import Data
 from wsgi_guard.db.query import execute_query, get_db_connection
@@ -214,7 +214,7 @@ def test_outside_a_request_each_call_commits(data: Data, place: str, caplog: pyt
     conn.execute("INSERT INTO t VALUES (4)")
     conn.close()
     assert execute_query("SELECT n FROM t ORDER BY n") == [{"n": 1}, {"n": 2}]
-    assert caplog.records == []
+    assert told(caplog) == []
     assert data.pools["main"].get_stats()["pool_available"] == data.pools["main"].get_stats()["pool_size"]
 
 

@@ -22,17 +22,18 @@ NOTICED = TIMEOUT + 1.0 + 1.0
 QUICK = {"timeout": TIMEOUT, "max_size": 4, "max_waiting": 0}
 
 
-def begun(server: Postgres, words: str) -> None:
-    """Returns when the server is at work on a statement with these words in it."""
+def begun(server: Postgres, words: str, count: int) -> None:
+    """Returns when the server is at work on `count` statements with these words in them."""
     with psycopg.connect(server.admin_url, autocommit=True) as admin:
         ask = "SELECT count(*) FROM pg_stat_activity WHERE state = 'active' AND usename = 'app' AND query LIKE %s"
-        while admin.execute(ask, [f"%{words}%"]).fetchone() == (0,):
+        while admin.execute(ask, [f"%{words}%"]).fetchone() != (count,):
             time.sleep(0.005)
 
 
 def test_server_frozen_in_mid_query_lets_go(make_data: MakeData, private_postgres: Postgres, run: Run) -> None:
-    data = make_data(QUICK, main=private_postgres.url)
+    data = make_data({**QUICK, "min_size": 4}, main=private_postgres.url)
     pool = data.pools["main"]
+    pool.wait(10)
 
     def work(_: int) -> float:
         with run(data, 500) as facts:
@@ -45,7 +46,7 @@ def test_server_frozen_in_mid_query_lets_go(make_data: MakeData, private_postgre
 
     with ThreadPoolExecutor(4) as threads:
         waits = threads.map(work, range(4))
-        begun(private_postgres, "pg_sleep")
+        begun(private_postgres, "pg_sleep", 4)
         private_postgres.freeze()
         assert max(waits) < NOTICED + 1
     private_postgres.thaw()

@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from tests.db.conftest import MakeData, Run
+from tests.db.conftest import MakeData, Run, told
 from tests.support.postgres import Postgres
 from wsgi_guard.db.layer import Data
 from wsgi_guard.db.tally import BEYOND, BOUNDS, SHAPES, Tally
@@ -94,7 +94,7 @@ def test_slow_statements_cannot_flood_the_log(
     with run(data) as facts:
         for _ in range(200):
             connection(facts).execute("SELECT 1")
-    assert 0 < len(caplog.records) < 60
+    assert 0 < len(told(caplog)) < 60
 
 
 def test_repeated_statement_is_told_once_with_its_line(
@@ -103,16 +103,16 @@ def test_repeated_statement_is_told_once_with_its_line(
     with run(data) as facts:
         for number in range(10):
             connection(facts).execute("SELECT n FROM t WHERE n = %s", [number])
-        assert caplog.records == []
+        assert told(caplog) == []
         for number in range(20):
             connection(facts).execute(f"SELECT n FROM t WHERE n = {number}")  # noqa: S608  (literals in the text)
-    (line,) = [record.getMessage() for record in caplog.records]
+    (line,) = told(caplog)
     assert "more than 10 times" in line
     assert facts.request_id in line
     assert f"{__file__}:" in line
     with run(data) as facts:
         connection(facts).execute("SELECT n FROM t WHERE n = 1")
-    assert len(caplog.records) == 1
+    assert len(told(caplog)) == 1
     assert data.pools["main"].watch.tally.totals().repeated == 1
 
 

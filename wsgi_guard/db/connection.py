@@ -11,6 +11,7 @@ import select
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from enum import Enum
+from math import inf
 from time import monotonic
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -23,6 +24,7 @@ from wsgi_guard.facts import Facts, current
 
 from . import decide, wire
 from .cursors import marked, timed
+from .reach import reach
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
@@ -68,10 +70,13 @@ class PooledConnection(Connection[TupleRow]):
     _mark = ""
     _quiet = False
     _reads: bool | None = None
+    _trust = 0.0
     _node: tuple[int, int]
 
     @classmethod
     def connect(cls, conninfo: str = "", *, watch: Watch, **kwargs: Any) -> Self:  # type: ignore[override]
+        if watch.alone and watch.pulse.weak:
+            reach(watch)
         try:
             conn = super().connect(conninfo, **kwargs)
         except Exception:
@@ -83,6 +88,7 @@ class PooledConnection(Connection[TupleRow]):
         conn.home = os.getpid()
         conn.backend = conn.info.backend_pid
         conn._node = _node(conn.fileno())
+        conn._trust = decide.trust(watch.section.check)
         conn._poller = wire.poller(conn.pgconn)
         if watch.section.read_only:
             conn._reads = True
@@ -111,11 +117,12 @@ class PooledConnection(Connection[TupleRow]):
             self.abandon()
             raise OperationalError("the connection belongs to the process that this one was forked from")
         started = monotonic()
-        if not args and not kwargs:
-            # Who gives a bound of its own, as `notifies()` does, waits for what need not come.
-            self.waiting_since = started
         try:
-            return super().wait(gen, *args, **kwargs)
+            if args or kwargs:
+                # Who gives a bound of its own, as `notifies()` does, waits for what need not come.
+                return super().wait(gen, *args, **kwargs)
+            self.waiting_since = started
+            return super().wait(gen)
         except (OperationalError, InterfaceError) as error:
             raise self._lost(error) from None
         finally:
@@ -183,7 +190,10 @@ class PooledConnection(Connection[TupleRow]):
         self, exc_type: type[BaseException] | None, exc_val: BaseException | None, exc_tb: TracebackType | None
     ) -> None:
         if self.lease is Lease.PLAIN:
-            super().__exit__(exc_type, exc_val, exc_tb)
+            if exc_type is None and not self.closed:
+                self.commit()
+            else:
+                super().__exit__(exc_type, exc_val, exc_tb)
         elif self.lease is Lease.REQUEST:
             if exc_type is not None:
                 self.undo()
@@ -247,10 +257,12 @@ class PooledConnection(Connection[TupleRow]):
 
     def fresh(self, now: float) -> bool:
         """Whether it may be used without asking the server first: it was used lately, or settings say so."""
-        if self.closed:
-            return False
-        trusted = decide.trusted(self.watch.section.check, now - self.idle_since, failed=self.watch.pulse.weak)
-        return trusted and not self._poller.poll(0)
+        return (
+            now - self.idle_since < self._trust
+            and not self.closed
+            and not self._poller.poll(0)
+            and (self._trust == inf or not self.watch.pulse.weak)
+        )
 
     def works(self, deadline: float) -> bool:
         """Whether the server answers on this idle connection until `deadline`."""

@@ -32,7 +32,8 @@ class Timed(Cursor[Any]):
         except Error:
             conn.failed(shape, before, -1)
             raise
-        conn.ran(shape, before, self.rowcount)
+        # As `conn.ran`, without its call.
+        conn.watch.ran(shape, conn.spent - before, self.rowcount, conn.root)
         return self
 
     def executemany(self, query: Any, params_seq: Iterable[Any], **options: Any) -> None:

@@ -6,6 +6,7 @@ Pure: no driver, clock or socket; times are seconds of one monotonic clock, give
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import inf
 from typing import NamedTuple
 
 # PostgreSQL's appendix A: class 08 is "connection exception"; then admin_shutdown, crash_shutdown,
@@ -52,12 +53,9 @@ def retry_after(*, away: bool) -> int:
     return AWAY_RETRY if away else EXHAUSTED_RETRY
 
 
-def trusted(check: str, idle: float, *, failed: bool) -> bool:
-    """Whether a connection unused for `idle` seconds needs no round trip, by the setting `check`.
-
-    With "idle" none is trusted after a failure.
-    """
-    return check == "never" or (check == "idle" and idle < TRUSTED and not failed)
+def trust(check: str) -> float:
+    """For how many seconds after its last use a connection needs no round trip, by the setting `check`."""
+    return {"idle": TRUSTED, "always": 0.0, "never": inf}[check]
 
 
 def forgotten(state: str | None) -> bool:

@@ -12,16 +12,12 @@ MOST = 5
 """Holders named in one message."""
 
 
-class Hold:
-    """One connection in somebody's hands."""
+class Hold(NamedTuple):
+    """One connection in somebody's hands, since a time of the monotonic clock."""
 
-    __slots__ = ("request_id", "since", "stack", "told")
-
-    def __init__(self, request_id: str | None, since: float, stack: Stack) -> None:
-        self.request_id = request_id
-        self.since = since
-        self.stack = stack
-        self.told = False
+    request_id: str | None
+    since: float
+    stack: Stack
 
     @property
     def who(self) -> str:
@@ -42,22 +38,29 @@ class Holders:
     """Written by any thread; a dict of which single items are put in and taken out needs no lock."""
 
     def __init__(self, doing: Callable[[Any], str]) -> None:
-        self._holds: dict[Any, Hold] = {}
+        # The values are what a Hold is made of: making one costs as much as all else here.
+        self._holds: dict[Any, tuple[str | None, float, Stack]] = {}
+        self._told: dict[Any, float] = {}
         self._doing = doing
         self.leaks = 0
+        self.seconds = 0.0
 
     def __len__(self) -> int:
         return len(self._holds)
 
     def take(self, conn: Any, request_id: str | None, now: float) -> None:
-        self._holds[conn] = Hold(request_id, now, stack())
+        self._holds[conn] = (request_id, now, stack())
 
-    def give(self, conn: Any) -> None:
-        self._holds.pop(conn, None)
+    def give(self, conn: Any, now: float) -> None:
+        hold = self._holds.pop(conn, None)
+        if hold is not None:
+            self.seconds += now - hold[1]
+            if self._told:
+                self._told.pop(conn, None)
 
     def _longest_first(self) -> list[tuple[Any, Hold]]:
         # Copied in one step, for others take and give meanwhile.
-        found = list(self._holds.items())
+        found = [(conn, Hold(*hold)) for conn, hold in list(self._holds.items())]
         return sorted(found, key=lambda item: item[1].since)
 
     def describe(self) -> str:
@@ -77,10 +80,10 @@ class Holders:
     def overdue(self, limit: float) -> list[Overdue]:
         """Those held for longer than `limit` seconds that were not told before; each is told once."""
         now, found = monotonic(), []
-        for conn, hold in list(self._holds.items()):
-            if hold.told or now - hold.since < limit:
+        for conn, hold in self._longest_first():
+            if now - hold.since < limit or self._told.get(conn) == hold.since:
                 continue
-            hold.told = True
+            self._told[conn] = hold.since
             self.leaks += 1
             seconds = now - hold.since
             found.append(Overdue(hold.who, hold.request_id, seconds, lines(hold.stack), self._doing(conn)))
@@ -92,8 +95,9 @@ class Holders:
         found = self._longest_first()
         return [
             {
-                "request_id": hold.request_id, "seconds": round(now - hold.since, 3), "leak": hold.told,
-                "stack": lines(hold.stack), "last_statement": self._doing(conn),
+                "request_id": hold.request_id, "seconds": round(now - hold.since, 3),
+                "leak": self._told.get(conn) == hold.since, "stack": lines(hold.stack),
+                "last_statement": self._doing(conn),
             }
             for conn, hold in found
         ]  # fmt: skip

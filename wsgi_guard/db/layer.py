@@ -9,7 +9,7 @@ import logging
 import os
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.facts import Facts
@@ -42,10 +42,7 @@ class Data:
         autocommit = {name: frozenset(map(add, section.autocommit)) for name, section in sections.items()}
         self._sections = dict(sections)
         self.pools = Pools(_build(sections, workers), autocommit)
-        self._environ: dict[str, Any] = {"wsgi_guard.pools": self.pools}
-        self._has_main = "main" in self.pools
-        if self._has_main:
-            self._environ["wsgi_guard.pool"] = self.pools["main"]
+        self._main = self.pools.get("main")
         announce(self.pools)
 
     def start(self) -> None:
@@ -55,9 +52,11 @@ class Data:
                 self.pools[name].open()
 
     def prepare(self, facts: Facts) -> None:
-        facts.environ.update(self._environ)
-        if self._has_main:
-            facts.environ["wsgi_guard.db"] = partial(self.pools.of_request, facts)
+        environ = facts.environ
+        environ["wsgi_guard.pools"] = self.pools
+        if self._main is not None:
+            environ["wsgi_guard.pool"] = self._main
+            environ["wsgi_guard.db"] = partial(self.pools.of_request, facts)
         facts.pools = self.pools
 
     def after(self, facts: Facts, head: Head) -> None:

@@ -34,9 +34,8 @@ def connect_options(name: str, section: PoolSection) -> dict[str, Any]:
     is `stall.py`.
     """
     given = _parsed(conninfo(section))
-    hosts = max(1, str(given.get("host") or given.get("hostaddr") or "").count(",") + 1)
     # Each of several hosts has its share, so that one that is silent leaves time for the next; libpq's least is 2.
-    seconds = max(2, math.ceil(section.timeout / hosts))
+    seconds = max(2, math.ceil(section.timeout / hosts(section)))
     options: dict[str, Any] = {
         "connect_timeout": seconds,
         "tcp_user_timeout": max(2, math.ceil(section.timeout)) * 1000,
@@ -51,6 +50,12 @@ def connect_options(name: str, section: PoolSection) -> dict[str, Any]:
     if section.read_only and not section.pgbouncer and "options" in given:
         options["options"] = f"{given.pop('options')} {options['options']}"
     return {key: value for key, value in options.items() if key not in given} | _tls(section, given)
+
+
+def hosts(section: PoolSection) -> int:
+    """How many servers the URL names."""
+    given = _parsed(conninfo(section))
+    return str(given.get("host") or given.get("hostaddr") or "").count(",") + 1
 
 
 def driver_options(section: PoolSection) -> dict[str, Any]:

@@ -22,10 +22,9 @@ class Pulse:
         self._tries_at = 0.0
         self._lock = threading.Lock()
 
-    def lived(self) -> float:
-        """Notes a sign of life; returns the time of it."""
-        self._lived = now = monotonic()
-        return now
+    def lived(self, now: float | None = None) -> None:
+        """Notes a sign of life, of now or of a time that the caller knows already."""
+        self._lived = monotonic() if now is None else now
 
     def failed(self) -> None:
         self._failed = monotonic()

@@ -92,9 +92,9 @@ class Stalls:
         watch = self._watch
         patience = min(PATIENCE, watch.section.timeout)
         if watch.section.pgbouncer:
-            wire.ping(watch.conninfo(), patience)
+            wire.ping(watch.conninfo(conn), patience)
             return None
-        return wire.ask(watch.conninfo(), STATE.format(conn.backend), now + patience)
+        return wire.ask(watch.conninfo(conn), STATE.format(conn.backend), now + patience)
 
     def _cut(self, conn: PooledConnection, silence: Silence, why: str) -> None:
         """Ends the connection from here, which whoever waits for it sees at once; if it still waits for the same."""

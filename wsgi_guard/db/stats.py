@@ -42,12 +42,12 @@ def _series(pool: Pool, labels: tuple[tuple[str, str], ...]) -> Iterator[Series]
     told, watch = numbers(pool), pool.watch
     for name, kind, text, key in COUNTED:
         yield Series(f"wsgi_guard_db_pool_{name}", kind, text, float(told.get(key, 0)), labels)
-    used = told.get("usage_ms", 0) / 1000
     totals = watch.tally.totals()
     yield Series("wsgi_guard_db_pool_used", GAUGE, "Connections in somebody's hands.", len(watch.holders), labels)
-    yield Series("wsgi_guard_db_pool_usage_seconds", COUNTER, "Time that connections were held.", used, labels)
-    yield Series("wsgi_guard_db_pool_leaks", COUNTER, "Connections held too long.", watch.holders.leaks, labels)
-    waits, queries = watch.tally.waits.buckets(), totals.times.buckets()
+    held, leaks = watch.holders.seconds, watch.holders.leaks
+    yield Series("wsgi_guard_db_pool_usage_seconds", COUNTER, "Time that connections were held.", held, labels)
+    yield Series("wsgi_guard_db_pool_leaks", COUNTER, "Connections held too long.", leaks, labels)
+    waits, queries = watch.tally.waits().buckets(), totals.times.buckets()
     yield Series("wsgi_guard_db_pool_wait_seconds", HISTOGRAM, "Wait for a connection.", waits, labels)
     yield Series("wsgi_guard_db_query_seconds", HISTOGRAM, "Time of a statement.", queries, labels)
     yield Series("wsgi_guard_db_query_errors", COUNTER, "Statements that failed.", totals.errors, labels)
@@ -72,7 +72,7 @@ def report(pool: Pool) -> dict[str, Any]:
     """One pool as this process knows it; times in milliseconds."""
     told, watch = numbers(pool), pool.watch
     shapes, totals = watch.tally.shapes(), watch.tally.totals()
-    waits = watch.tally.waits
+    waits, held = watch.tally.waits(), watch.holders.now()
     return {
         "open": pool.here,
         "server_away": watch.pulse.away(watch.section.timeout),
@@ -84,7 +84,7 @@ def report(pool: Pool) -> dict[str, Any]:
             "waiting_now": told.get("requests_waiting", 0), "queued": told.get("requests_queued", 0),
             **_percentiles(waits),
         },
-        "use": {"requests": told.get("requests_num", 0), "held_ms": told.get("usage_ms", 0)},
+        "use": {"requests": told.get("requests_num", 0), "held_ms": _ms(watch.holders.seconds)},
         "errors": {
             "requests": told.get("requests_errors", 0), "connecting": told.get("connections_errors", 0),
             "lost": told.get("connections_lost", 0), "returned_bad": told.get("returns_bad", 0),
@@ -93,8 +93,8 @@ def report(pool: Pool) -> dict[str, Any]:
         "statements": totals.times.number,
         "slowest": [_shape(each) for each in _slowest(shapes)],
         "repeated": [{"statement": each.text, "requests": each.repeated} for each in shapes if each.repeated],
-        "leaks": {"seen": watch.holders.leaks, "now": [hold for hold in watch.holders.now() if hold["leak"]]},
-        "held": watch.holders.now(),
+        "leaks": {"seen": watch.holders.leaks, "now": [hold for hold in held if hold["leak"]]},
+        "held": held,
     }  # fmt: skip
 
 

@@ -32,6 +32,10 @@ STEPS = tuple(
 BOUNDS = tuple(step for step in STEPS if step >= 0.001 and f"{step:e}"[:4] in ("1.00", "2.50", "5.00"))
 
 
+# A connection that was there is handed out in less.
+PROMPT = 0.00005
+
+
 class Times:
     """How long something took, in seconds, as counts between STEPS."""
 
@@ -96,7 +100,9 @@ class Tally:
         self._texts: Recent[str, Shape] = Recent(TEXTS)
         self._shapes: dict[str, Shape] = {}
         self._beyond = Shape(BEYOND)
-        self.waits = Times()
+        self._waits = Times()
+        # Those who waited less than PROMPT, which is nearly everybody: counted without a lock.
+        self.prompt = 0
 
     def shape(self, query: Any, connection: Any) -> Shape:
         """The shape of what a cursor was given: a text, bytes, or something composed."""
@@ -129,12 +135,20 @@ class Tally:
 
     def waited(self, seconds: float) -> None:
         """Somebody got a connection, or gave up, after so long."""
-        times, at = self.waits, bisect_left(STEPS, seconds)
+        times, at = self._waits, bisect_left(STEPS, seconds)
         with self._lock:
             times.counts[at] += 1
             times.total += seconds
         if seconds > times.longest:
             times.longest = seconds
+
+    def waits(self) -> Times:
+        """How long those waited who asked for a connection."""
+        found = Times()
+        found.counts[bisect_left(STEPS, PROMPT)] = self.prompt
+        found.longest = PROMPT if self.prompt else 0.0
+        found.merge(self._waits)
+        return found
 
     def more(self, found: Shape, seconds: float, rows: int) -> None:
         """Time and rows that a statement took after it was counted, as those of a cursor on the server."""

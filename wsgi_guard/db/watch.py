@@ -6,11 +6,13 @@ Counting is `tally.py`, holding `holders.py`, signs of life `pulse.py`; this is 
 from __future__ import annotations
 
 import logging
+import threading
 from math import inf
 from time import monotonic
 from typing import Any
 
 from psycopg import Error
+from psycopg.conninfo import make_conninfo
 
 from wsgi_guard.errors import Outage
 from wsgi_guard.facts import Facts
@@ -19,7 +21,7 @@ from wsgi_guard.settings.pools import PoolSection
 from . import decide
 from .caller import caller
 from .holders import Holders
-from .options import whole_conninfo
+from .options import hosts, whole_conninfo
 from .pulse import Pulse
 from .tally import BEYOND, Shape, Tally
 
@@ -39,11 +41,20 @@ class Watch:
         self.tally = Tally()
         self.holders = Holders(doing)
         self.lines = decide.Budget(LINES, 1.0)
+        self.ended = threading.Event()
+        # Who asks whether a server that failed is back; see `reach.py`, which has no use for several servers.
+        self.asking = threading.Lock()
+        self.alone = hosts(section) == 1
         self._slow = section.slow_query or inf
         self._repeated = section.repeated_query
 
-    def conninfo(self) -> str:
-        return whole_conninfo(self.name, self.section)
+    def conninfo(self, conn: Any = None) -> str:
+        """How to reach the server; with `conn` the very one that it goes to, of several that the URL may name."""
+        if conn is None:
+            return whole_conninfo(self.name, self.section)
+        info = conn.info
+        there = {"host": info.host, "port": info.port, "target_session_attrs": "any"}
+        return make_conninfo(whole_conninfo(self.name, self.section), **there, hostaddr=info.hostaddr or None)
 
     def ran(self, shape: Shape, seconds: float, rows: int, root: Facts | None) -> None:
         """A statement has ended; `rows` below 0 are unknown, `root` is the request it belongs to."""

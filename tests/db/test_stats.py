@@ -1,0 +1,119 @@
+"""The pools in numbers: on the admin page and as series."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from wsgiref.util import setup_testing_defaults
+
+import pytest
+
+from tests.db.conftest import MakeData, Run
+from wsgi_guard import Guard, execute_query
+from wsgi_guard.db.stats import report
+from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, Buckets
+
+TOKEN = "sixteen-and-more-characters"
+NAMES = {
+    "wsgi_guard_db_pool_size": GAUGE, "wsgi_guard_db_pool_available": GAUGE, "wsgi_guard_db_pool_max_size": GAUGE,
+    "wsgi_guard_db_pool_waiting": GAUGE, "wsgi_guard_db_pool_used": GAUGE, "wsgi_guard_db_pool_requests": COUNTER,
+    "wsgi_guard_db_pool_requests_queued": COUNTER, "wsgi_guard_db_pool_requests_failed": COUNTER,
+    "wsgi_guard_db_pool_connections_opened": COUNTER, "wsgi_guard_db_pool_connections_failed": COUNTER,
+    "wsgi_guard_db_pool_connections_lost": COUNTER, "wsgi_guard_db_pool_returned_bad": COUNTER,
+    "wsgi_guard_db_pool_usage_seconds": COUNTER, "wsgi_guard_db_pool_leaks": COUNTER,
+    "wsgi_guard_db_pool_wait_seconds": HISTOGRAM, "wsgi_guard_db_query_seconds": HISTOGRAM,
+    "wsgi_guard_db_query_errors": COUNTER, "wsgi_guard_db_slow_queries": COUNTER,
+    "wsgi_guard_db_repeated_queries": COUNTER,
+}  # fmt: skip
+
+
+def ask(guard: Guard, path: str, token: str | None = TOKEN) -> tuple[int, Any]:
+    environ: dict[str, Any] = {"PATH_INFO": path}
+    setup_testing_defaults(environ)
+    if token:
+        environ["HTTP_AUTHORIZATION"] = f"Bearer {token}"
+    seen: list[int] = []
+
+    def start(status: str, headers: Any, exc_info: Any = None) -> Any:
+        seen.append(int(status[:3]))
+        return lambda data: None
+
+    body = b"".join(guard(environ, start))
+    return seen[0], body
+
+
+def test_page_tells_of_each_pool(place: str) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        for number in range(12):
+            execute_query(f"SELECT 'secret', {number}")
+        execute_query("SELECT pg_sleep(0.05)")
+        start_response("200 OK", [])
+        return [b"done"]
+
+    pools = {"main": {"url": place, "slow_query": 0.01}, "unused": {"url": place, "max_size": 3}}
+    guard = Guard(app, {"guard": {"layers": []}, "pools": pools, "admin": {"token": TOKEN}})
+    assert ask(guard, "/shop")[0] == 200
+    assert ask(guard, "/admin/db/stats", None)[0] == 401
+    code, body = ask(guard, "/admin/db/stats")
+    assert code == 200
+    assert b"secret" not in body
+    told = json.loads(body)["pools"]
+    assert (told["unused"]["open"], told["unused"]["size"]["max"], told["unused"]["statements"]) == (False, 3, 0)
+    main = told["main"]
+    assert (main["open"], main["statements"], main["use"]["requests"]) == (True, 13, 1)
+    slowest = main["slowest"][0]
+    assert (slowest["statement"], slowest["count"], slowest["slow"]) == ("SELECT pg_sleep(?)", 1, 1)
+    assert 50 <= slowest["p50_ms"] <= slowest["p99_ms"] <= slowest["longest_ms"] < 1000
+    assert main["repeated"] == [{"statement": "SELECT ?, ..", "requests": 1}]
+    assert main["leaks"] == {"seen": 0, "now": []}
+
+
+def test_page_is_the_apps_without_admin(place: str) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [b"mine"]
+
+    guard = Guard(app, {"guard": {"layers": []}, "pools": {"main": {"url": place}}})
+    assert ask(guard, "/admin/db/stats") == (200, b"mine")
+
+
+def test_page_names_leaks_and_holders(make_data: MakeData, place: str, run: Run) -> None:
+    data = make_data({"leak_after": 0.01}, main=place)
+    with run(data) as facts:
+        facts.environ["wsgi_guard.db"]().execute("SELECT 1")
+        pool = data.pools["main"]
+        while not pool.watch.holders.leaks:
+            pass
+        told = report(pool)
+        (held,) = told["held"]
+        assert told["leaks"]["now"] == [held]
+        assert (held["request_id"], held["last_statement"]) == (facts.request_id, "SELECT ?")
+        assert any("test_stats.py" in line for line in held["stack"])
+    assert report(data.pools["main"])["held"] == []
+
+
+def test_series_count_what_happened(make_data: MakeData, place: str, run: Run) -> None:
+    data = make_data({"max_size": 2}, main=place, other=place)
+    with run(data) as facts:
+        facts.environ["wsgi_guard.db"]().execute("SELECT 1")
+        found = {(each.name, each.labels): each for each in data.series()}
+        main = (("pool", "main"),)
+        assert found["wsgi_guard_db_pool_used", main].value == 1
+    assert {(name, each.kind) for (name, _), each in found.items()} == set(NAMES.items())
+    assert {labels for _, labels in found} == {main, (("pool", "other"),)}
+    queries = found["wsgi_guard_db_query_seconds", main].value
+    waits = found["wsgi_guard_db_pool_wait_seconds", main].value
+    assert isinstance(queries, Buckets)
+    assert isinstance(waits, Buckets)
+    assert (sum(queries.counts), sum(waits.counts)) == (1, 1)
+    assert found["wsgi_guard_db_pool_requests", main].value == 1
+    assert len(NAMES) == 19
+
+
+@pytest.mark.parametrize("count", [1, 4])
+def test_series_of_an_unused_pool_connect_to_nothing(make_data: MakeData, count: int) -> None:
+    data = make_data({"max_size": count}, main="postgresql://nobody@127.0.0.1:1/none")
+    values = {each.name: each.value for each in data.series()}
+    assert values["wsgi_guard_db_pool_max_size"] == count
+    assert values["wsgi_guard_db_pool_size"] == 0
+    assert not data.pools["main"].here
