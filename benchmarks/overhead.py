@@ -45,8 +45,9 @@ def environ(method: str, body: bytes = b"") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def request_of(app: Any, method: str, body: bytes = b"") -> Variant:
-    template = environ(method, body)
+def request_of(app: Any, method: str, body: bytes = b"", **keys: str) -> Variant:
+    """A request to the app, answered 200; further environ keys by keyword."""
+    template = {**environ(method, body), **keys}
 
     def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
         if not status.startswith("200"):
