@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from tests.support.calling import Server
+from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.redact import MARK
 from wsgi_guard.settings.sections import THREATS
 from wsgi_guard.validation.decide import Excuse
@@ -247,3 +248,62 @@ def test_many_fields_hide_nothing() -> None:
     assert site.ask("/any", query="&" * 10_001 + attack).code == 403
     form = b"a=b&" * 10_001 + attack.encode()
     assert site.ask("/any", "POST", form, CONTENT_TYPE="application/x-www-form-urlencoded").code == 403
+
+
+HINT = "x';"
+SETTLED: tuple[tuple[dict[str, Any], str, int, tuple[str, str] | None], ...] = (
+    # settings, value, code, what is told
+    ({"mode": "block"}, SQL, 403, ("deny", "sqli")),
+    ({"mode": "block", "modes": {"sqli": "shadow"}}, SQL, 200, ("shadow", "sqli")),
+    ({"mode": "block", "modes": {"sqli": "off"}}, SQL, 200, None),
+    ({"mode": "block", "modes": {"sqli": "off"}}, XSS, 403, ("deny", "xss")),
+    ({"mode": "shadow", "modes": {"xss": "block"}}, XSS, 403, ("deny", "xss")),
+    ({"mode": "off", "modes": {"xss": "block"}}, XSS, 403, ("deny", "xss")),
+    ({"mode": "off", "modes": {"xss": "block"}}, SQL, 200, None),
+    ({"mode": "block"}, HINT, 200, None),
+    ({"mode": "block", "detect": 2}, HINT, 200, ("shadow", "sqli")),
+    ({"mode": "block", "detect": 3}, SQL, 403, ("deny", "sqli")),
+    ({"mode": "block", "level": 2}, HINT, 403, ("deny", "sqli")),
+)
+
+
+@pytest.mark.parametrize(("settings", "value", "code", "told"), SETTLED, ids=range(len(SETTLED)))
+def test_modes_and_levels(
+    audit: Audit, settings: dict[str, Any], value: str, code: int, told: tuple[str, str] | None
+) -> None:
+    assert asked(Site(None, threats=settings), "query", value).code == code
+    assert audit.kinds() == ([] if told is None else [told])
+    assert len(SETTLED) == 11
+
+
+@pytest.mark.parametrize(
+    "threats", [{"level": 2, "detect": 1}, {"classes": ["xss"], "modes": {"sqli": "block"}}, {"level": 4}]
+)
+def test_settings_that_contradict_each_other_stop_the_start(threats: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError):
+        Site(None, threats=threats)
+
+
+def test_evidence_of_a_secret_place_is_not_told(audit: Audit) -> None:
+    Site(None).ask("/x", query="password=%27+or+1=1--")
+    assert [decision["evidence"] for decision in audit.decisions] == [MARK]
+
+
+def test_evidence_holds_no_word_of_the_client(audit: Audit) -> None:
+    Site(None).ask("/x", query="q=%27+or+%27geheimnis%27=%27geheimnis%27--")
+    assert [decision["evidence"] for decision in audit.decisions] == ["or '*'='*'--"]
+
+
+def test_every_header_of_people_is_looked_at() -> None:
+    site = Site(None, **BLOCK)
+    assert site.ask("/x", HTTP_X_SEARCH_TERM=SQL).code == 403
+    assert site.ask("/x", HTTP_ACCEPT=SQL, HTTP_IF_NONE_MATCH=XSS, HTTP_AUTHORIZATION=SQL).code == 200
+
+
+def test_xml_and_documents_inside_strings_are_opened() -> None:
+    site = Site(None, **BLOCK)
+    script = b"<?xml version='1.0'?><a b='&lt;script&gt;alert(1)&lt;/script&gt;'/>"
+    assert site.post("/x", script, "text/xml").code == 403
+    assert site.post("/x", b"<?xml version='1.0'?><a><![CDATA[' or 1=1--]]></a>", "application/xml").code == 403
+    assert site.post("/x", b"<?xml version='1.0'?><a b='5 &gt; 3'>it's</a>", "application/xml").code == 200
+    assert site.post("/x", {"q": json.dumps({"x": [SQL]})}).code == 403

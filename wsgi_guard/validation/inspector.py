@@ -27,10 +27,12 @@ from .threats.shown import shown
 # plain too, each field with one `=` at most ("1 or 1=1" has a second).
 _PLAIN_TEXT = r"[\w.,@:+-]*+(?:%(?:20|2[CDE]|3A|40)[\w.,@:+-]*+)*+"
 _PLAIN_QUERY = re.compile(rf"{_PLAIN_TEXT}(?:=?+{_PLAIN_TEXT})(?:&{_PLAIN_TEXT}(?:=?+{_PLAIN_TEXT}))*+", re.A)
+# Headers that are judged in pieces.
+_SPLIT = ("HTTP_COOKIE", "HTTP_REFERER")
 # What of the environ is not looked at: what servers put there, and headers whose own grammar looks wild or that hold
 # secrets. Every other header is people's or programs' own text.
 _PASSED_OVER = frozenset({
-    *("HTTP_" + name for name in (
+    *_SPLIT, *("HTTP_" + name for name in (
         "ACCEPT", "ACCEPT_ENCODING", "ACCEPT_LANGUAGE", "ACCEPT_CHARSET", "ACCEPT_DATETIME", "AUTHORIZATION",
         "BAGGAGE", "CACHE_CONTROL", "CONNECTION", "CONTENT_ENCODING", "CONTENT_LANGUAGE", "CONTENT_MD5", "DATE",
         "DNT", "EXPECT", "FORWARDED", "HOST", "HTTP2_SETTINGS", "IF_MATCH", "IF_MODIFIED_SINCE", "IF_NONE_MATCH",
@@ -53,7 +55,6 @@ _PASSED_OVER = frozenset({
 _REMEMBERED, _LONGEST = 512, 1024
 # The names that the settings add are taken out where the line is written.
 _REDACTOR = Redactor()
-_SPLIT = ("HTTP_COOKIE", "HTTP_REFERER")
 _ADDRESS = re.compile(r"https?://[^/?#]*+([^?#]*+)\??([^#]*+)", re.I)
 
 
@@ -78,7 +79,7 @@ class Inspector:
         self._bodies = Bodies(section)
         # A cookie or referring address is judged by its pieces, so it vouches for no other header.
         self._innocent: Recent[str, bool] = Recent(_REMEMBERED)
-        self._split = {name: Recent[str, bool](_REMEMBERED) for name in _SPLIT}
+        self._split = tuple((name, Recent[str, bool](_REMEMBERED)) for name in _SPLIT)
 
     def path(self, given: str, excuses: tuple[Excuse, ...]) -> list[Place]:
         """Findings in a path: a traversal has no place in one segment, all else has; markup may hold a slash."""
@@ -96,12 +97,14 @@ class Inspector:
         query = environ.get("QUERY_STRING")
         if query and (_PLAIN_QUERY.fullmatch(query) is None or wordy_query(query)):
             found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY)
-        innocent = self._innocent.get
+        innocent = self._innocent
         for name, value in environ.items():
-            if name not in _PASSED_OVER and innocent(value) is None and name[:5] == "HTTP_":
-                known = self._split.get(name, self._innocent)
-                if known.get(value) is None:
-                    found = [*(found or ()), *self._header(name, value, known, excuses)]
+            if name not in _PASSED_OVER and name[:5] == "HTTP_" and innocent.get(value) is None:
+                found = [*(found or ()), *self._header(name, value, innocent, excuses)]
+        for name, known in self._split:
+            value = environ.get(name)
+            if value and known.get(value) is None:
+                found = [*(found or ()), *self._header(name, value, known, excuses)]
         return found or ()
 
     def body(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterable[Place]:

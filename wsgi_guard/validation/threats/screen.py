@@ -64,14 +64,19 @@ def is_plain(value: str) -> bool:
 
 def wordy(value: str) -> bool:
     """Whether `value` holds a word of which attacks are made that need nothing but words."""
-    lowered = value.lower()
-    return any(word in lowered for word in WORDS)
+    return _holds(value.lower(), WORDS)
 
 
 def wordy_query(query: str) -> bool:
     """As `wordy`, for a query string as it came."""
-    lowered = query.lower()
-    return any(word in lowered for word in _IN_QUERY)
+    return _holds(query.lower(), _IN_QUERY)
+
+
+def _holds(text: str, words: tuple[str, ...]) -> bool:
+    for word in words:  # noqa: SIM110 (a third of what a generator costs, and every value pays it)
+        if word in text:
+            return True
+    return False
 
 
 def screen(
