@@ -1,4 +1,4 @@
-"""`wsgi-guard check`, `drain`, `limits`, `explain` and `replay`: what an operator asks outside a running server."""
+"""`wsgi-guard check`, `drain`, `limits`, `alerts`, `explain` and `replay`: what an operator asks outside a server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import operate
+from . import drill, operate
 from .errors import ConfigurationError, GuardError
 from .rehearse import explain, replay
 
@@ -32,6 +32,9 @@ def _parser() -> argparse.ArgumentParser:
     limits = commands.add_parser("limits", help="see, reset, block and unblock the keys of rate limits")
     operate.add_arguments(limits)
     limits.set_defaults(run=_said(operate.limits))
+    alerts = commands.add_parser("alerts", help="send a message by every channel of alerts, to see that it arrives")
+    drill.add_arguments(alerts)
+    alerts.set_defaults(run=_said(drill.alerts))
     one = commands.add_parser("explain", help="say what each layer would decide about a request, and why")
     explain.add_arguments(one)
     one.set_defaults(run=_said(explain.explain))

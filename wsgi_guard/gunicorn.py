@@ -24,6 +24,7 @@ from .settings import Settings, load
 # Worker classes that call the app in another way than WSGI, by a part of their dotted name.
 NOT_WSGI = ("asgi", "uvicorn", "aiohttp", "hypercorn", "daphne", "sanic")
 CONFIGURATION_FILE = "gunicorn.conf.py"
+HOOKS = ("on_starting", "on_reload", "when_ready", "post_worker_init", "on_exit")
 
 Hook = Callable[..., None]
 
@@ -59,6 +60,12 @@ class Hooks:
             worker.log.info("worker %s runs %r", worker.pid, worker.wsgi)
         worker.wsgi.begin()
 
+    def on_exit(self, server: Any) -> None:
+        try:
+            say_last_words(self._settings)
+        except Exception as error:
+            server.log.error("wsgi_guard: the last alerts could not be sent: %s", type(error).__name__)
+
     def _prepare(self, server: Any) -> None:
         verify(server.cfg)
         refuse_worker_class(server.cfg.worker_class)
@@ -77,7 +84,7 @@ def install(namespace: MutableMapping[str, Any], settings: Any = None) -> None:
         from .observe.multiprocess import arrange
 
         arrange()
-    for name in ("on_starting", "on_reload", "when_ready", "post_worker_init"):
+    for name in HOOKS:
         theirs = namespace.get(name)
         if not getattr(theirs, "wsgi_guard", False):
             namespace[name] = chained(getattr(hooks, name), theirs)
@@ -97,7 +104,7 @@ def verify(cfg: Any) -> None:
     """Stops the start when a hook was lost: silence would mean an app without its guard."""
     lost = [
         name
-        for name in ("on_starting", "on_reload", "when_ready", "post_worker_init")
+        for name in HOOKS
         if not getattr(getattr(cfg, name), "wsgi_guard", False)
     ]
     if lost:
@@ -177,6 +184,22 @@ def open_door(server: Any, address: str | None) -> None:
         if not server.WORKERS and not getattr(server, "master_pid", 0):
             raise RuntimeError(reason) from None
         server.log.error("%s; the workers go on trying", reason)
+
+
+def say_last_words(settings: Any) -> None:
+    """Alerts of what the workers counted and did not come to tell: in the master, when all of them have ended."""
+    from .capture.ledger import told
+    from .settings.alert_relations import channels_of
+    from .stack import build
+
+    events = told(HOST.errors) if HOST.errors is not None else []
+    if not events or not channels_of(load(settings).alerts):
+        return
+    HOST.workers = 1
+    desk = build(settings).capture.alerts
+    if desk is not None:
+        desk.adopt(events)
+        desk.close()
 
 
 def arrange_drain(server: Any, delay: float) -> None:

@@ -26,8 +26,9 @@ POST = 1024 * 1024
 class Host:
     """`workers` processes answer for this host; `draining()` once the master was told to stop.
 
-    `table` holds the counters of all of them, `board` what they tell each other, `post` what the one of them tells that
-    watches for all, `cells` what they count for metrics, `door` the socket of `admin.listen`; None without the hooks.
+    `table` holds the counters of all of them, `board` and `errors` what they tell each other of denials and of errors,
+    `post` what the one of them tells that watches for all, `cells` what they count for metrics, `door` the socket of
+    `admin.listen`; None without the hooks.
     """
 
     def __init__(self) -> None:
@@ -38,6 +39,7 @@ class Host:
         self.schemas: tuple[str, Mapping[str, Any]] | None = None
         self.cells: Cells | None = None
         self.door: tuple[str, socket] | None = None
+        self.errors: Board | None = None
         self._flag: mmap | None = None
         self._posted = self._opened = 0
 
@@ -49,6 +51,7 @@ class Host:
             self._flag = mmap(-1, 1)
             self.board = Board()
             self.post = Board(rows=1, half=POST)
+            self.errors = Board()
 
     def claim(self) -> Board | None:
         """`post` for the first in this process who asks; None for others, as two of one process cannot share it."""

@@ -1,17 +1,19 @@
 """Takes secrets out of names and texts before they leave the process.
 
-A value goes by the name it stands under (password, authorization, ...) or by its own shape (JWT, private key, URL with
-a password, card number, ...). What looks like a secret is one: a harmless value lost costs less than a key in a log.
+A value goes by the name it stands under (password, authorization, ...), by its own shape (JWT, private key, URL with
+a password, card number, ...), also URL-encoded or in base64, or because somebody knows it. What looks like a secret is
+one: a harmless value lost costs less than a key in a log.
 All work is linear in the length of the text, and every result is bounded. Knows no request, event or log record.
 """
 
 from __future__ import annotations
 
 import re
+from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable, Mapping
 from math import isfinite
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote, quote_plus, unquote
 
 from .shapes import MARK as MARK
 from .shapes import cards, pairs, tokens, urls
@@ -45,6 +47,11 @@ _PIECES = re.compile(r"([\s\"'<>]+)")
 _CONTAINERS = (Mapping, list, tuple, set, frozenset)
 _STRING = re.compile(r"([\"'])((?:(?!\1)[^\\]|\\.)*+)\1")
 _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
+# Twelve bytes: what is shorter says little, and words of that length are everywhere.
+_BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}+")
+_URL_SAFE = str.maketrans("-_", "+/")
+NESTED = 2
+"""Layers of base64 that are looked into."""
 
 
 class Redactor:
@@ -55,6 +62,17 @@ class Redactor:
         self._parts = (*PARTS, *(name for name in own if len(name) > 3))
         self._words = WORDS | {name for name in own if 0 < len(name) <= 3}
         self._known: dict[str, bool] = {}
+        self._values: tuple[str, ...] = ()
+
+    def knowing(self, values: Iterable[str]) -> Redactor:
+        """As this one, and takes out `values` too, as they are, URL-encoded or in base64, wherever they stand."""
+        forms = {form: None for value in values for form in _forms(value)}
+        if not forms:
+            return self
+        other = Redactor()
+        other._parts, other._words, other._known = self._parts, self._words, self._known
+        other._values = tuple(sorted(forms, key=len, reverse=True))
+        return other
 
     def secret_name(self, name: str) -> bool:
         """True for the name of a field, header or variable whose value must not be shown."""
@@ -84,9 +102,29 @@ class Redactor:
         line = _STRING.sub(lambda found: f"{found[1]}{self._clean(found[2])}{found[1]}", line[:500])
         return self._clean(line, literals=True)
 
-    def _clean(self, text: str, *, literals: bool = False) -> str:
+    def _clean(self, text: str, *, literals: bool = False, nested: int = NESTED) -> str:
+        for value in self._values:
+            text = text.replace(value, MARK)
         text = self._shapes(text, literals)
-        return self._encoded(text, literals) if "%" in text else text
+        if "%" in text:
+            text = self._encoded(text, literals)
+        return _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
+
+    def _based(self, run: str, nested: int) -> str:
+        """A run of base64 characters, or MARK for it, or for a part between slashes, where that holds a secret."""
+        if self._hides(run, nested):
+            return MARK
+        if "/" not in run:
+            return run
+        return "/".join(MARK if len(part) >= 12 and self._hides(part, nested) else part for part in run.split("/"))
+
+    def _hides(self, run: str, nested: int) -> bool:
+        run = run.translate(_URL_SAFE)
+        try:
+            plain = a2b_base64(run[: len(run) - (len(run) % 4 == 1)] + "==").decode()
+        except (Error, UnicodeDecodeError):
+            return False
+        return self._clean(plain, nested=nested - 1) != plain
 
     def _shapes(self, text: str, literals: bool) -> str:
         # What is taken out can bare the start of the next secret; a text without any is gone through once.
@@ -159,6 +197,18 @@ class Redactor:
                 break
             copy.append(self._copy(item, depth - 1, left))
         return copy
+
+
+def _forms(value: str) -> Iterable[str]:
+    """A secret as it may be written: plain, URL-encoded, in base64 of either alphabet."""
+    coded = b2a_base64(value.encode("utf-8", "surrogatepass"), newline=False).decode().rstrip("=")
+    # The last character of base64 depends on what follows.
+    coded = coded if len(coded) % 4 == 0 else coded[:-1]
+    url_safe = coded.replace("+", "-").replace("/", "_")
+    return (
+        value, quote(value, safe="", errors="replace"), quote(value, errors="replace"),
+        quote_plus(value, errors="replace"), coded, url_safe,
+    )  # fmt: skip
 
 
 def _squeeze(name: str) -> str:

@@ -20,8 +20,10 @@ from .layer import Layer, Reply
 from .problem import problem
 from .routes import Routes
 from .settings import Settings, load, resolve_target
+from .settings.alert_relations import channels_of
 
 if TYPE_CHECKING:
+    from .capture.alerts.desk import Desk
     from .capture.layer import Capture
     from .db.layer import Data
     from .health.layer import Health
@@ -127,9 +129,13 @@ class Build:
         from .observe.logs import Output
 
         settings = self.settings
-        capture = self.attempt(lambda: Capture(settings.capture, environment=settings.environment, release=None))
+        capture = self.attempt(
+            lambda: Capture(settings.capture, environment=settings.environment, board=lambda: HOST.errors)
+        )
         # Health may have a check of the store without the layer that uses it; opening connects to nothing.
-        place = self.attempt(self._place) if self.wanted & {"rate_limit", "health"} else None
+        alerting = bool(channels_of(settings.alerts))
+        place = self.attempt(self._place) if alerting or self.wanted & {"rate_limit", "health"} else None
+        desk = self.attempt(lambda: self._desk(place, capture)) if alerting else None
         data = self.attempt(self._data) if settings.pools else None
         health = self.attempt(lambda: self._health(place, data, capture)) if "health" in self.wanted else None
         # The paths that the guard answers itself; filled once all layers are there, which leave them alone.
@@ -145,11 +151,13 @@ class Build:
             health.report("rate_limit", lambda: limit.degraded)
         if health is not None:
             health.report("sentry", capture.report)
+        if desk is not None:
+            self._attach(desk, capture, health)
         if validation is not None and validation.idle:
             validation = None
         counting: list[Any] = [capture, *((limit.census, limit.ledger) if limit else ()), validation, health, data]
         metrics = self._metrics(endpoints, [one.series for one in counting if hasattr(one, "series")])
-        pages = self._pages(limit, data, metrics)
+        pages = self._pages(limit, data, metrics, capture)
         own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())
         layers = {
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
@@ -157,7 +165,9 @@ class Build:
         }  # fmt: skip
         return Stack(settings, origin, layers, capture, Output(settings.log))
 
-    def _pages(self, limit: RateLimit | None, data: Data | None, metrics: Metrics | None) -> Pages | None:
+    def _pages(
+        self, limit: RateLimit | None, data: Data | None, metrics: Metrics | None, capture: Capture
+    ) -> Pages | None:
         """The admin pages of all slices that have some; None when there is nobody to read them."""
         from .admin import Admin
         from .pages import Page, Pages
@@ -179,6 +189,10 @@ class Build:
 
             exposition = Exposition(metrics, __version__, metrics_folder())
             found[self.settings.metrics.path] = Page(exposition.page)
+        if section.errors:
+            from .capture.pages import pages as pages_of_errors
+
+            found.update(pages_of_errors(section.errors, capture))
         admin = Admin(section)
         return Pages(admin, found) if found and admin.configured else None
 
@@ -197,6 +211,21 @@ class Build:
         from .redact import Redactor
 
         return AccessLog(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
+
+    def _desk(self, place: Place | None, capture: Capture | None) -> Desk | None:
+        """Who writes alerts; it counts where rate limits do."""
+        from .capture.alerts.build import build_desk
+
+        if place is None or capture is None:
+            return None
+        return build_desk(self.settings.alerts, capture.sentry, place.open, lambda: HOST.workers == 1)
+
+    def _attach(self, desk: Desk, capture: Capture, health: Health | None) -> None:
+        """Alerts hear of every event and of every check that changes, and health of alerts that do not get through."""
+        capture.attach(desk)
+        if health is not None:
+            health.report("alerts", desk.report)
+            health.listen(desk.changed)
 
     def _origin(self) -> Origin:
         guard = self.settings.guard

@@ -17,7 +17,8 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_guard.capture import decide
+from wsgi_guard.capture import categories, decide
+from wsgi_guard.capture.categories import Kind
 from wsgi_guard.capture.family import LIMIT, descends, family, related, wraps
 from wsgi_guard.capture.refusal import explained, is_meant, outage_cause, told_elsewhere
 from wsgi_guard.capture.seen import Entry
@@ -26,6 +27,10 @@ from wsgi_guard.errors import Outage, Refused
 
 def lineage(kind: type[BaseException]) -> list[tuple[str, str]]:
     return [(base.__module__, base.__name__) for base in kind.__mro__]
+
+
+def category(*kinds: type[BaseException]) -> str:
+    return categories.category([Kind(lineage(kind)) for kind in kinds])
 
 
 class ValidationError(Exception):
@@ -65,13 +70,13 @@ CATEGORIES: list[tuple[type[BaseException], str]] = [
 
 def test_category_follows_the_type() -> None:
     assert len(CATEGORIES) == 23
-    assert [(kind, decide.category(lineage(kind))) for kind, _ in CATEGORIES] == CATEGORIES
+    assert [(kind, category(kind)) for kind, _ in CATEGORIES] == CATEGORIES
 
 
 def test_cause_tells_where_the_type_does_not() -> None:
-    assert decide.category(lineage(RuntimeError), lineage(psycopg.OperationalError)) == "database"
-    assert decide.category(lineage(TypeError), lineage(psycopg.OperationalError)) == "programming"
-    assert decide.category() == "other"
+    assert category(RuntimeError, psycopg.OperationalError) == "database"
+    assert category(TypeError, psycopg.OperationalError) == "programming"
+    assert category() == "other"
 
 
 def test_severity_is_always_a_level() -> None:

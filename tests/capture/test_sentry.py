@@ -81,7 +81,7 @@ def dsn(ingest: Receiver) -> str:
 
 
 def flush(guard: Guard) -> None:
-    client = guard.stack.capture._sentry._client  # type: ignore[union-attr]
+    client = guard.stack.capture.sentry._client  # type: ignore[union-attr]
     client.flush(timeout=5)
 
 
@@ -179,7 +179,7 @@ def test_client_of_the_app_is_used(ingest: Receiver, theirs: sentry_sdk.client.B
     [event] = ingest.events
     assert event["server_name"] == "theirs"
     assert event["event_id"] == answer.error_id
-    assert guard.stack.capture._sentry._client is None  # type: ignore[union-attr]
+    assert guard.stack.capture.sentry._client is None  # type: ignore[union-attr]
 
 
 @pytest.mark.parametrize("own_dsn", [True, False])

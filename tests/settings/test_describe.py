@@ -55,7 +55,17 @@ WHOLE: dict[str, Any] = {
         },
     },
     "pools": {"main": {"url": "postgres://h/d", "min_size": 5, "max_size": 20, "max_waiting": 10, "max_idle": "1 h"}},
-    "capture": {"on_error": "raise", "sentry_dsn": "https://key@h/1", "redact": ["x-session"]},
+    "capture": {
+        "on_error": "raise", "sentry_dsn": "https://key@h/1", "redact": ["x-session"], "release": "1.2", "locals": True,
+        "exits": "errors", "disconnects": "report", "categorize": "shop.errors:category",
+        "categories": {"payment": {"types": ["shop.PaymentError"], "sqlstates": ["23"], "errnos": ["EIO"]}},
+    },
+    "alerts": {
+        "channels": ["slack", "webhook"], "deliver": "first", "error_rate": 0.2, "cooldown": "10 minutes",
+        "slack": {"url": "https://hooks.example/1"}, "webhook": {"url": "https://h/1", "secret": "0123456789abcdef"},
+        "routes": [{"severity": "CRITICAL", "channels": ["slack"]}],
+        "rules": [{"name": "pay", "path": "/pay", "ratio": 0.5, "window": "5 minutes"}, {"name": "n", "count": 3}],
+    },
     "admin": {"token": "0123456789abcdef", "allow": ["10.1.0.0/16"]},
 }  # fmt: skip
 
@@ -123,6 +133,8 @@ def test_text_of_the_settings_reads_back() -> None:
     for table, name in (("capture", "sentry_dsn"), ("admin", "token"), ("rate_limit", "store")):
         assert tree[table][name] in ("***", "memory")
         tree[table][name] = WHOLE[table][name]
+    for name in ("slack", "webhook"):
+        tree["alerts"][name] = WHOLE["alerts"][name]
     tree["pools"]["main"]["url"] = "postgresql://h/d"
     tree["health"]["checks"]["orders-api"]["url"] = "http://orders/livez"
     # What only another type of check reads is written as its default, and may not be given.

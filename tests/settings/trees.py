@@ -79,12 +79,16 @@ def small_tables() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def completed(section: type) -> st.SearchStrategy[dict[str, Any]]:
-    base = {
+    bases: dict[str, dict[str, Any]] = {
         "RuleSection": {"name": "one", "limit": "1/s"},
         "ExcludeSection": {"path": "/a"},
         "CheckSection": {"type": "disk"},
         "PoolSection": {"url": "postgresql://h"},
-    }[section.__name__]
+        "CategorySection": {},
+        "RouteSection": {"channels": "slack"},
+        "AlertRuleSection": {"name": "one", "count": 1},
+    }
+    base = bases[section.__name__]
     plain = st.sampled_from(WORDS) | st.integers(0, 200) | st.lists(st.sampled_from(WORDS), max_size=2)
     changes = st.dictionaries(st.sampled_from(sorted(keys_of(section))), plain, max_size=1)
     return changes.map(lambda made: {**base, **made})

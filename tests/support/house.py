@@ -26,7 +26,7 @@ HOMES = {
     "nh3": ("validation/",),
     "psutil": ("health/",),
     "prometheus_client": ("observe/",),
-    "smtplib": (),
+    "smtplib": ("capture/channels/",),
     "requests": (),
 }
 # What a decision must not know: the clock, chance, the outside, the running process.

@@ -1,4 +1,4 @@
-"""What kind of error this is, how grave, and which errors are the same: the policy of capture, in pure functions."""
+"""How grave an error is, which errors are the same, and which are none: the policy of capture, in pure functions."""
 
 from __future__ import annotations
 
@@ -6,33 +6,6 @@ import hashlib
 import logging
 from collections.abc import Sequence
 
-# (module, name) of a class and its bases, the class itself first.
-Lineage = Sequence[tuple[str, str]]
-
-_DATABASE = frozenset({
-    "psycopg", "psycopg_pool", "psycopg2", "asyncpg", "pg8000", "sqlite3", "sqlalchemy", "MySQLdb", "pymysql",
-    "mysql", "oracledb", "pyodbc", "pymongo", "peewee",
-})  # fmt: skip
-_EXTERNAL = frozenset({
-    "requests", "httpx", "urllib3", "urllib", "aiohttp", "botocore", "boto3", "grpc", "stripe", "openai",
-    "googleapiclient",
-})  # fmt: skip
-_NETWORK = frozenset({
-    "ConnectionError", "gaierror", "herror", "SSLError", "URLError", "NetworkError",
-    "RemoteDisconnected", "IncompleteRead", "NewConnectionError", "MaxRetryError", "ConnectError",
-})  # fmt: skip
-_AUTHENTICATION = frozenset({
-    "Unauthorized", "AuthenticationError", "AuthenticationFailed", "NotAuthenticated", "PermissionDenied",
-    "Forbidden", "AccessDenied", "InvalidToken", "PyJWTError", "HTTPUnauthorized", "HTTPForbidden", "CSRFError",
-})  # fmt: skip
-_VALIDATION = frozenset({
-    "ValidationError", "JSONDecodeError", "BadRequest", "HTTPBadRequest", "MultiPartParserError",
-    "SuspiciousOperation", "Invalid",
-})  # fmt: skip
-_PROGRAMMING = frozenset({
-    "TypeError", "AttributeError", "NameError", "LookupError", "ValueError", "ArithmeticError", "AssertionError",
-    "NotImplementedError", "ImportError", "SyntaxError", "RecursionError", "StopIteration", "BufferError",
-})  # fmt: skip
 LEVELS = {
     "DEBUG": logging.DEBUG,
     "INFO": logging.INFO,
@@ -42,34 +15,31 @@ LEVELS = {
 }
 
 
-def category(*lineages: Lineage) -> str:
-    """The first telling category among the lineages of an exception and of its causes, "other" when none tells."""
-    found = [_category(lineage) for lineage in lineages]
-    return next((name for name in found if name != "other"), "other")
-
-
-def _category(lineage: Lineage) -> str:
-    roots = {module.partition(".")[0] for module, _ in lineage}
-    names = {name for _, name in lineage}
-    if roots & _DATABASE or any(module.startswith("django.db") for module, _ in lineage):
-        return "database"
-    if "MemoryError" in names:
-        return "memory"
-    if any("Timeout" in name or "TimedOut" in name for name in names):
-        return "timeout"
-    named = (("authentication", _AUTHENTICATION), ("validation", _VALIDATION), ("network", _NETWORK))
-    for found, known in named:
-        if names & known:
-            return found
-    if roots & _EXTERNAL:
-        return "external"
-    return "programming" if names & _PROGRAMMING else "other"
-
-
 def severity(name: str) -> str:
     """`name` as one of LEVELS; what is not one counts as ERROR, for a report about an error must not fail."""
     name = str(name).upper()
     return name if name in LEVELS else "ERROR"
+
+
+def graver(name: str, other: str) -> str:
+    """The graver of two severities."""
+    return max(name, other, key=LEVELS.__getitem__)
+
+
+# What the worlds of WSGI raise where the client is gone; a lost connection of any other kind has other names.
+_GONE = frozenset({"ClientDisconnected", "NoMoreData", "UnreadablePostError", "ClientDisconnectedError"})
+
+
+def is_disconnect(names: Sequence[str]) -> bool:
+    """True for the exception by which a server or framework says that the client left; `names` of class and bases."""
+    return not _GONE.isdisjoint(names)
+
+
+def leaves(name: str, status: object, exits: str) -> bool:
+    """Whether the setting `capture.exits` makes an event of a SystemExit with `status`, or of a GreenletExit."""
+    if name == "SystemExit":
+        return exits == "all" or (exits == "errors" and status not in (None, 0))
+    return exits == "all" and name == "GreenletExit"
 
 
 def unseen(code: int) -> tuple[str, str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
@@ -13,8 +14,10 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.shown import shown_path
 
-from . import decide
+from . import categories, decide
+from .categories import Kind, Own
 from .family import family
+from .secrets import secrets_of
 from .trace import message, own_way, traceback_text, type_name
 
 
@@ -24,11 +27,21 @@ class Origin(NamedTuple):
     redactor: Redactor
     environment: str | None
     release: str | None
+    locals: bool = False
+    own: Sequence[Own] = ()
+    categorize: Callable[[BaseException], Any] | None = None
+
+    def knowing(self, facts: Facts | None) -> Redactor:
+        """The redactor that also takes out what this request brought under secret names, wherever it turns up."""
+        return self.redactor.knowing(secrets_of(facts.environ, self.redactor)) if facts else self.redactor
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One error. `id` is what the client reads in `X-Error-ID`; `category` and `fingerprint` as in `decide.py`."""
+    """One error. `id` is what the client reads in `X-Error-ID`; `duration` in seconds since the request began.
+
+    `signs` are what thresholds count besides the category: "database_connection", "websocket".
+    """
 
     id: str
     service: str
@@ -41,10 +54,13 @@ class Event:
     causes: tuple[Mapping[str, str], ...] = ()
     request: Mapping[str, Any] | None = None
     context: Any = None
+    signs: tuple[str, ...] = ()
+    duration: float | None = None
     environment: str | None = None
     release: str | None = None
     time: str = field(default_factory=lambda: datetime.now(UTC).isoformat(timespec="milliseconds"))
     pid: int = field(default_factory=os.getpid)
+    worker: str = field(default_factory=lambda: f"{socket.gethostname()}:{os.getpid()}")
 
     def as_dict(self) -> dict[str, Any]:
         """For JSON; what is not known is left out."""
@@ -66,28 +82,31 @@ def of_exception(
     *,
     id: str,
     service: str = "app",
-    severity: str = "ERROR",
+    severity: str | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> Event:
-    """The event for an exception, with the chain it stands in."""
-    redactor = origin.redactor
+    """The event for an exception, with the chain it stands in; without a `severity` its kind says how grave it is."""
+    redactor = origin.knowing(facts)
     relatives = family(error)
     chain = [relative.error for relative in relatives if relative.link in ("", "cause")]
+    kinds = [_kind(relative) for relative in chain]
     return Event(
         id=id,
         service=redactor.text(str(service), 100),
-        severity=decide.severity(severity),
-        category=decide.category(*(_lineage(relative) for relative in chain)),
+        severity=decide.severity(severity) if severity else categories.severity(kinds, origin.own),
+        category=_category(error, kinds, origin),
         type=type_name(error),
         message=message(error, redactor),
         fingerprint=decide.fingerprint([type_name(relative) for relative in chain], own_way(error)),
-        traceback=traceback_text(relatives, redactor),
+        traceback=traceback_text(relatives, redactor, locals=origin.locals),
         causes=tuple(
             {"link": link, "type": type_name(cause), "message": message(cause, redactor)}
             for cause, link in relatives[1:]
         ),
         request=request_facts(facts, redactor) if facts else None,
         context=redactor.data(context) if context else None,
+        signs=_signs(kinds, facts),
+        duration=_duration(facts),
         environment=origin.environment,
         release=origin.release,
     )
@@ -96,7 +115,7 @@ def of_exception(
 def of_status(code: int, facts: Facts, origin: Origin, *, id: str) -> Event:
     """The event for a 5xx answer whose cause nobody showed."""
     severity, category = decide.unseen(code)
-    request = request_facts(facts, origin.redactor)
+    request = request_facts(facts, origin.knowing(facts))
     kind = f"response {code}"
     return Event(
         id=id,
@@ -107,13 +126,49 @@ def of_status(code: int, facts: Facts, origin: Origin, *, id: str) -> Event:
         message=f"{kind}, cause unseen",
         fingerprint=decide.fingerprint([kind], [request["method"], request.get("route") or ""]),
         request=request,
+        signs=_signs((), facts),
+        duration=_duration(facts),
         environment=origin.environment,
         release=origin.release,
     )
 
 
-def _lineage(error: BaseException) -> list[tuple[str, str]]:
-    return [(str(kind.__module__), kind.__name__) for kind in type(error).__mro__]
+def of_disconnect(facts: Facts, origin: Origin, *, id: str) -> Event:
+    """The event for a client that left before it had the whole answer."""
+    kind = "client disconnected"
+    return Event(
+        id=id, service="app", severity="INFO", category="network", type=kind,
+        message=f"{kind} before the end of the response", fingerprint=decide.fingerprint([kind], []),
+        request=request_facts(facts, origin.knowing(facts)), duration=_duration(facts),
+        environment=origin.environment, release=origin.release,
+    )  # fmt: skip
+
+
+def _kind(error: BaseException) -> Kind:
+    """Class, SQLSTATE (`sqlstate` of psycopg and asyncpg, `pgcode` of psycopg2) and errno of an exception."""
+    lineage = [(str(kind.__module__), kind.__name__) for kind in type(error).__mro__]
+    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    number = error.errno if isinstance(error, OSError) else None
+    return Kind(lineage, code if isinstance(code, str) else "", number if isinstance(number, int) else 0)
+
+
+def _category(error: BaseException, kinds: Sequence[Kind], origin: Origin) -> str:
+    found = None if origin.categorize is None else origin.categorize(error)
+    if isinstance(found, str) and found:
+        return one_line(found[:64])
+    return categories.category(kinds, origin.own)
+
+
+def _signs(kinds: Sequence[Kind], facts: Facts | None) -> tuple[str, ...]:
+    signs = ["database_connection"] if categories.unreachable(kinds) else []
+    upgrade = facts.environ.get("HTTP_UPGRADE") if facts else None
+    if isinstance(upgrade, str) and upgrade.lower() == "websocket":
+        signs.append("websocket")
+    return tuple(signs)
+
+
+def _duration(facts: Facts | None) -> float | None:
+    return round(perf_counter() - facts.started, 6) if facts else None
 
 
 def request_facts(facts: Facts, redactor: Redactor) -> dict[str, Any]:
@@ -122,10 +177,11 @@ def request_facts(facts: Facts, redactor: Redactor) -> dict[str, Any]:
         "id": facts.request_id,
         "method": one_line(facts.method[:20]),
         "path": shown_path(facts, redactor),
-        "duration": round(perf_counter() - facts.started, 6),
     }
     try:
         told["client"] = facts.client_ip
+        if facts.identity is not None:
+            told["user"] = one_line(redactor.text(facts.identity, 200))
         hits = facts.route.hits
         if hits:
             told["route"] = hits[0].template.text

@@ -6,24 +6,34 @@ events when the answer is known. Nothing in here may fail the request; what fail
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
-from wsgi_guard.errors import Refused
+from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Head, Outcome, Reply
 from wsgi_guard.problem import problem
 from wsgi_guard.redact import Redactor
+from wsgi_guard.series import Series
+from wsgi_guard.settings import resolve_target
 from wsgi_guard.settings.sections import CaptureSection
 
-from . import seen, sources
-from .events import Event, Origin, of_exception, of_status
+from . import decide, seen, sources
+from .categories import Own
+from .events import Event, Origin, of_disconnect, of_exception, of_status
 from .family import wraps
+from .ledger import Ledger
 from .lines import log_decisions, log_event, log_failure
 from .refusal import explained, is_meant, outage_cause, told_elsewhere
 from .seen import Entry, Seen, seen_of
 from .sentry import Sentry
+
+if TYPE_CHECKING:
+    from wsgi_guard.board import Board
+
+    from .alerts.desk import Desk
 
 FAILURE = "the application failed to answer this request"
 ERROR_HEADER = "X-Error-ID"
@@ -35,28 +45,56 @@ _started: Capture | None = None
 
 def started() -> Capture:
     """The capture of this process that started last; one with the default settings when there is no guard."""
-    return _started or Capture(CaptureSection(), environment=None, release=None)
+    return _started or Capture(CaptureSection(), environment=None)
 
 
 class Capture:
-    """The error layer of one guard. Raises ConfigurationError for a Sentry DSN that cannot be one."""
+    """The error layer of one guard; `board` is what the processes of a host tell each other on.
+
+    Raises ConfigurationError for a Sentry DSN that cannot be one and a function that is not there.
+    """
 
     name = "capture"
 
-    def __init__(self, section: CaptureSection, *, environment: str | None, release: str | None) -> None:
+    def __init__(
+        self, section: CaptureSection, *, environment: str | None, board: Callable[[], Board | None] = lambda: None
+    ) -> None:
+        self._section = section
         self._redactor = Redactor(section.redact)
-        self._origin = Origin(self._redactor, environment, release)
-        self._sentry = Sentry(section.sentry_dsn, self._origin) if section.sentry_dsn else None
+        self._origin = Origin(
+            self._redactor, environment, section.release, section.locals, _own(section), _function(section.categorize)
+        )
+        self.sentry = Sentry(section.sentry_dsn, self._origin) if section.sentry_dsn else None
+        self.ledger = Ledger(board)
+        self.alerts: Desk | None = None
         self._early = EARLY_REQUESTS
+
+    @property
+    def origin(self) -> Origin:
+        return self._origin
+
+    def attach(self, alerts: Desk) -> None:
+        """From now on every event goes to `alerts` too, and it is told how many requests there were."""
+        self.alerts = alerts
+        # Bound here, so that nobody else pays for the count.
+        self.finish = alerts.counting(self.finish)  # type: ignore[method-assign]
 
     def start(self) -> None:
         global _started
         _started = self
         sources.connect()
+        if self.alerts is not None:
+            self.alerts.start()
+            self.alerts.adopt(self.ledger.latest())
 
     def report(self) -> str | None:
         """What the outside did not get to know, in a sentence; None when all is well."""
-        return self._sentry.report() if self._sentry else None
+        return self.sentry.report() if self.sentry else None
+
+    def series(self) -> Iterable[Series]:
+        yield from self.ledger.series()
+        if self.alerts is not None:
+            yield from self.alerts.series()
 
     # what the guard and the app tell
 
@@ -70,11 +108,11 @@ class Capture:
         error: BaseException,
         *,
         service: str = "app",
-        severity: str = "ERROR",
+        severity: str | None = None,
         context: Mapping[str, Any] | None = None,
     ) -> str:
-        """The error id of `error`, which is an event now, once; "" for a refusal, which is none."""
-        if isinstance(error, Refused):
+        """The error id of `error`, which is an event now, once; "" for what is none: a refusal, a client that left."""
+        if isinstance(error, Refused) or self._overlooks(error):
             return ""
         entry = (seen.enter(facts.root, error) if facts else None) or Entry(error)
         if not entry.done:
@@ -82,17 +120,28 @@ class Capture:
             entry.id = entry.id or os.urandom(16).hex()
             try:
                 event = of_exception(
-                    error, facts, self._origin, id=entry.id, service=service, severity=severity, context=context
-                )
-                self._emit(event, error, sent=entry.sent)
+                    error, facts, self._origin, id=entry.id, service=service, severity=severity or entry.severity,
+                    context=context,
+                )  # fmt: skip
+                self._emit(event, error, facts, sent=entry.sent)
             except Exception as failure:
                 log_failure(f"recording error {entry.id} ({type(error).__name__})", failure)
         return entry.id
 
-    def _emit(self, event: Event, error: BaseException | None, *, sent: bool = False) -> None:
+    def _overlooks(self, error: BaseException) -> bool:
+        """Whether it only says that the client has left, and the settings want no event of that."""
+        names = [kind.__name__ for kind in type(error).__mro__]
+        return decide.is_disconnect(names) and self._section.disconnects == "ignore"
+
+    def _emit(
+        self, event: Event, error: BaseException | None, facts: Facts | None = None, *, sent: bool = False
+    ) -> None:
         log_event(event)
-        if self._sentry is not None and not sent:
-            self._sentry.send(event, error)
+        self.ledger.add(event)
+        if self.alerts is not None:
+            self.alerts.take(event, facts)
+        if self.sentry is not None and not sent:
+            self.sentry.send(event, error, self._origin.knowing(facts))
 
     # the answer
 
@@ -163,7 +212,7 @@ class Capture:
         found = seen_of(facts)
         if not found.unseen:
             found.unseen = os.urandom(16).hex()
-            self._emit(of_status(code, facts, self._origin, id=found.unseen), None)
+            self._emit(of_status(code, facts, self._origin, id=found.unseen), None, facts)
         return found.unseen
 
     # the end
@@ -172,12 +221,25 @@ class Capture:
         if self._early:
             self._early -= 1
             sources.connect()
+        if outcome.end in ("error", "disconnect"):
+            self._left(facts, outcome)
         if facts.errors is None and facts.decisions is None and facts.noted is None:
             return
         try:
             self._end(facts, outcome)
         except Exception as failure:
             log_failure("ending a request", failure)
+
+    def _left(self, facts: Facts, outcome: Outcome) -> None:
+        """An end that is no error of the app's: the worker leaves, or the client does; the settings say what it is."""
+        error = outcome.error
+        if outcome.end == "disconnect":
+            if self._section.disconnects == "report":
+                self._emit(of_disconnect(facts, self._origin, id=os.urandom(16).hex()), None, facts)
+        elif error is not None and not isinstance(error, Exception):
+            status = error.code if isinstance(error, SystemExit) else None
+            if decide.leaves(type(error).__name__, status, self._section.exits):
+                self.record(facts, error)
 
     def _end(self, facts: Facts, outcome: Outcome) -> None:
         self._settle(facts, server_error=outcome.code >= 500 and not outcome.replied)
@@ -190,6 +252,26 @@ class Capture:
             facts.error_id = facts.errors.shown_id()
         # Tracebacks hold frames, which hold the environ: let go of what would live until the next garbage collection.
         facts.errors = None
+
+
+def _own(section: CaptureSection) -> tuple[Own, ...]:
+    """What the settings say of categories. Their names of errno are proved by then."""
+    return tuple(
+        Own(
+            name, frozenset(one.types), one.sqlstates, frozenset(getattr(errno, word) for word in one.errnos),
+            one.severity,
+        )
+        for name, one in section.categories.items()
+    )  # fmt: skip
+
+
+def _function(target: str | None) -> Callable[[BaseException], Any] | None:
+    if target is None:
+        return None
+    try:
+        return resolve_target(target)
+    except ValueError as error:
+        raise ConfigurationError([f"capture.categorize: {error}"]) from None
 
 
 def _entries(facts: Facts) -> list[Entry]:

@@ -19,10 +19,11 @@ class Entry:
     """One exception: `id` once it has one, `done` once it is an event, `sent` once Sentry has it.
 
     `soft` means that it is an error only if the answer is a 5xx, `raised` that the app did not handle it as far as one
-    can know, `told` that the app reported it by itself; `noted` is the refusal that was noted when it showed itself.
+    can know, `told` that the app reported it by itself; `noted` is the refusal that was noted when it showed itself;
+    `severity` is what a log record said that is graver than ERROR.
     """
 
-    __slots__ = ("done", "error", "id", "noted", "raised", "sent", "soft", "told")
+    __slots__ = ("done", "error", "id", "noted", "raised", "sent", "severity", "soft", "told")
 
     def __init__(self, error: BaseException, noted: Refused | None = None) -> None:
         self.error = error
@@ -33,6 +34,7 @@ class Entry:
         self.done = False
         self.sent = False
         self.told = False
+        self.severity: str | None = None
 
 
 class Seen:

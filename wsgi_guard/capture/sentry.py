@@ -39,6 +39,21 @@ class Sentry:
         self._pid = 0
         self._lost: Counter[str] = Counter()
 
+    def tell(self, text: str, severity: str, tags: dict[str, str]) -> None:
+        """Queues a message that is no error of its own, as an alert is; raises what the SDK raises."""
+        import sentry_sdk
+
+        theirs = sentry_sdk.get_client()
+        client = theirs if theirs.is_active() else self._own()
+        client.capture_event({"message": text, "level": _level(severity), "tags": tags, "logger": "wsgi_guard.alerts"})
+
+    def flush(self, timeout: float) -> None:
+        """Waits at most so many seconds for what is queued."""
+        import sentry_sdk
+
+        theirs = sentry_sdk.get_client()
+        (theirs if theirs.is_active() else self._own()).flush(timeout=timeout)
+
     def report(self) -> str | None:
         """How many events never reached Sentry and why; None when all did."""
         lost = self._lost.copy()
@@ -47,20 +62,20 @@ class Sentry:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
         return f"sentry: {sum(lost.values())} events lost ({reasons})"
 
-    def send(self, event: Event, error: BaseException | None) -> None:
+    def send(self, event: Event, error: BaseException | None, redactor: Redactor) -> None:
         """Queues the event under its own id; never raises."""
         try:
-            self._send(event, error)
+            self._send(event, error, redactor)
         except Exception as failure:
             self._lost["internal_error"] += 1
             log_failure("sending to sentry", failure)
 
-    def _send(self, event: Event, error: BaseException | None) -> None:
+    def _send(self, event: Event, error: BaseException | None, redactor: Redactor) -> None:
         import sentry_sdk
 
         theirs = sentry_sdk.get_client()
         client = theirs if theirs.is_active() else self._own()
-        payload = redacted(self._payload(event, error, client.options), self._origin.redactor)
+        payload = redacted(self._payload(event, error, client.options), redactor)
         hint: dict[str, Any] = {"wsgi_guard": True}
         if error is not None:
             hint["exc_info"] = (type(error), error, error.__traceback__)
@@ -82,6 +97,8 @@ class Sentry:
         if event.request:
             tags["request_id"] = event.request["id"]
             payload["request"] = {"method": event.request["method"], "url": event.request["path"]}
+            if "user" in event.request:
+                payload["user"] = {"id": event.request["user"]}
             payload["transaction"] = event.request.get("route") or event.request["path"]
         return dict(payload)
 

@@ -54,7 +54,9 @@ def watch_records() -> None:
 def _note_record(record: logging.LogRecord) -> None:
     info = record.exc_info
     if isinstance(info, tuple) and not f"{record.name}.".startswith("wsgi_guard."):
-        note_here(info[1])
+        entry = note_here(info[1])
+        if entry is not None and record.levelno >= logging.CRITICAL:
+            entry.severity = "CRITICAL"
 
 
 def _flask(module: Any) -> None:

@@ -1,6 +1,7 @@
 """The traceback of an exception as redacted text, and the way through the user's own functions that led to it.
 
-No local variable is ever read. Every part has a stated limit, and nothing an exception class defines is trusted.
+No local variable is read unless the settings ask for it. Every part has a stated limit, and nothing an exception class
+defines is trusted.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ FIRST_FRAMES, LAST_FRAMES = 10, 40
 TRACE_LIMIT = 32_000
 """Characters of a whole traceback with all its causes."""
 NOTES = 5
+LOCAL_FRAMES, LOCALS, LOCAL_LIMIT = 5, 20, 300
+"""With locals: frames, variables of a frame, and characters of a variable that are shown."""
 
 _HEADINGS = {
     "cause": "\nThe above exception was the direct cause of the following exception:\n",
@@ -44,12 +47,12 @@ def message(error: BaseException, redactor: Redactor) -> str:
     return redactor.text(plain_text(error), MESSAGE_LIMIT)
 
 
-def traceback_text(relatives: list[Relative], redactor: Redactor) -> str:
+def traceback_text(relatives: list[Relative], redactor: Redactor, *, locals: bool = False) -> str:
     """As Python prints it, oldest exception first; no text from an exception can add a line of its own."""
     parts: list[str] = []
     links = [relative.link for relative in relatives]
     for relative, link in zip(reversed(relatives), reversed(links), strict=True):
-        parts += _one(relative.error, redactor)
+        parts += _one(relative.error, redactor, locals)
         if link:
             parts.append(_HEADINGS[link])
     text = "\n".join(parts)
@@ -59,8 +62,9 @@ def traceback_text(relatives: list[Relative], redactor: Redactor) -> str:
     return f"{text[:half]}\n... [{len(text) - TRACE_LIMIT} characters]\n{text[-half:]}"
 
 
-def _one(error: BaseException, redactor: Redactor) -> list[str]:
+def _one(error: BaseException, redactor: Redactor, locals: bool) -> list[str]:
     frames, left_out = _frames(error.__traceback__)
+    variables = _variables(error.__traceback__, redactor) if locals else {}
     lines = ["Traceback (most recent call last):"] if frames else []
     for index, (file, line, function, _) in enumerate(frames):
         if left_out and index == FIRST_FRAMES:
@@ -69,6 +73,7 @@ def _one(error: BaseException, redactor: Redactor) -> list[str]:
         source = linecache.getline(file, line).strip()
         if source:
             lines.append(f"    {redactor.code(source)}")
+        lines += variables.get((file, line), ())
     lines.append(f"{one_line(type_name(error))}: {one_line(message(error, redactor))}".removesuffix(": "))
     notes = getattr(error, "__notes__", ())
     if isinstance(notes, list):
@@ -90,6 +95,30 @@ def _frames(trace: TracebackType | None) -> tuple[list[Frame], int]:
         count += 1
         trace = trace.tb_next
     return [*first, *last], count - len(first) - len(last)
+
+
+def _variables(trace: TracebackType | None, redactor: Redactor) -> dict[tuple[str, int], list[str]]:
+    """Lines for the local variables of the last frames in the user's own code, by file and line.
+
+    Nothing is asked for its `repr`: what is no text, number or container of these shows its type alone.
+    """
+    last: deque[TracebackType] = deque(maxlen=LOCAL_FRAMES)
+    while trace is not None:
+        if is_own(trace.tb_frame.f_code.co_filename):
+            last.append(trace)
+        trace = trace.tb_next
+    return {(one.tb_frame.f_code.co_filename, one.tb_lineno): _shown(one, redactor) for one in last}
+
+
+def _shown(trace: TracebackType, redactor: Redactor) -> list[str]:
+    found = list(trace.tb_frame.f_locals.items())[:LOCALS]
+    told = redactor.data({name: _plain(value) for name, value in found})
+    return [f"      {one_line(str(name))} = {one_line(str(value)[:LOCAL_LIMIT])}" for name, value in told.items()]
+
+
+def _plain(value: object) -> object:
+    plain = type(value) in (str, int, float, bool, bytes, dict, list, tuple, set, frozenset, type(None))
+    return value if plain else f"<{type(value).__module__}.{type(value).__qualname__}>"
 
 
 def own_way(error: BaseException) -> list[str]:

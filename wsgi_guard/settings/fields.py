@@ -18,6 +18,7 @@ MONTH = 31 * 86400.0  # seconds; the longest any time here may be, as the longes
 GIBIBYTE = 1024**3  # the most any size here may be: what it bounds is held in memory
 BILLION = 10**9  # the most any count here may be
 THREATS = ("sqli", "xss", "cmdi", "traversal", "ldap", "header")
+SEVERITIES = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 
 
 def option(
@@ -35,7 +36,7 @@ def option(
     `choices` are all words that a `choice` or `choices` key may hold, `low` and `high` bound a number, time or size.
     """
     if high is None:
-        high = {"duration": MONTH, "bytes": GIBIBYTE}.get(kind, BILLION)
+        high = {"duration": MONTH, "bytes": GIBIBYTE, "ratio": 1}.get(kind, BILLION)
     described = {"kind": kind, "doc": doc, "choices": choices, "low": low, "high": high, "required": required}
     return field(default=default, metadata=described)
 

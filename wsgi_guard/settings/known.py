@@ -16,6 +16,13 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
     "rate_limit.store": ("RATE_LIMIT_STORAGE_URL", "REDIS_URL"),
     "health.interval": ("HEALTH_CHECK_INTERVAL",),
     "capture.sentry_dsn": ("SENTRY_DSN",),
+    "alerts.email.enabled": ("EMAIL_ALERTS_ENABLED",),
+    "alerts.email.server": ("SMTP_SERVER",),
+    "alerts.email.port": ("SMTP_PORT",),
+    "alerts.email.sender": ("ALERT_SENDER_EMAIL",),
+    "alerts.email.password": ("ALERT_SENDER_PASSWORD",),
+    "alerts.email.recipients": ("ALERT_RECIPIENTS",),
+    "alerts.slack.url": ("SLACK_WEBHOOK_URL",),
     "pools.main.min_size": ("DB_MIN_CONN",),
     "pools.main.max_size": ("DB_MAX_CONN", "DB_POOL_SIZE"),
     "pools.main.timeout": ("DB_CONNECTION_TIMEOUT",),
@@ -77,8 +84,18 @@ def _url(part: Mapping[str, str]) -> str:
 
 
 def _value(key: str, text: str) -> object:
-    counted = key.endswith("_size") and re.fullmatch(r"\s*[0-9]{1,9}\s*", text)
+    if key.endswith((".enabled", ".recipients")):
+        return _flag(text) if key.endswith(".enabled") else [part for part in re.split(r"[\s,;]+", text) if part]
+    counted = key.endswith(("_size", ".port")) and re.fullmatch(r"\s*[0-9]{1,9}\s*", text)
     return int(text) if counted else text
+
+
+def _flag(text: str) -> bool | str:
+    """True and false in the words that shells and compose files use; what is neither goes on as it came."""
+    word = text.strip().lower()
+    if word in ("true", "1", "yes", "on"):
+        return True
+    return False if word in ("false", "0", "no", "off") else text
 
 
 def _tree(key: str, value: object) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from dataclasses import Field
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
-from .quantities import count, duration, limits, size
+from .quantities import count, duration, limits, ratio, size
 from .references import CONTROL, secret
 from .sections import Network, Threshold
 from .target import is_target
@@ -216,6 +216,7 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "path": path,
     "pointer": pointer,
     "postgres": lambda value, about: secret(value, "postgres"),
+    "ratio": lambda value, about: ratio(value, about.metadata["low"], about.metadata["high"]),
     "secret": lambda value, about: secret(value, "secret"),
     "store": lambda value, about: secret(value, "store"),
     "target": target,

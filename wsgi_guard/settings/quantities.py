@@ -52,6 +52,13 @@ def count(value: object, low: float, high: float) -> int:
     return int(_bounded(value, low, high, ""))
 
 
+def ratio(value: object, low: float, high: float) -> float:
+    """A part of a whole, 0.1 for 10 %."""
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ValueError(f"expected a number such as 0.1, not {shown(value)}")
+    return float(_bounded(value, low, high, ""))
+
+
 def limits(value: object) -> tuple[Limit, ...]:
     """All limits of "10 per second; 1000 per hour", or of a list of such texts; "5 at once" and 5 have window 0."""
     texts = [value] if isinstance(value, (str, int)) and not isinstance(value, bool) else value

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping
-from urllib.parse import urlsplit
 
+from .alert_relations import WEB, alert_clashes, is_url
 from .references import REDIS, scheme_of
 from .rules import rule_clashes
 from .sections import THREATS, CheckSection, Settings
@@ -37,6 +37,7 @@ def relations(settings: Settings, given: Collection[str]) -> Iterator[Clash]:
     yield from _admin_paths(settings)
     yield from _threats(settings)
     yield from _checks(settings, given)
+    yield from alert_clashes(settings, given)
 
 
 def remarks(settings: Settings, given: Collection[str]) -> Iterator[str]:
@@ -82,7 +83,7 @@ def _secrets(settings: Settings) -> Iterator[Clash]:
         yield ("admin.token",), f"expected at least {SHORTEST_TOKEN} characters"
     if token is not None and not SENDABLE.fullmatch(token.reveal()):
         yield ("admin.token",), "expected ASCII, no space at its ends: nothing else is sure to come through a header"
-    if dsn is not None and not _is_web(dsn.reveal()):
+    if dsn is not None and not is_url(dsn.reveal(), WEB):
         yield ("capture.sentry_dsn",), "expected a DSN, a URL such as https://<key>@<host>/<project>"
     if settings.admin.allow and settings.guard.trusted_proxies is None:
         sentence = "needs guard.trusted_proxies to be stated, [] if there is no proxy: behind one all share its address"
@@ -111,6 +112,12 @@ def _admin_paths(settings: Settings) -> Iterator[Clash]:
         yield ("metrics.path", "health", "admin.rate_limits"), f"{metrics!r} is a path that the guard answers already"
     if settings.log.handler == "direct" and settings.log.format != "json":
         yield ("log.format", "log.handler"), "the direct handler writes JSON, choose the handler logging for text"
+    errors = settings.admin.errors
+    if errors and f"{errors}/stats" in taken:
+        yield ("admin.errors", "health"), f"{errors + '/stats'!r} is a path that health answers"
+    if errors and errors == settings.admin.rate_limits:
+        # Told apart by the last word today; two slices in one place would sooner or later want the same one.
+        yield ("admin.errors", "admin.rate_limits"), f"both cannot be below {errors!r}"
     for name in ("status", "reset", "block", "unblock"):
         if prefix and f"{prefix}/{name}" in taken:
             yield ("admin.rate_limits", "health"), f"{prefix + '/' + name!r} is a path that health answers"
@@ -148,7 +155,7 @@ def _check(settings: Settings, here: str, check: CheckSection, given: Collection
             yield (f"{here}.{name}", f"{here}.type"), f"a check of type {kind!r} has no {name}"
     place = (f"{here}.url", f"{here}.type", here)
     if kind in ASKED and not (kind == "certificate" and check.path and not url):
-        if not (url and _is_url(url, ASKED[kind])):
+        if not (url and is_url(url, ASKED[kind])):
             yield place, f"a check of type {kind!r} needs a url that starts with {'://, or '.join(ASKED[kind])}://"
         elif check.path:
             yield place, "a certificate comes from a url or a path, not from both"
@@ -161,18 +168,6 @@ def _check(settings: Settings, here: str, check: CheckSection, given: Collection
     if kind == "postgres" and check.pool not in settings.pools:
         sentence = f"there is no pool {check.pool!r}{nearest(check.pool, settings.pools)}"
         yield (f"{here}.pool", f"{here}.type", here), sentence
-
-
-def _is_web(url: str) -> bool:
-    return _is_url(url, ASKED["http"])
-
-
-def _is_url(url: str, schemes: Collection[str]) -> bool:
-    try:
-        parts = urlsplit(url)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
-    except ValueError:  # a port that is no number, a bracket that is not closed
-        return False
 
 
 def check_names(settings: Settings) -> set[str]:

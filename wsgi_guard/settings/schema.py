@@ -153,6 +153,7 @@ TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "outcomes": lambda about: _one_or_more(OUTCOMES, empty=False),
     "path": _matching(f"|{PATH.pattern}"),
     "pointer": _matching("/.*"),
+    "ratio": _numeric("number"),
     "target": _matching(f"|{TARGET}"),
     "targets": lambda about: {
         "type": "object",

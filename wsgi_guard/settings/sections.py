@@ -10,7 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from .alerts import CHANNELS as CHANNELS
+from .alerts import AlertRuleSection as AlertRuleSection
+from .alerts import AlertsSection as AlertsSection
+from .alerts import EmailSection as EmailSection
+from .alerts import RouteSection as RouteSection
+from .alerts import SlackSection as SlackSection
+from .alerts import WebhookSection as WebhookSection
+from .capture import CaptureSection as CaptureSection
+from .capture import CategorySection as CategorySection
 from .fields import BILLION as BILLION
+from .fields import SEVERITIES as SEVERITIES
 from .fields import THREATS as THREATS
 from .fields import Limit as Limit
 from .fields import Network as Network
@@ -105,19 +115,6 @@ class ValidationSection:
 
 
 @dataclass(frozen=True, slots=True)
-class CaptureSection:
-    """[capture]: errors."""
-
-    on_error: str = option(
-        "answer", "choice", "answer 500, or raise to the server (debuggers, test clients)", choices=("answer", "raise")
-    )
-    sentry_dsn: Secret | None = option(None, "secret", "where events are sent too")
-    redact: tuple[str, ...] = option(
-        (), "texts", "more names of headers and fields whose values never leave the process"
-    )
-
-
-@dataclass(frozen=True, slots=True)
 class AdminSection:
     """[admin]: who may see details."""
 
@@ -128,6 +125,9 @@ class AdminSection:
     listen: str | None = option(
         None, "listen", 'an address such as "127.0.0.1:9101": probes, metrics and admin there too, answered while all '
         "workers are busy",
+    )
+    errors: str | None = option(
+        "/admin/errors", "path", 'below it: stats; "" hands the path back to the app'
     )
     rate_limits: str | None = option(
         "/admin/rate-limits", "path", 'below it: status, reset, block, unblock; "" hands the paths back to the app'
@@ -150,6 +150,7 @@ class Settings:
     health: HealthSection = table(HealthSection)
     pools: Mapping[str, PoolSection] = named(PoolSection)
     capture: CaptureSection = table(CaptureSection)
+    alerts: AlertsSection = table(AlertsSection)
     admin: AdminSection = table(AdminSection)
     log: LogSection = table(LogSection)
     metrics: MetricsSection = table(MetricsSection)

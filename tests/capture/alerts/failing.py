@@ -1,0 +1,20 @@
+"""An app whose requests fail for one reason, at paths that say how."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class Broken(Exception):
+    pass
+
+
+def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    path = environ["PATH_INFO"]
+    if path == "/fails":
+        raise Broken("the one root cause")
+    if path == "/exits":
+        raise SystemExit(1)
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
+    return [b"ok"]

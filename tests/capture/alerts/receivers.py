@@ -1,0 +1,133 @@
+"""What alerts are delivered to in the tests: an SMTP server with TLS, and an HTTP server for Slack and webhooks."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import threading
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+
+class Inbox:
+    """What arrived, waited for without polling."""
+
+    def __init__(self) -> None:
+        self._items: list[Any] = []
+        self._bell = threading.Condition()
+
+    def add(self, item: Any) -> None:
+        with self._bell:
+            self._items.append(item)
+            self._bell.notify_all()
+
+    def wait(self, count: int, patience: float = 10.0) -> list[Any]:
+        """The items once there are so many; those that came in time otherwise."""
+        with self._bell:
+            self._bell.wait_for(lambda: len(self._items) >= count, patience)
+            return list(self._items)
+
+    def now(self) -> list[Any]:
+        with self._bell:
+            return list(self._items)
+
+
+class Hook(ThreadingHTTPServer):
+    """Takes POSTs; `status` is what it answers, and it does so once `gate` is set."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Taking)
+        self.inbox = Inbox()
+        self.status = 200
+        self.gate = threading.Event()
+        self.gate.set()
+        self.url = f"http://127.0.0.1:{self.server_port}/hook"
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    def close(self) -> None:
+        self.gate.set()
+        self.shutdown()
+        self.server_close()
+
+
+class Taking(BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.gate.wait(30)
+        if self.server.status < 300:
+            self.server.inbox.add((dict(self.headers), json.loads(body), body))
+        try:
+            self.send_response(self.server.status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+        except OSError:
+            return
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and localhost that vouches for itself, and its key."""
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
+         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    return cert, key
+
+
+class Mail:
+    """An SMTP server on a port of its own; with `tls` it wants STARTTLS before anything, with `login` a password."""
+
+    def __init__(self, tls: tuple[Path, Path] | None = None, login: tuple[str, str] | None = None) -> None:
+        self.inbox = Inbox()
+        context = None
+        if tls is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*map(str, tls))
+        self._login = login
+        # The controller knocks at its own door to know that it is open, so the number must be known before.
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port = probe.getsockname()[1]
+        self._controller = Controller(
+            self, hostname="127.0.0.1", port=self.port, tls_context=context, require_starttls=tls is not None,
+            authenticator=self._check, auth_required=login is not None, auth_require_tls=tls is not None,
+        )  # fmt: skip
+        self._controller.start()
+
+    def _check(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
+        fits = isinstance(data, LoginPassword) and self._login == (data.login.decode(), data.password.decode())
+        return AuthResult(success=fits, handled=False)
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
+        self.inbox.add((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default), session))
+        return "250 OK"
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        return {
+            "server": "127.0.0.1", "port": self.port, "sender": "guard@shop.example",
+            "recipients": ["ops@shop.example", "dev@shop.example"], **more,
+        }  # fmt: skip
+
+    def close(self) -> None:
+        self._controller.stop()
+
+
+def text_of(letter: EmailMessage) -> str:
+    return str(letter.get_content())

@@ -1,0 +1,137 @@
+"""Each channel against a real receiver: what arrives, and what is refused."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from wsgi_guard.capture.alerts.notice import message
+from wsgi_guard.capture.channels.email import Email
+from wsgi_guard.capture.channels.slack import Slack, escaped
+from wsgi_guard.capture.channels.webhook import Webhook, signature
+from wsgi_guard.capture.channels.wire import DeliveryError
+from wsgi_guard.settings.secret import Secret
+from wsgi_guard.settings.sections import EmailSection, WebhookSection
+
+from .making import event, notice
+from .receivers import Hook, Mail, text_of
+
+ONE = message([notice(title="it broke", event=event(), count=3, total=7)])
+
+
+def email(mail: Mail, ca: Path | None, **more: object) -> Email:
+    settings = mail.settings(password=Secret("pw"))
+    settings["recipients"] = tuple(settings["recipients"])
+    return Email(EmailSection(**{**settings, **more}), str(ca) if ca else None)
+
+
+def test_mail_arrives_by_verified_tls_and_login(mail: Mail, tls: tuple[Path, Path]) -> None:
+    email(mail, tls[0]).deliver(ONE, 5.0)
+    [(recipients, letter, session)] = mail.inbox.wait(1)
+    assert recipients == ["ops@shop.example", "dev@shop.example"]
+    assert session.ssl is not None
+    assert session.authenticated
+    assert letter["Subject"] == "[wsgi_guard] first: ERROR other: it broke"
+    assert letter["Auto-Submitted"] == "auto-generated"
+    assert "error id: " + "0" * 32 in text_of(letter)
+    assert "count: 3 since the last message, 7 in all" in text_of(letter)
+
+
+def test_certificate_of_nobody_is_refused(mail: Mail) -> None:
+    with pytest.raises(DeliveryError, match="SSLCertVerificationError"):
+        email(mail, None).deliver(ONE, 5.0)
+    assert mail.inbox.now() == []
+
+
+def test_wrong_password_is_told_without_it(mail: Mail, tls: tuple[Path, Path]) -> None:
+    with pytest.raises(DeliveryError, match="SMTPAuthenticationError: 535") as caught:
+        email(mail, tls[0], password=Secret("xyzzy-wrong")).deliver(ONE, 5.0)
+    assert "xyzzy" not in str(caught.value)
+
+
+def test_local_server_may_be_without_tls_a_demand_may_not() -> None:
+    mail = Mail()
+    try:
+        email(mail, None, password=None).deliver(ONE, 5.0)
+        assert len(mail.inbox.wait(1)) == 1
+        with pytest.raises(DeliveryError):
+            email(mail, None, password=None, security="starttls").deliver(ONE, 5.0)
+    finally:
+        mail.close()
+
+
+def test_subject_is_one_line_whatever_the_error_says() -> None:
+    mail = Mail()
+    try:
+        bad = message([notice(title="a\r\nBcc: evil@x.example\r\n\r\nbody")])
+        email(mail, None, password=None).deliver(bad, 5.0)
+        [(recipients, letter, _)] = mail.inbox.wait(1)
+        assert letter["Bcc"] is None
+        assert len(recipients) == 2
+    finally:
+        mail.close()
+
+
+def test_slack_shows_text_as_it_is(hook: Hook) -> None:
+    Slack(Secret(hook.url), None).deliver(message([notice(title="<!channel> & <http://x|y>")]), 5.0)
+    [(_, told, _)] = hook.inbox.wait(1)
+    assert "&lt;!channel&gt; &amp; &lt;http://x|y&gt;" in told["text"]
+    assert len(escaped("x" * 100_000)) < 3_100
+
+
+def test_webhook_is_signed(hook: Hook) -> None:
+    section = WebhookSection(url=Secret(hook.url), secret=Secret("key-of-ours"))
+    Webhook(section, None).deliver(ONE, 5.0)
+    [(headers, told, body)] = hook.inbox.wait(1)
+    expected = signature(b"key-of-ours", headers["X-WSGI-Guard-Timestamp"], body)
+    assert headers["X-WSGI-Guard-Signature"] == f"sha256={expected}"
+    assert headers["X-WSGI-Guard-Id"] == told["id"] == ONE.id
+    assert told["alerts"][0]["error_id"] == "0" * 32
+
+
+@pytest.mark.parametrize(("status", "final"), [(500, False), (404, True), (429, False), (302, False)])
+def test_other_answers_are_failures(hook: Hook, status: int, final: bool) -> None:
+    hook.status = status
+    with pytest.raises(DeliveryError, match=f"answered {status}") as caught:
+        Slack(Secret(hook.url), None).deliver(ONE, 5.0)
+    assert caught.value.final is final
+
+
+@pytest.fixture
+def drip() -> Iterator[int]:
+    """A server that sends a byte every 50 ms and never comes to an end."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    over = threading.Event()
+
+    def serve() -> None:
+        try:
+            connection, _ = listener.accept()
+            with connection:
+                while not over.wait(0.05):
+                    connection.send(b"2")
+        except OSError:
+            return
+
+    thread = threading.Thread(target=serve, daemon=True)
+    thread.start()
+    yield listener.getsockname()[1]
+    over.set()
+    listener.close()
+    thread.join(5)
+
+
+@pytest.mark.parametrize("channel", ["email", "slack"])
+def test_dripping_server_is_cut_off(drip: int, channel: str) -> None:
+    began = monotonic()
+    with pytest.raises(DeliveryError):
+        if channel == "email":
+            section = EmailSection(server="127.0.0.1", port=drip, sender="a@b.example", recipients=("c@d.example",))
+            Email(section, None).deliver(ONE, 0.5)
+        else:
+            Slack(Secret(f"http://127.0.0.1:{drip}/"), None).deliver(ONE, 0.5)
+    assert monotonic() - began < 3

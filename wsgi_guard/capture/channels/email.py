@@ -1,0 +1,87 @@
+"""Alerts by SMTP. A certificate is always verified; only a server on a loopback address may be without TLS."""
+
+from __future__ import annotations
+
+import ipaddress
+import smtplib
+import ssl
+from email.message import EmailMessage
+from email.policy import SMTP as WIRE
+from email.utils import formatdate
+from typing import Any
+
+from wsgi_guard.capture.alerts.notice import Message
+from wsgi_guard.settings.sections import EmailSection
+
+from .wire import DeliveryError, cut_off, described, verified
+
+TLS_PORT = 465  # RFC 8314, 3.3
+SUBJECT = 200
+
+
+class Email:
+    name = "email"
+
+    def __init__(self, section: EmailSection, ca: str | None) -> None:
+        self._section = section
+        self._server = section.server or ""
+        self._ca = ca
+        self._security = section.security
+        if self._security == "auto" and section.port == TLS_PORT:
+            self._security = "tls"
+
+    def deliver(self, message: Message, timeout: float) -> None:
+        section = self._section
+        client = self._client(timeout)
+        try:
+            with cut_off(lambda: client.sock, timeout):
+                client.connect(self._server, section.port)
+                self._secure(client)
+                if section.password is not None:
+                    client.login(section.user or section.sender or "", section.password.reveal())
+                client.send_message(self._letter(message), section.sender, list(section.recipients))
+        except smtplib.SMTPResponseException as error:
+            raise DeliveryError(f"{type(error).__name__}: {error.smtp_code}") from None
+        except (OSError, ValueError) as error:
+            raise DeliveryError(described(error)) from None
+        finally:
+            client.close()
+
+    def _client(self, timeout: float) -> smtplib.SMTP:
+        if self._security == "tls":
+            client: smtplib.SMTP = smtplib.SMTP_SSL(timeout=timeout, context=verified(self._ca))
+        else:
+            client = smtplib.SMTP(timeout=timeout)
+        # Made unconnected, so that an attempt can be cut off from its first byte on; the certificate is compared with
+        # this name, which otherwise only the constructor sets.
+        client._host = self._server  # type: ignore[attr-defined]
+        return client
+
+    def _secure(self, client: smtplib.SMTP) -> None:
+        client.ehlo_or_helo_if_needed()
+        if self._security == "starttls" or (self._security == "auto" and client.has_extn("starttls")):
+            client.starttls(context=verified(self._ca))
+            client.ehlo_or_helo_if_needed()
+        elif self._security == "auto" and not is_loopback(self._server):
+            raise ssl.SSLError("the server offers no STARTTLS")
+
+    def _letter(self, message: Message) -> EmailMessage:
+        section = self._section
+        letter: Any = EmailMessage(policy=WIRE)
+        letter["Subject"] = f"[wsgi_guard] {message.subject()}"[:SUBJECT]
+        letter["From"] = section.sender
+        letter["To"] = ", ".join(section.recipients)
+        letter["Date"] = formatdate()
+        # The same for each attempt, so that a receiver knows a repetition.
+        domain = (section.sender or "").rpartition("@")[2]
+        letter["Message-ID"] = f"<{message.id}@{domain}>"
+        letter["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5
+        letter.set_content(message.text())
+        return letter  # type: ignore[no-any-return]
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

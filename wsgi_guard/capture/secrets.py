@@ -1,0 +1,86 @@
+"""The secrets that a request brought along: what stands under a secret name in its headers, cookies and query.
+
+They are taken out of all that is told about the request, wherever they turn up: an exception text may repeat a token
+without the name that gave it away. The body is not read for this.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from io import BytesIO
+from typing import Any
+from urllib.parse import parse_qsl
+
+from wsgi_guard.redact import Redactor
+
+SHORTEST = 6
+"""Characters; what is shorter may be a word of any text."""
+MOST = 50
+LONGEST = 4_096
+BODY = 16 * 1024
+"""Bytes of a body already in memory that are looked through."""
+
+
+def secrets_of(environ: Mapping[str, Any], redactor: Redactor) -> tuple[str, ...]:
+    """The values, longest first, so that none is cut by another that is a part of it."""
+    found: dict[str, None] = {}
+    try:
+        for value in _values(environ, redactor):
+            text = value.strip()
+            if SHORTEST <= len(text) <= LONGEST:
+                found[text] = None
+            if len(found) >= MOST:
+                break
+    except Exception:
+        # A query or body that nobody can read: what was found until then counts.
+        return tuple(sorted(found, key=len, reverse=True))
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def _values(environ: Mapping[str, Any], redactor: Redactor) -> Iterator[str]:
+    for name, value in list(environ.items()):
+        if not name.startswith("HTTP_") or not isinstance(value, str):
+            continue
+        if name == "HTTP_COOKIE":
+            for pair in value.split(";")[:MOST]:
+                yield pair.partition("=")[2].strip(' "')
+        elif name == "HTTP_AUTHORIZATION":
+            yield value.partition(" ")[2] or value
+        elif redactor.secret_name(name[5:]):
+            yield value
+    query = environ.get("QUERY_STRING")
+    if isinstance(query, str) and query:
+        yield from _fields(query[: 2 * LONGEST], redactor)
+    yield from _body(environ, redactor)
+
+
+def _fields(text: str, redactor: Redactor) -> Iterator[str]:
+    for name, value in parse_qsl(text, max_num_fields=1000):
+        if redactor.secret_name(name):
+            yield value
+
+
+def _body(environ: Mapping[str, Any], redactor: Redactor) -> Iterator[str]:
+    """What a body holds under secret names, if the guard has it in memory; reading it takes nothing from the app."""
+    stream = environ.get("wsgi.input")
+    if type(stream) is not BytesIO:
+        return
+    text = bytes(stream.getbuffer()[:BODY]).decode("utf-8", "replace")
+    kind = str(environ.get("CONTENT_TYPE", "")).lower()
+    if "urlencoded" in kind:
+        yield from _fields(text, redactor)
+    elif "json" in kind:
+        yield from _leaves(json.loads(text), redactor, secret=False)
+
+
+def _leaves(value: Any, redactor: Redactor, *, secret: bool) -> Iterator[str]:
+    waiting = [(value, secret)]
+    while waiting:
+        value, secret = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [(item, secret or redactor.secret_name(str(name))) for name, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(item, secret) for item in value]
+        elif secret and isinstance(value, str):
+            yield value
