@@ -110,6 +110,7 @@ class Build:
         self.settings = settings
         self.routes = Routes()
         self.problems: list[str] = []
+        self.alerting = bool(channels_of(settings.alerts))
         chosen = settings.guard.layers
         self.wanted = set(ORDER if chosen is None else ("capture", "admin", "data", *chosen))
 
@@ -133,9 +134,8 @@ class Build:
             lambda: Capture(settings.capture, environment=settings.environment, board=lambda: HOST.errors)
         )
         # Health may have a check of the store without the layer that uses it; opening connects to nothing.
-        alerting = bool(channels_of(settings.alerts))
-        place = self.attempt(self._place) if alerting or self.wanted & {"rate_limit", "health"} else None
-        desk = self.attempt(lambda: self._desk(place, capture)) if alerting else None
+        place = self.attempt(self._place) if self.alerting or self.wanted & {"rate_limit", "health"} else None
+        desk = self.attempt(lambda: self._desk(place, capture)) if self.alerting else None
         data = self.attempt(self._data) if settings.pools else None
         health = self.attempt(lambda: self._health(place, data, capture)) if "health" in self.wanted else None
         # The paths that the guard answers itself; filled once all layers are there, which leave them alone.
