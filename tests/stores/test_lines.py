@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -168,3 +169,12 @@ def test_child_shares_nothing_with_its_parent() -> None:
         os._exit(0 if taken is not line and not line.hung_up else 1)
     lines._lock.release()
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_dropped_lines_are_hung_up() -> None:
+    lines = Lines("nowhere", Wire)
+    wire = lines.take(_soon())
+    lines.give(wire)
+    del lines
+    gc.collect()
+    assert wire.hung_up

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from collections import deque
 from collections.abc import Callable
 from time import monotonic
@@ -52,12 +53,18 @@ class Lines(Generic[L]):
         self._where = where
         self._dial = dial
         self._pauses = pauses
+        self._forget: Callable[[], object] = lambda: None
         self._begin()
 
     def _begin(self) -> None:
         """The state of one process: a fork shares no line, no lock and no verdict with its parent."""
         self._pid = os.getpid()
+        self._forget()
         self._free: list[L] = []
+        # Left to the collector a socket may end before the driver's connection, and is called a leak then.
+        end = weakref.finalize(self, _hang_up, self._free)
+        end.atexit = False
+        self._forget = end.detach
         self._queue: deque[Waiter[L]] = deque()
         self._count = 0
         self._dialling = 0
@@ -194,6 +201,11 @@ class Lines(Generic[L]):
         with self._lock:
             self._dialling -= 1
             self._count -= gone
+
+
+def _hang_up(lines: list[L]) -> None:
+    while lines:
+        lines.pop().hang_up()
 
 
 def describe(error: BaseException) -> str:
