@@ -55,6 +55,9 @@ def _check(options: argparse.Namespace) -> int:
         return 1
     print(as_text(stack.settings))
     print("layers: " + " > ".join(layer.name for layer in stack.full.layers))
+    for layer in stack.full.layers:
+        for note in getattr(layer, "notes", ()):
+            print(f"note: {note}")
     print("ok")
     return 0
 

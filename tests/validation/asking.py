@@ -31,7 +31,7 @@ def schema_folder(root: Path, files: Mapping[str, Any]) -> Path:
 
 
 def compiled(root: Path, files: Mapping[str, Any]) -> list[Endpoint]:
-    return compile_folder(schema_folder(root, files), Routes())
+    return compile_folder(schema_folder(root, files), Routes()).endpoints
 
 
 class Site:

@@ -25,7 +25,7 @@ def write(root: Path, files: dict[str, Any]) -> Path:
 
 def part(root: Path, schema: Any, name: str = "a/POST.json", **more: Any) -> Part:
     """The one part of a folder that has one routed file."""
-    endpoint = compile_folder(write(root, {name: schema, **more}), Routes())[0]
+    endpoint = compile_folder(write(root, {name: schema, **more}), Routes()).endpoints[0]
     return next(iter(endpoint.parts.values()))
 
 

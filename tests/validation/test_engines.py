@@ -52,7 +52,7 @@ def test_both_engines_decide_alike(schema: Any, values: list[Any]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "POST.json").write_text(json.dumps(schema))
         slow, fast = (
-            compile_folder(Path(folder), Routes(), fast=fast)[0].parts["body"].check for fast in (False, True)
+            compile_folder(Path(folder), Routes(), fast=fast).endpoints[0].parts["body"].check for fast in (False, True)
         )
     for value in values:
         assert fast.violations(value, 100) == slow.violations(value, 100)
@@ -71,7 +71,7 @@ def test_both_engines_decide_alike(schema: Any, values: list[Any]) -> None:
 )
 def test_what_engines_read_differently_is_left_to_jsonschema(tmp_path: Path, schema: Any, quick: bool) -> None:
     (tmp_path / "POST.json").write_text(json.dumps(schema))
-    check = compile_folder(tmp_path, Routes(), fast=True)[0].parts["body"].check
+    check = compile_folder(tmp_path, Routes(), fast=True).endpoints[0].parts["body"].check
     assert (check._fits is not None) == quick
 
 
@@ -95,4 +95,4 @@ def test_places_named_within_a_document_are_left_to_jsonschema(tmp_path: Path) -
         folder = tmp_path / str(at)
         folder.mkdir()
         (folder / "POST.json").write_text(json.dumps(schema))
-        assert compile_folder(folder, Routes(), fast=True)[0].parts["body"].check._fits is None
+        assert compile_folder(folder, Routes(), fast=True).endpoints[0].parts["body"].check._fits is None

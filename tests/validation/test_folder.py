@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 
 from wsgi_guard import Guard
+from wsgi_guard.cli import main
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.validation.schemas.names import address
 
-from .asking import Site, compiled, schema_folder
+from .asking import Audit, Site, compiled, schema_folder
 
 OBJECT = {"type": "object"}
 REF = "api/POST.json"
@@ -51,10 +52,6 @@ PROBLEMS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
     "a circle of two files": (
         {REF: {"allOf": [{"$ref": "../_shared/a.json"}]}, "_shared/a.json": {"$ref": "/api/POST.json"}},
         (("itself",), ("itself",), ("itself",)),
-    ),
-    "a default that does not fit": (
-        {REF: {"properties": {"a": {"type": "integer", "default": "x"}}}},
-        ((f"{REF}#/properties/a/default",),),
     ),
     "a method that is none": ({"api/FETCH.json": OBJECT}, (("api/FETCH.json", "not a method"),)),
     "a method in lower case": ({"api/post.json": OBJECT}, (("api/post.json", "did you mean 'POST'?"),)),
@@ -107,7 +104,41 @@ def test_every_problem_of_a_folder_is_told(tmp_path: Path, name: str) -> None:
 
 
 def test_problems_are_whole() -> None:
-    assert len(PROBLEMS) == 46
+    assert len(PROBLEMS) == 45
+
+
+NOTED = {
+    "a default that does not fit": (
+        {"properties": {"a": {"type": "integer", "default": "x"}, "b": {"default": 1}}},
+        "#/properties/a/default: does not fit its own schema, so it is not filled in",
+    ),
+    "a format that nobody knows": (
+        {"properties": {"a": {"format": "phone"}, "b": {"default": 1}}},
+        "#/properties/a: 'format' 'phone' is not known and not asserted",
+    ),
+    "a dialect of one's own": (
+        {"$schema": "https://example.org/mine", "properties": {"b": {"default": 1}}},
+        "#: '$schema' 'https://example.org/mine' is not known, the file is read as draft 2020-12",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("engine", ["jsonschema", "jsonschema-rs"])
+@pytest.mark.parametrize("name", NOTED)
+def test_what_does_nothing_is_noted_and_stops_no_start(tmp_path: Path, audit: Audit, name: str, engine: str) -> None:
+    schema, note = NOTED[name]
+    site = Site(tmp_path, {REF: schema}, engine=engine)
+    assert site.post("/api", {}).code == 200
+    assert site.validated == {"body": {"b": 1}}
+    assert any(f"schemas: {REF}{note}" in text for text in audit.texts)
+    assert len(NOTED) == 3
+
+
+def test_check_tells_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = schema_folder(tmp_path, {REF: NOTED["a format that nobody knows"][0]})
+    (tmp_path / "guard.toml").write_text(f"[validation]\nschemas = {str(folder)!r}\n")
+    assert main(["check", str(tmp_path / "guard.toml")]) == 0
+    assert f"note: schemas: {REF}#/properties/a: 'format' 'phone' is not known" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_missing_stops_the_start(tmp_path: Path) -> None:

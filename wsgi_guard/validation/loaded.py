@@ -68,11 +68,12 @@ def _compiled(
     found: dict[Any, dict[str, Endpoint]] = {}
     fast = section.engine == "jsonschema-rs"
     try:
-        for endpoint in compile_documents(documents, problems, routes, validators, strips=strips, fast=fast):
-            found.setdefault(endpoint.template, {})[endpoint.method] = endpoint
+        compiled = compile_documents(documents, problems, routes, validators, strips=strips, fast=fast)
     except ImportError:
         raise ConfigurationError([ABSENT.format(key="engine", package=section.engine)]) from None
-    return Loaded(found, _html(section, found))
+    for endpoint in compiled.endpoints:
+        found.setdefault(endpoint.template, {})[endpoint.method] = endpoint
+    return Loaded(found, _html(section, found), compiled.notes)
 
 
 def _html(section: ValidationSection, endpoints: Mapping[Any, Mapping[str, Endpoint]]) -> Html | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from jsonschema import Draft202012Validator
 
@@ -23,7 +23,7 @@ from .names import Address, address, is_shared, parameters
 from .references import Folder, identified, places
 from .sanitizing import cleaning
 from .shape import ShapeBuilder
-from .vocabulary import annotation_problems
+from .vocabulary import annotation_notes, annotation_problems
 from .walk import rewritten, subschemas
 
 # Enough of a message of the metaschema to see what is meant.
@@ -53,18 +53,25 @@ class Endpoint:
     parts: dict[str, Part]
 
 
+class Compiled(NamedTuple):
+    """All endpoints of a folder, and sentences about what is accepted but will not do what it says."""
+
+    endpoints: list[Endpoint]
+    notes: tuple[str, ...]
+
+
 def compile_folder(
     root: Path, routes: Routes, validators: Validators | None = None, *, strips: bool = False, fast: bool = False
-) -> list[Endpoint]:  # fmt: skip
-    """All endpoints of a folder, as `compile_documents`."""
+) -> Compiled:  # fmt: skip
+    """What a folder holds, as `compile_documents`."""
     return compile_documents(*read_folder(root), routes, validators, strips=strips, fast=fast)
 
 
 def compile_documents(
     documents: Documents, problems: list[str], routes: Routes, validators: Validators | None = None, *,
     strips: bool = False, fast: bool = False,
-) -> list[Endpoint]:  # fmt: skip
-    """All endpoints of the documents of a folder, by name; `problems` are those of reading it.
+) -> Compiled:  # fmt: skip
+    """What the documents of a folder, by name, hold; `problems` are those of reading it.
 
     `strips`: what cleans HTML can only leave tags out. `fast`: jsonschema-rs decides; ImportError where it is not.
     Raises ConfigurationError with every problem, each with its file and pointer.
@@ -90,7 +97,9 @@ def compile_documents(
         raise ConfigurationError([f"schemas: {problem}" for problem in problems])
     if fast:
         maker.engine = Engine({name: identified(name, document) for name, document in valid.items()})
-    return _endpoints(addresses, maker, routes)
+    notes = [f"{name}#{each}" for name, document in valid.items() for each in annotation_notes(document)]
+    notes += maker.notes()
+    return Compiled(_endpoints(addresses, maker, routes), tuple(f"schemas: {note}" for note in notes))
 
 
 def _addresses(documents: Documents, routes: Routes, problems: list[str]) -> dict[str, Address]:
@@ -143,19 +152,24 @@ class _Maker:
         self._class = validator_class(self._steps, dynamic=folder.is_dynamic, custom=validators.keyword)
         self._checker = checker()
         self.engine: Engine | None = None
-        self._shapes = ShapeBuilder(cleans=any(
-            "x-sanitize" in schema for document in folder.documents.values() for _, schema in subschemas(document)
-        ))
+        # Identities of schemas whose default does not fit them.
+        self._unfit: set[int] = set()
+        cleans = any("x-sanitize" in schema for one in folder.documents.values() for _, schema in subschemas(one))
+        self._shapes = ShapeBuilder(self._unfit, cleans=cleans)
         self._names = frozenset[str]().union(*map(property_names, folder.documents.values()))
 
-    def problems(self, addresses: dict[str, Address]) -> Iterator[str]:
-        """A sentence for each default that its own schema would refuse, and each path name that no template has."""
+    def notes(self) -> Iterator[str]:
+        """A sentence for each default that its own schema would refuse: valid JSON Schema, but it fills nothing in."""
         for name, document in self._folder.documents.items():
             validator = self._validator(document)
             for at, schema, inside in places(document, self._folder.resolver(name)):
                 # A function of the app's is not called before the app is there.
                 if "default" in schema and "x-validator" not in schema and self._refuses(validator, schema, inside):
-                    yield f"{name}#{at}/default: does not fit its own schema"
+                    self._unfit.add(id(schema))
+                    yield f"{name}#{at}/default: does not fit its own schema, so it is not filled in"
+
+    def problems(self, addresses: dict[str, Address]) -> Iterator[str]:
+        """A sentence for each keyword or name that means nothing where it stands."""
         for name, place in addresses.items():
             if place.part not in REWRITABLE and self._folder.documents[name].get("x-rewrite"):
                 yield f"{name}#: 'x-rewrite' is for what stands in the body of a request, not for its {place.part}"

@@ -16,8 +16,8 @@ from .references import Folder, Resolver, followed
 from .walk import children
 
 Fits = Callable[[Any], bool | None]
-# Words whose meaning depends on where they stand, or on more than the value.
-_LEFT = frozenset({"$anchor", "$dynamicAnchor", "$dynamicRef", "multipleOf", "x-validator"})
+# Words whose meaning depends on where they stand, or on more than the value, or that only one engine knows.
+_LEFT = frozenset({"$anchor", "$dynamicAnchor", "$dynamicRef", "dependencies", "multipleOf", "x-validator"})
 
 
 class Engine:
@@ -26,7 +26,8 @@ class Engine:
     def __init__(self, documents: Mapping[str, dict[str, Any]]) -> None:
         import jsonschema_rs
 
-        self._folder = Folder(documents)
+        # Every file is draft 2020-12, also where it names a dialect of its own.
+        self._folder = Folder({name: _without_dialect(document) for name, document in documents.items()})
         self._make = jsonschema_rs.Draft202012Validator
         self._registry = jsonschema_rs.Registry(self._folder.resources())
 
@@ -48,6 +49,10 @@ class Engine:
                 raise
 
         return fits
+
+
+def _without_dialect(document: dict[str, Any]) -> dict[str, Any]:
+    return {keyword: value for keyword, value in document.items() if keyword != "$schema"}
 
 
 def _is_agreed(schema: Any, resolver: Resolver, above: frozenset[int]) -> bool:

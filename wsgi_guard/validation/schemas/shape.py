@@ -8,7 +8,7 @@ start, also for schemas that refer to themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 from wsgi_guard.validation.cleaning import Cleaning
@@ -55,7 +55,9 @@ class Inherited(NamedTuple):
 class ShapeBuilder:
     """Builds the shape of a schema; one builder for a folder, so that what is shared is built once."""
 
-    def __init__(self, *, cleans: bool = False) -> None:
+    def __init__(self, unfit: Container[int] = (), *, cleans: bool = False) -> None:
+        # Schemas, by identity, whose default does not fill anything in.
+        self._unfit = unfit
         self._built: dict[Any, Shape] = {}
         # Whether any document of the folder wants a text cleaned; else alternatives are not looked into.
         self._cleans = cleans
@@ -89,7 +91,7 @@ class ShapeBuilder:
         shape.skip = _ALL if pinned else here.skip | clean
         shape.silent = shape.skip == _ALL
         named, perhaps = _named(layers), _named(maybe)
-        shape.defaults = dict(_defaults(named))
+        shape.defaults = dict(self._defaults(named))
         shape.properties = {
             name: self._shape(named.get(name) or _unnamed(name, layers), here, perhaps.get(name))
             for name in named | perhaps
@@ -102,6 +104,13 @@ class ShapeBuilder:
         ]
         shape.additional = self._shape(others, here, unknown)
         self._fill_items(shape, layers, maybe, here)
+
+    def _defaults(self, named: dict[str, list[Layer]]) -> Iterator[tuple[str, Any]]:
+        """The default of each property that has one; a nearer one counts before that of a reference."""
+        for name, parts in named.items():
+            found = [schema for part in parts for schema, _ in _flat(part, set()) if "default" in schema]
+            if found and id(found[0]) not in self._unfit:
+                yield name, found[0]["default"]
 
     def _fill_items(self, shape: Shape, layers: list[Layer], maybe: list[Layer], here: Inherited) -> None:
         items, perhaps = _at("items", layers), _at("items", maybe)
@@ -136,14 +145,6 @@ def _unnamed(name: str, layers: list[Layer]) -> list[Layer]:
     """What holds for a property that only alternatives name."""
     found = [part for pattern, part in _patterns(layers) if re.search(pattern, name)]
     return found[:1] or _at("additionalProperties", layers)
-
-
-def _defaults(named: dict[str, list[Layer]]) -> Iterator[tuple[str, Any]]:
-    """The default of each property that has one; a nearer one counts before that of a reference."""
-    for name, parts in named.items():
-        found = [schema for part in parts for schema, _ in _flat(part, set()) if "default" in schema]
-        if found:
-            yield name, found[0]["default"]
 
 
 def _by_index(layers: list[Layer]) -> Iterator[list[Layer]]:

@@ -5,6 +5,7 @@ Pure: a document in, sentences out, each with the pointer of the place.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +17,9 @@ from .sanitizing import sanitize_problem
 from .walk import children, subschemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_OTHER_DRAFT = re.compile(r"https?://json-schema\.org/")
+# How near a format is that was meant: "url" is to "uri", "phone" is not to "hostname".
+_MEANT = 0.65
 
 
 def _boolean(value: Any) -> str | None:
@@ -33,14 +37,13 @@ def _name(value: Any) -> str | None:
 
 
 def _format(value: Any) -> str | None:
-    if value in FORMATS:
-        return None
-    near = get_close_matches(str(value), FORMATS, 1)
-    return f"{value!r} is not known, " + (f"did you mean {near[0]!r}?" if near else "expected " + ", ".join(FORMATS))
+    near = [] if value in FORMATS else get_close_matches(str(value), FORMATS, 1, _MEANT)
+    return f"{value!r} is not known, did you mean {near[0]!r}?" if near else None
 
 
 def _dialect(value: Any) -> str | None:
-    return None if value.rstrip("#") == DIALECT else f"must be {DIALECT!r}, files are read as that draft"
+    other = value.rstrip("#") != DIALECT and _OTHER_DRAFT.match(value)
+    return f"must be {DIALECT!r}, files are read as that draft" if other else None
 
 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
@@ -65,6 +68,16 @@ def annotation_problems(document: Any) -> Iterator[str]:
         yield from _unseen(at, schema)
         if at and "x-rewrite" in schema:
             yield f"{at}: 'x-rewrite' has a meaning at the root of a file alone"
+
+
+def annotation_notes(document: Any) -> Iterator[str]:
+    """A sentence, pointer in front, for each word that is valid JSON Schema but says nothing here."""
+    for at, schema in subschemas(document):
+        if schema.get("format", "date") not in FORMATS:
+            yield f"{at}: 'format' {schema['format']!r} is not known and not asserted"
+        dialect = schema.get("$schema", DIALECT)
+        if dialect.rstrip("#") != DIALECT:
+            yield f"{at}: '$schema' {dialect!r} is not known, the file is read as draft 2020-12"
 
 
 def _unseen(at: str, schema: dict[str, Any]) -> Iterator[str]:
