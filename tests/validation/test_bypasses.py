@@ -284,18 +284,23 @@ def test_a_frame_that_says_it_is_encoded_hides_no_text(free: Site) -> None:
         assert free.post("/free", sent, FORM, HTTP_CONTENT_ENCODING="gzip").code == 403
 
 
+def zipped(data: bytes) -> bytes:
+    """The same bytes at any time: they are part of the names of tests."""
+    return gzip.compress(data, mtime=0)
+
+
 @pytest.mark.parametrize(
     ("coding", "sent", "code"),
     [
-        ("gzip", gzip.compress(b"[" + b" " * 2_000_000 + b"]"), 413),
-        ("gzip", gzip.compress(b" " * 900_000), 413),
-        ("gzip", gzip.compress(b'{"id": 1}')[:-9], 400),
-        ("gzip", gzip.compress(b'{"id": 1}') + b"x", 400),
-        ("gzip", gzip.compress(b"") * 65, 400),
+        ("gzip", zipped(b"[" + b" " * 2_000_000 + b"]"), 413),
+        ("gzip", zipped(b" " * 900_000), 413),
+        ("gzip", zipped(b'{"id": 1}')[:-9], 400),
+        ("gzip", zipped(b'{"id": 1}') + b"x", 400),
+        ("gzip", zipped(b"") * 65, 400),
         ("gzip", b'{"id": 1}', 400),
         ("deflate", b'{"id": 1}', 400),
         ("deflate", zlib.compress(b'{"id": 1}') + b"x", 400),
-        ("gzip, gzip", gzip.compress(gzip.compress(b'{"id": 1}')), 415),
+        ("gzip, gzip", zipped(zipped(b'{"id": 1}')), 415),
         ("br", b"\x0b\x04\x80", 415),
     ],
 )
