@@ -44,6 +44,12 @@ RULES = [
     {"name": "hello", "path": "/api/hello", "limit": "1000000000 per second", "key": "endpoint"},
 ]
 RATE_LIMIT = {"store": "memory", "builtin_rules": "off", "rules": RULES}
+LOG_FILE = str(Path(tempfile.mkdtemp(), "guard.log"))
+QUIET = {"log": {"access": False, "file": LOG_FILE}}
+# A line for each request, and metrics.
+OBSERVED = {"log": {"file": LOG_FILE}, "admin": {"token": "a-token-for-the-benchmark"}}
+# What denies all but the first requests.
+EXCEEDED = {**RATE_LIMIT, "rules": [{"name": "few", "limit": ["10 per day", "20 per 2 days"]}]}
 
 
 def bare(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
@@ -71,12 +77,13 @@ def schema_folder() -> str:
 
 
 def guarded(app: Any, only: tuple[str, ...] | None = None, *, schemas: bool = False, **tables: Any) -> Guard:
+    """Without access log and metrics, unless `tables` ask for them."""
     validation: dict[str, Any] = {"schemas": schema_folder()} if schemas else {}
     settings = {"rate_limit": RATE_LIMIT, "validation": validation, **tables}
     if only is not None:
         # Tables of layers that are left out would be settings without effect.
         settings = {name: table for name, table in settings.items() if name in only}
-    return Guard(app, settings, only=only)
+    return Guard(app, {**QUIET, **settings}, only=only)
 
 
 def composite(storage: str) -> Any:

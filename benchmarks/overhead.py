@@ -45,13 +45,13 @@ def environ(method: str, body: bytes = b"") -> dict[str, Any]:
     }  # fmt: skip
 
 
-def request_of(app: Any, method: str, body: bytes = b"", **keys: str) -> Variant:
-    """A request to the app, answered 200; further environ keys by keyword."""
+def request_of(app: Any, method: str, body: bytes = b"", *, status: str = "200", **keys: str) -> Variant:
+    """A request to the app, answered with this status; further environ keys by keyword."""
     template = {**environ(method, body), **keys}
 
-    def start_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
-        if not status.startswith("200"):
-            raise AssertionError(f"the measured app answered {status}")
+    def start_response(line: str, headers: list[tuple[str, str]], exc_info: Any = None) -> None:
+        if not line.startswith(status):
+            raise AssertionError(f"the measured app answered {line}")
 
     def request() -> None:
         fresh = dict(template)
@@ -72,6 +72,14 @@ def parse_and_validate() -> Variant:
 
     validator = Draft202012Validator(apps.SCHEMA)
     return lambda: list(validator.iter_errors(json.loads(apps.BODY))) and None
+
+
+def denied(app: Any) -> Variant:
+    """A request of a client that is over its limits."""
+    first = request_of(app, "GET", status="")
+    for _ in range(20):
+        first()
+    return request_of(app, "GET", status="429")
 
 
 def timed(request: Variant, count: int) -> float:
@@ -97,6 +105,8 @@ def variants(redis_url: str | None) -> dict[str, Measured]:
         "bare POST": request_of(apps.bare, "POST", apps.BODY),
         "json.loads + validator": parse_and_validate(),
         "four layers POST": request_of(four, "POST", apps.BODY),
+        "four layers, log, metrics": request_of(apps.guarded(apps.bare, schemas=True, **apps.OBSERVED), "GET"),
+        "a denial": denied(apps.guarded(apps.bare, rate_limit=apps.EXCEEDED)),
     }
     if redis_url:
         limits = {**apps.RATE_LIMIT, "store": redis_url}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.ratelimit.support import rule
+from wsgi_guard.ratelimit import answer
 from wsgi_guard.ratelimit.decide import judge, match, standings
 from wsgi_guard.ratelimit.rules import Quota, Rules
 from wsgi_guard.routes import Routes
 from wsgi_guard.settings.sections import GuardSection, RateLimitSection, RuleSection
+from wsgi_guard.stores import State
+from wsgi_guard.stores.standing import left
 from wsgi_guard.stores.window import PARTS
 
 FILE = (
@@ -146,6 +151,25 @@ def test_tightest_limit_leads() -> None:
     assert [(left, -sooner) for left, sooner, _, _ in standings([wide, narrow, spent], states)] == [
         (0, 37), (9, 60), (999, 3600)
     ]  # fmt: skip
+
+
+counts = st.integers(0, 2000)
+STATES = st.lists(st.tuples(st.booleans().map(int), st.integers(0, PARTS - 1), counts, counts), min_size=1, max_size=3)
+
+
+@given(STATES)
+def test_usual_answer_tells_what_the_general_one_would(states: list[State]) -> None:
+    quotas = [_quota(1000, 60), _quota(1500, 3600), _quota(1700, 86400)][: len(states)]
+    short = answer.usual(answer.rows(quotas), states)
+    general = dict(answer.fields("ietf", "", standings(quotas, states), 0.0))["RateLimit"]
+    roomy = all(state[0] and left(quota, state) for quota, state in zip(quotas, states, strict=True))
+    assert short == (general if roomy else None)
+
+
+def test_answers_beside_windows_take_the_general_way() -> None:
+    bucket, shadow = _quota(10, algorithm="token-bucket"), _quota(10, mode="shadow")
+    assert answer.rows([_quota(10)]) != ()
+    assert answer.rows([_quota(10), bucket]) == answer.rows([_quota(10), shadow]) == ()
 
 
 def test_zero_limit_never_promises() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Callable, Iterator
 from itertools import count
 from random import Random
 
@@ -147,3 +148,19 @@ def test_lua_keeps_its_word_when_clocks_jump(lua: RedisStore, seed: int) -> None
         charged = dice.sample(policies, dice.randint(1, len(policies)))
         keys = [f"client-{dice.randrange(2)}" for _ in charged]
         assert lua.charge(charged, keys, None, now) == model.charge(charged, keys, None, now)
+
+
+@pytest.mark.parametrize("make", [lambda: MemoryStore(400), lambda: SharedStore(SharedTable.create(4096), 1.0)])
+def test_usual_charge_is_the_general_one(make: Callable[[], Store]) -> None:
+    """Costs that are written out take the general way."""
+    dice, usual, general = Random(5), make(), make()
+    policies = [Policy("second", 5, 1), Policy("minute", 40, 60), Policy("hours", 90, 7200)]
+    now, found = START, Counter[bool]()
+    for _ in range(4000):
+        now += dice.choice((0, 0, 1000, dice.randrange(3_000_000)))
+        charged = policies[: dice.randint(1, 3)]
+        keys = dice.choice((["a"] * 3, ["b"] * 3, ["a", "b", "c"]))[: len(charged)]
+        tally = usual.charge(charged, keys, None, now)
+        assert tally == general.charge(charged, keys, [1] * len(charged), now)
+        found[tally[0]] += 1
+    assert min(found[True], found[False]) > 100

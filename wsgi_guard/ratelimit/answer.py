@@ -9,6 +9,9 @@ from collections.abc import Sequence
 
 from wsgi_guard.errors import Refused
 from wsgi_guard.layer import Head, Header
+from wsgi_guard.stores import State
+from wsgi_guard.stores.contract import WINDOW
+from wsgi_guard.stores.window import HALF, PARTS
 
 from .decide import Standing, Verdict
 from .rules import Quota
@@ -35,11 +38,44 @@ def policy(quotas: Sequence[Quota]) -> str:
     return ", ".join(f'"{quota.label}";q={quota.quantity};w={quota.window}' for quota in quotas if quota.told)
 
 
+# A limit as `usual` reads it: how its item begins, quantity, window.
+Row = tuple[str, int, int]
+
+
+def rows(quotas: Sequence[Quota]) -> tuple[Row, ...]:
+    """One for each quota; none where some are not windows that answers speak of"""
+    if any(quota.algorithm != WINDOW or not quota.told for quota in quotas):
+        return ()
+    return tuple((f'"{quota.label}";r=', quota.quantity, quota.window) for quota in quotas)
+
+
+def usual(found: Sequence[Row], states: Sequence[State]) -> str | None:
+    """The value of RateLimit where all limits are windows with room left; None where that takes `standings`.
+
+    Nearly every answer, at half the cost.
+    """
+    items: list[tuple[int, int, str]] = []
+    for (begin, quantity, window), (fits, part, previous, current) in zip(found, states, strict=True):
+        left = quantity - current
+        if previous:
+            left -= (previous * (PARTS - part) + HALF) // PARTS
+        if left <= 0 or fits <= 0:
+            return None
+        sooner = (PARTS - part) * window // -PARTS
+        items.append((left, sooner, f"{begin}{left};t={-sooner}"))
+    if len(items) > 1:
+        items.sort()
+    return ", ".join([item for _, _, item in items])
+
+
 def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> list[Header]:
     """The fields in the `form` that the settings ask for, tightest limit first; `now` is a Unix time."""
     if form == "none":
         return []
-    headers = _ietf(policies, found) if form != "legacy" else []
+    headers: list[Header] = []
+    if form != "legacy":
+        items = [f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found]
+        headers += ("RateLimit-Policy", policies), ("RateLimit", ", ".join(items))
     if form != "ietf":
         headers += _legacy(found, now)
     return headers
@@ -48,11 +84,6 @@ def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> l
 def tells(head: Head) -> bool:
     """Whether the fields stand there: the answer was made from the refusal, which has them."""
     return any(str(name).lower() in ("ratelimit", "x-ratelimit-limit") for name, _ in head.headers)
-
-
-def _ietf(policies: str, found: Sequence[Standing]) -> list[Header]:
-    items = [f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found]
-    return [("RateLimit-Policy", policies), ("RateLimit", ", ".join(items))]
 
 
 def _legacy(found: Sequence[Standing], now: float) -> list[Header]:

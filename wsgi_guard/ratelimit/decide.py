@@ -95,12 +95,7 @@ def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing
     """Enforced limits, the tightest first: fewest charges left, then longest to wait."""
     found: list[Standing] = []
     for quota, state in zip(quotas, states, strict=True):
-        fits, part, previous, current = state
-        if not quota.enforced or (quota.silent and fits > 0):
-            continue
-        if fits > 0 and not previous and quota.algorithm == WINDOW and current < quota.quantity:
-            # Nearly every answer: nothing left over from the window before.
-            found.append((quota.quantity - current, (PARTS - part) * quota.window // -PARTS, quota.label, quota))
+        if not quota.enforced or (quota.silent and state[0] > 0):
             continue
         charges = left(quota, state)
         found.append((charges, -seconds(renewal(quota, state) if charges else wait(quota, state)), quota.label, quota))

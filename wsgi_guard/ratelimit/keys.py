@@ -14,7 +14,7 @@ from typing import Any
 from wsgi_guard.client import UNKNOWN, parse_address
 from wsgi_guard.facts import Facts
 from wsgi_guard.recent import Recent
-from wsgi_guard.routes import Template
+from wsgi_guard.routes import Route, Template
 from wsgi_guard.settings import resolve_target
 
 from .conditions import environ_key
@@ -144,6 +144,12 @@ def _endpoint(templates: Templates) -> Keyer:
 
     def keyer(facts: Facts) -> str:
         route = facts.route
+        found: str | None = route.memo.get(keyer)
+        if found is None:
+            found = route.memo[keyer] = name(route)
+        return found
+
+    def name(route: Route) -> str:
         for hit in route.hits:
             if templates and hit.template in templates:
                 return short("endpoint", hit.template.text)

@@ -22,7 +22,7 @@ from . import answer
 from .again import Again, spent_standings
 from .census import Census
 from .control import Control
-from .decide import Verdict, chosen, judge, match, standings
+from .decide import Verdict, chosen, judge, match
 from .denials import Denial
 from .ledger import Ledger
 from .lists import Lists
@@ -240,8 +240,7 @@ class RateLimit:
         states = spent.states or ()
         if spent.owing:
             states = as_settled(facts, spent, code)
-        found = standings(spent.quotas, states)
-        return answer.fields(self._form, spent.policy(), found, time()) if found else []
+        return spent.fields(self._form, states, time())
 
     def _plan_for(self, route: Route, verb: str) -> Plan:
         return self._plan((), exempt=False) if route.given in self._own_paths else self._matched(route, verb)

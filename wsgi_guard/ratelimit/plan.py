@@ -6,12 +6,15 @@ A plan is made once per set of limits and kept at the route, so that a request c
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from wsgi_guard.facts import Facts
+from wsgi_guard.layer import Header
 from wsgi_guard.stores import Debt, State, Store
 
 from . import answer
+from .decide import standings
 from .keys import Keyer
 from .rules import Quota, Rule
 
@@ -29,8 +32,8 @@ class Plan:
     """
 
     __slots__ = (
-        "ahead", "costs", "exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "returns", "rules",
-        "shadows", "slots", "varies", "wary",
+        "ahead", "costs", "exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "returns", "rows",
+        "rules", "shadows", "spread", "varies", "wary",
     )  # fmt: skip
 
     def __init__(
@@ -42,8 +45,10 @@ class Plan:
         self.exempt = exempt
         self.varies = varies
         self.keyers: tuple[Keyer, ...] = tuple(dict.fromkeys(quota.key for quota in quotas))
-        self.slots = tuple(self.keyers.index(quota.key) for quota in quotas)
+        # Puts what the keyers found where the quotas stand.
+        self.spread = itemgetter(*(self.keyers.index(quota.key) for quota in quotas)) if len(self.keyers) > 1 else None
         self.policy = answer.policy(quotas)
+        self.rows = answer.rows(quotas)
         self.guesses = any(quota.guess and quota.enforced for quota in quotas)
         self.shadows = any(not quota.enforced for quota in quotas)
         self.returns = any(quota.returns for quota in quotas)
@@ -55,10 +60,10 @@ class Plan:
 
     def keys(self, facts: Facts) -> Sequence[str]:
         """A key for each quota; each keyer is asked once."""
-        if len(self.keyers) == 1:
-            return (self.keyers[0](facts),) * len(self.slots)
-        found = [keyer(facts) for keyer in self.keyers]
-        return [found[slot] for slot in self.slots]
+        if self.spread is None:
+            return (self.keyers[0](facts),) * len(self.quotas)
+        found: Sequence[str] = self.spread([keyer(facts) for keyer in self.keyers])
+        return found
 
     def costs_of(self, facts: Facts) -> Sequence[int] | None:
         """What the request costs each quota; None for 1 each. Raises ValueError for a function's nonsense."""
@@ -102,9 +107,15 @@ class Spent:
         self.told = False
         self.owing = owing
 
-    def policy(self) -> str:
-        """The value of RateLimit-Policy."""
-        return self.plan.policy if self.quotas is self.plan.quotas else answer.policy(self.quotas)
+    def fields(self, form: str, states: Sequence[State], now: float) -> list[Header]:
+        """What answers tell of limits that stand so; `now` is a Unix time."""
+        plan, own = self.plan, self.quotas is self.plan.quotas
+        if own and plan.rows and form == "ietf":
+            item = answer.usual(plan.rows, states)
+            if item is not None:
+                return [("RateLimit-Policy", plan.policy), ("RateLimit", item)]
+        found = standings(self.quotas, states)
+        return answer.fields(form, plan.policy if own else answer.policy(self.quotas), found, now) if found else []
 
     def after(self, earlier: Spent) -> Spent:
         """This charge together with an earlier one of the same request; of a limit charged twice the later counts."""

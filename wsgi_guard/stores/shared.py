@@ -1,6 +1,6 @@
 """Counters in memory that all processes of a host share: exact across them, with nothing installed.
 
-All slots of a client lie in one stripe, so most charges take one lock.
+All slots of a key lie in one stripe, so most charges take one lock.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from time import monotonic_ns
 from wsgi_guard.errors import StoreError
 from wsgi_guard.recent import Recent
 
-from .contract import LOG, WINDOW, Debt, Policy, State, Tally
+from .contract import LOG, Debt, Policy, State, Tally
 from .shared_look import Look
 from .shared_table import STRIPES, SharedTable, Slot
-from .shared_windows import charge_windows
+from .shared_windows import Row, Spot, charge_windows, row_of
 from .window import PARTS
 
 __all__ = ["SharedStore", "SharedTable"]
@@ -34,8 +34,8 @@ class SharedStore:
         self._timeout = timeout
         self._hashes: Recent[str, int] = Recent(1024)
         self._policies: Recent[str, int] = Recent(1024)
-        # The hashes of a row of policies, none of them where the row has other algorithms.
-        self._rows: Recent[tuple[Policy, ...], tuple[int, ...]] = Recent(1024)
+        # By policies and keys; at most twice as many, at about 1 kB for three limits.
+        self._rows: Recent[tuple[object, ...], Row] = Recent(512)
         # Refunds that found their stripe taken, perhaps by the very charge that a collection interrupts.
         self._owed: deque[Debt] = deque()
 
@@ -47,33 +47,37 @@ class SharedStore:
         self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None = None,
         now: int | None = None,
     ) -> Tally:  # fmt: skip
-        if costs is None and keys and keys.count(keys[0]) == len(policies):
-            found = self._usual(policies, keys[0], now)
+        if costs is None and not self._owed:
+            found = self._usual(policies, keys, now)
             if found is not None:
                 return found
         return self._tally(policies, keys, costs or [1] * len(policies), now, counts=True)
 
-    def _usual(self, policies: Sequence[Policy], key: str, now: int | None) -> Tally | None:
+    def _usual(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None) -> Tally | None:
         """A charge of sliding windows alone; None, nothing being counted, when it is not as simple as that."""
-        row = tuple(policies)
-        numbers = self._rows.get(row)
-        if numbers is None:
-            windows = all(policy.algorithm == WINDOW for policy in row)
-            numbers = tuple(self._named(policy) for policy in row) if windows else ()
-            self._rows.put(row, numbers)
-        if not numbers or self._owed:
+        place = (*policies, *keys)
+        row = self._rows.get(place)
+        if row is None:
+            row = row_of(self._table, policies, self._hashed(keys), [self._named(policy) for policy in policies])
+            self._rows.put(place, row)
+        stripes, spots = row
+        if not spots:
             return None
-        hashed = self._hash(key)
-        stripe = hashed % STRIPES
-        table = self._table
-        if not table.stripes.take(stripe, self._timeout):
+        if len(stripes) > 1:
+            with self._held(stripes):
+                return self._count(spots, now)
+        locks, stripe = self._table.stripes, stripes[0]
+        if not locks.take(stripe, self._timeout):
             raise StoreError(BUSY)
         try:
-            at = monotonic_ns() // 1000 if now is None else now
-            digests = [hashed ^ number for number in numbers]
-            found = charge_windows(table.memory, table.begins(stripe), table.slots, digests, row, at)
+            return self._count(spots, now)
         finally:
-            table.stripes.give(stripe)
+            locks.give(stripe)
+
+    def _count(self, spots: Sequence[Spot], now: int | None) -> Tally | None:
+        table = self._table
+        at = monotonic_ns() // 1000 if now is None else now
+        found = charge_windows(table.memory, table.slots, spots, at)
         return None if found is None else (*found, at)
 
     def peek(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
@@ -88,7 +92,7 @@ class SharedStore:
         admitted = True
         states: list[State] = []
         looks: list[Look] = []
-        with self._held(hashes):
+        with self._held(_stripes(hashes)):
             if now is None:
                 now = monotonic_ns() // 1000
             for policy, hashed, cost in zip(policies, hashes, costs, strict=True):
@@ -118,7 +122,7 @@ class SharedStore:
 
     def forget(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> None:
         hashes = self._hashed(keys)
-        with self._held(hashes):
+        with self._held(_stripes(hashes)):
             now = monotonic_ns() // 1000 if now is None else now
             for policy, hashed in zip(policies, hashes, strict=True):
                 look = Look(self._table, hashed % STRIPES, hashed ^ self._named(policy), now, claim=False)
@@ -130,7 +134,7 @@ class SharedStore:
 
     def block(self, policies: Sequence[Policy], keys: Sequence[str], seconds: int, now: int | None = None) -> None:
         hashes = self._hashed(keys)
-        with self._held(hashes):
+        with self._held(_stripes(hashes)):
             now = monotonic_ns() // 1000 if now is None else now
             for policy, hashed in zip(policies, hashes, strict=True):
                 look = Look(self._table, hashed % STRIPES, hashed ^ self._named(policy), now, claim=True)
@@ -166,25 +170,28 @@ class SharedStore:
 
     def _renewed(self, debt: Debt, now: int | None) -> Debt:
         hashed, policy = self._hash(debt.key), debt.policy
-        with self._held([hashed]):
+        with self._held([hashed % STRIPES]):
             at = monotonic_ns() // 1000 if now is None else now
             look = Look(self._table, hashed % STRIPES, hashed ^ self._named(policy), at, claim=True)
             return debt._replace(at=at, state=look.renew(debt, at))
 
     @contextmanager
-    def _held(self, hashes: Sequence[int]) -> Iterator[None]:
-        """All stripes of a charge, in one order for everybody. Raises StoreError when one cannot be had in time."""
-        stripes, wanted = self._table.stripes, sorted({hashed % STRIPES for hashed in hashes})
+    def _held(self, stripes: Sequence[int]) -> Iterator[None]:
+        """All `stripes` of a charge, which are sorted: one order for everybody, so that no two wait for each other.
+
+        Raises StoreError when one cannot be had in time.
+        """
+        locks = self._table.stripes
         taken: list[int] = []
         try:
-            for stripe in wanted:
-                if not stripes.take(stripe, self._timeout):
+            for stripe in stripes:
+                if not locks.take(stripe, self._timeout):
                     raise StoreError(BUSY)
                 taken.append(stripe)
             yield
         finally:
             for stripe in taken:
-                stripes.give(stripe)
+                locks.give(stripe)
 
     def _hashed(self, keys: Sequence[str]) -> list[int]:
         return [self._hash(key) for key in keys]
@@ -203,3 +210,7 @@ class SharedStore:
             found = self._table.hash(f"policy\0{policy.id}")
             self._policies.put(policy.id, found)
         return found
+
+
+def _stripes(hashes: Sequence[int]) -> list[int]:
+    return sorted({hashed % STRIPES for hashed in hashes})

@@ -29,13 +29,15 @@ RUN = 16
 PAGES = 512
 """Pages of a stripe: three logs of the longest kind. What is never touched takes no memory."""
 ENTRIES = 60
-BODY = struct.Struct("<I16sQ6q")
-SLOT = 4 + BODY.size  # a checksum in front: 80 bytes
+BODY = struct.Struct("<16sQ6q")
+SLOT = BODY.size + 4  # its checksum behind: 76 bytes
+WHOLE = 0x2144DF1C
+"""The CRC-32 of whatever has its own CRC-32 behind it, lowest byte first (RFC 1952 and zlib use that CRC)."""
 PAGE_HEAD = struct.Struct("<16sQ")
 PAGE = PAGE_HEAD.size + 8 * ENTRIES
 NUMBER = struct.Struct("<q")
 HEAD = struct.Struct("<8sQ32s16sQ")
-MAGIC = b"wguard01"
+MAGIC = b"wguard02"
 HEAD_SIZE = 4096
 GENERATION = HEAD.size - 8
 EMPTY = bytes(SLOT)
@@ -117,10 +119,10 @@ class SharedTable:
         spare, spare_end = -1, 0
         for step in range(RUN if each > RUN else each):
             at = begin + (first + step) % each * SLOT
-            if memory[at + 8 : at + 24] == name:
+            if memory[at : at + 16] == name:
                 raw = memory[at : at + SLOT]
-                if crc32(raw[4:]) == int.from_bytes(raw[:4], "little"):
-                    _, _, _, a, b, c, until, denials, last = BODY.unpack_from(raw, 4)
+                if crc32(raw) == WHOLE:
+                    _, _, a, b, c, until, denials, last = BODY.unpack_from(raw)
                     return Slot(at, name, a, b, c, until, denials, last)
                 spare = at
                 break
@@ -140,16 +142,16 @@ class SharedTable:
 
     def write(self, slot: Slot, end: int) -> None:
         """Keeps a slot until `end`; a block, or denials that count towards one, keep it longer."""
-        body = BODY.pack(0, slot.digest, max(end, slot.until), *slot[2:])
-        self.memory[slot.at : slot.at + SLOT] = crc32(body).to_bytes(4, "little") + body
+        body = BODY.pack(slot.digest, max(end, slot.until), *slot[2:])
+        self.memory[slot.at : slot.at + SLOT] = body + crc32(body).to_bytes(4, "little")
 
     def _end(self, at: int, now: int) -> int:
         """How long a slot that belongs to another key matters: 0 never used, 1 expired or broken, more for a block."""
         raw = self.memory[at : at + SLOT]
         if raw == EMPTY:
             return 0
-        _, _, end, _, _, _, until, _, _ = BODY.unpack_from(raw, 4)
-        if end <= now or crc32(raw[4:]) != int.from_bytes(raw[:4], "little"):
+        _, end, _, _, _, until, _, _ = BODY.unpack_from(raw)
+        if end <= now or crc32(raw) != WHOLE:
             return 1
         return end + (1 << 62) if until > now else int(end)
 

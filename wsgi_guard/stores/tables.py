@@ -7,11 +7,13 @@ dict is dropped at once when the next begins: expiry needs no timer and no scan.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any
 
 from . import bucket, log, window
 from .contract import BUCKET, LOG, Debt, Policy, State
+from .window import PARTS
 
 EVICTED = 64
 """Part of a dict, one in so many, that is dropped at a time: once per key would rescan the gaps at its front."""
@@ -89,6 +91,32 @@ class Windows:
         return len(self.previous) + len(self.current)
 
 
+def charge_usual(
+    tables: Sequence[Windows], policies: Sequence[Policy], keys: Sequence[str], now: int
+) -> list[State] | None:
+    """The states of a charge of 1 each that fits, counted: most charges, at half the cost of looking and counting.
+
+    None, nothing being counted, where a key is new in its window or anything else is not as usual.
+    """
+    states: list[State] = []
+    for table, policy, key in zip(tables, policies, keys, strict=True):
+        index, elapsed = divmod(now, policy.span)
+        current = table.current.get(key)
+        if current is None or index != table.index:
+            return None
+        part = elapsed // policy.window
+        previous = table.previous.get(key, 0)
+        if previous:
+            if not window.fits(policy.scaled, part, previous, current):
+                return None
+        elif current >= policy.quantity:
+            return None
+        states.append((1, part, previous, current + 1))
+    for table, key, state in zip(tables, keys, states, strict=True):
+        table.current[key] = state[3]
+    return states
+
+
 class Aging:
     """Two generations of values by key, for algorithms without windows; the older is looked into only on a miss."""
 
@@ -145,7 +173,7 @@ class Buckets(Aging):
         return bucket.fits(policy.brim, debt, cost), debt, 0, 0
 
     def count(self, policy: Policy, key: str, cost: int, now: int, state: State) -> State:
-        debt = state[1] + cost * window.PARTS
+        debt = state[1] + cost * PARTS
         self._write(key, now, debt)
         return 1, debt, 0, 0
 
