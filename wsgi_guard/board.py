@@ -13,6 +13,7 @@ import os
 import struct
 import tempfile
 import threading
+from collections.abc import Callable
 from typing import Any
 from weakref import finalize
 from zlib import crc32
@@ -56,6 +57,23 @@ class Board:
                 continue
             return Row(self, number)
         return None
+
+    def settle(self, take: Callable[[dict[str, Any]], dict[str, Any] | None], own: int) -> None:
+        """Shows `take` each row whose process is gone; what it returns stands there from then on, unless None."""
+        with self._joining:
+            for number in range(self._rows):
+                if number == own or not self._latest(number)[0]:
+                    continue
+                try:
+                    fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, number)
+                except OSError:
+                    continue
+                try:
+                    page = take(self.read(number))
+                    if page is not None:
+                        self.write(number, page)
+                finally:
+                    fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
 
     def rows(self, without: int) -> list[dict[str, Any]]:
         """What all rows but one say, also those of processes that have died."""
@@ -110,3 +128,6 @@ class Row:
 
     def others(self) -> list[dict[str, Any]]:
         return self._board.rows(self._number)
+
+    def settle(self, take: Callable[[dict[str, Any]], dict[str, Any] | None]) -> None:
+        self._board.settle(take, self._number)

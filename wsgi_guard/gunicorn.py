@@ -187,19 +187,17 @@ def open_door(server: Any, address: str | None) -> None:
 
 
 def say_last_words(settings: Any) -> None:
-    """Alerts of what the workers counted and did not come to tell: in the master, when all of them have ended."""
-    from .capture.ledger import told
+    """Alerts of what the workers counted or had under way: in the master, when all of them have ended."""
     from .settings.alert_relations import channels_of
     from .stack import build
 
-    events = told(HOST.errors) if HOST.errors is not None else []
-    if not events or not channels_of(load(settings).alerts):
+    pages = HOST.errors.rows(-1) if HOST.errors is not None else []
+    if not pages or not channels_of(load(settings).alerts):
         return
     HOST.workers = 1
     desk = build(settings).capture.alerts
     if desk is not None:
-        desk.adopt(events)
-        desk.close()
+        desk.close_last(pages)
 
 
 def arrange_drain(server: Any, delay: float) -> None:

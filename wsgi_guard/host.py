@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from .stores.shared import SharedTable
 
 
+NEWS = 64 * 1024
+"""Bytes of what each process may tell of its errors: two dozen causes take 14 KiB, messages under way 10 KiB."""
 POST = 1024 * 1024
 """Bytes of what the watching process may tell: a health check with all its trend takes about 6 KiB."""
 
@@ -51,7 +53,7 @@ class Host:
             self._flag = mmap(-1, 1)
             self.board = Board()
             self.post = Board(rows=1, half=POST)
-            self.errors = Board()
+            self.errors = Board(half=NEWS)
 
     def claim(self) -> Board | None:
         """`post` for the first in this process who asks; None for others, as two of one process cannot share it."""

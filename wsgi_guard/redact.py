@@ -8,6 +8,7 @@ All work is linear in the length of the text, and every result is bounded. Knows
 
 from __future__ import annotations
 
+import json
 import re
 from binascii import Error, a2b_base64, b2a_base64
 from collections.abc import Iterable, Mapping
@@ -200,14 +201,15 @@ class Redactor:
 
 
 def _forms(value: str) -> Iterable[str]:
-    """A secret as it may be written: plain, URL-encoded, in base64 of either alphabet."""
+    """A secret as it may be written: plain, quoted by Python or JSON, URL-encoded, in base64 of either alphabet."""
     coded = b2a_base64(value.encode("utf-8", "surrogatepass"), newline=False).decode().rstrip("=")
     # The last character of base64 depends on what follows.
     coded = coded if len(coded) % 4 == 0 else coded[:-1]
     url_safe = coded.replace("+", "-").replace("/", "_")
     return (
         value, quote(value, safe="", errors="replace"), quote(value, errors="replace"),
-        quote_plus(value, errors="replace"), coded, url_safe,
+        quote_plus(value, errors="replace"), coded, url_safe, json.dumps(value)[1:-1], repr(value)[1:-1],
+        repr(value.encode("utf-8", "surrogatepass"))[2:-1],
     )  # fmt: skip
 
 

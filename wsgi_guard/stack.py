@@ -218,7 +218,9 @@ class Build:
 
         if place is None or capture is None:
             return None
-        return build_desk(self.settings.alerts, capture.sentry, place.open, lambda: HOST.workers == 1)
+        return build_desk(
+            self.settings.alerts, capture.sentry, place.open, lambda: HOST.errors is None or place.alone
+        )
 
     def _attach(self, desk: Desk, capture: Capture, health: Health | None) -> None:
         """Alerts hear of every event and of every check that changes, and health of alerts that do not get through."""

@@ -93,6 +93,7 @@ def test_unseen_500_is_graver_than_503() -> None:
 
 def test_fingerprint_ignores_the_depth_of_recursion() -> None:
     assert decide.fingerprint(["E"], ["a", "b", "b", "c"]) == decide.fingerprint(["E"], ["a", "b", "b", "b", "c"])
+    assert decide.fingerprint(["E"], ["a", "b", "c", "b", "c"]) == decide.fingerprint(["E"], ["a", "b", "c"])
 
 
 @given(st.lists(st.text(), max_size=4), st.lists(st.text(), max_size=4), st.text())

@@ -50,6 +50,7 @@ def unseen(code: int) -> tuple[str, str]:
 
 def fingerprint(kinds: Sequence[str], frames: Sequence[str]) -> str:
     """16 hex digits, equal for errors of one kind raised along the same way of functions, whatever their lines say."""
-    way = [frame for at, frame in enumerate(frames) if at == 0 or frames[at - 1] != frame]
-    text = "\n".join([*kinds, "", *way])
+    # Each frame once: a recursion goes as deep as it goes, and an exception object that is raised anew each time, as
+    # some modules keep one, has all the ways that it was raised before in its traceback.
+    text = "\n".join([*kinds, "", *dict.fromkeys(frames)])
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:16]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
 from wsgi_guard.redact import Redactor, one_line
+from wsgi_guard.settings.alert_relations import CATEGORY
 from wsgi_guard.shown import shown_path
 
 from . import categories, decide
@@ -155,7 +156,8 @@ def _kind(error: BaseException) -> Kind:
 def _category(error: BaseException, kinds: Sequence[Kind], origin: Origin) -> str:
     found = None if origin.categorize is None else origin.categorize(error)
     if isinstance(found, str) and found:
-        return one_line(found[:64])
+        # It becomes a label of metrics, which no text of an exception may.
+        return found if CATEGORY.fullmatch(found) else "other"
     return categories.category(kinds, origin.own)
 
 

@@ -6,26 +6,24 @@ events when the answer is known. Nothing in here may fail the request; what fail
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from wsgi_guard.errors import ConfigurationError, Refused
+from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Head, Outcome, Reply
 from wsgi_guard.problem import problem
 from wsgi_guard.redact import Redactor
 from wsgi_guard.series import Series
-from wsgi_guard.settings import resolve_target
 from wsgi_guard.settings.sections import CaptureSection
 
 from . import decide, seen, sources
-from .categories import Own
 from .events import Event, Origin, of_disconnect, of_exception, of_status
 from .family import wraps
 from .ledger import Ledger
 from .lines import log_decisions, log_event, log_failure
+from .own import function_of, own_of
 from .refusal import explained, is_meant, outage_cause, told_elsewhere
 from .seen import Entry, Seen, seen_of
 from .sentry import Sentry
@@ -62,7 +60,7 @@ class Capture:
         self._section = section
         self._redactor = Redactor(section.redact)
         self._origin = Origin(
-            self._redactor, environment, section.release, section.locals, _own(section), _function(section.categorize)
+            self._redactor, environment, section.release, section.locals, own_of(section), function_of(section)
         )
         self.sentry = Sentry(section.sentry_dsn, self._origin) if section.sentry_dsn else None
         self.ledger = Ledger(board)
@@ -76,6 +74,9 @@ class Capture:
     def attach(self, alerts: Desk) -> None:
         """From now on every event goes to `alerts` too, and it is told how many requests there were."""
         self.alerts = alerts
+        ledger = self.ledger
+        ledger.more = lambda: {"alerts": alerts.page()}
+        alerts.share(ledger)
         # Bound here, so that nobody else pays for the count.
         self.finish = alerts.counting(self.finish)  # type: ignore[method-assign]
 
@@ -86,6 +87,7 @@ class Capture:
         if self.alerts is not None:
             self.alerts.start()
             self.alerts.adopt(self.ledger.latest())
+            self.alerts.inherit(self.ledger.before())
 
     def report(self) -> str | None:
         """What the outside did not get to know, in a sentence; None when all is well."""
@@ -252,26 +254,6 @@ class Capture:
             facts.error_id = facts.errors.shown_id()
         # Tracebacks hold frames, which hold the environ: let go of what would live until the next garbage collection.
         facts.errors = None
-
-
-def _own(section: CaptureSection) -> tuple[Own, ...]:
-    """What the settings say of categories. Their names of errno are proved by then."""
-    return tuple(
-        Own(
-            name, frozenset(one.types), one.sqlstates, frozenset(getattr(errno, word) for word in one.errnos),
-            one.severity,
-        )
-        for name, one in section.categories.items()
-    )  # fmt: skip
-
-
-def _function(target: str | None) -> Callable[[BaseException], Any] | None:
-    if target is None:
-        return None
-    try:
-        return resolve_target(target)
-    except ValueError as error:
-        raise ConfigurationError([f"capture.categorize: {error}"]) from None
 
 
 def _entries(facts: Facts) -> list[Entry]:

@@ -40,6 +40,8 @@ class Ledger:
 
     def __init__(self, board: Callable[[], Board | None] = lambda: None) -> None:
         self._board = board
+        self.more: Callable[[], dict[str, Any]] = dict
+        """What else the others of the host get to know."""
         self._begin()
 
     def _begin(self) -> None:
@@ -47,6 +49,7 @@ class Ledger:
         self._row: Row | None = None
         self._joined = False
         self._waiting = False
+        self._before: dict[str, Any] = {}
         # Guards all counts; nothing inside waits.
         self._lock = threading.Lock()
         self.categories: Counter[tuple[str, str]] = Counter()
@@ -54,8 +57,6 @@ class Ledger:
         self._groups: dict[str, Group] = {}
 
     def add(self, event: Event) -> None:
-        if self._pid != os.getpid():
-            self._begin()
         self._join()
         with self._lock:
             self._count(event)
@@ -90,9 +91,45 @@ class Ledger:
 
     def stats(self) -> dict[str, Any]:
         """What all processes of the host have counted; without a board what this one has."""
-        self._join()
-        pages = [self._page(GROUPS), *(self._row.others() if self._row is not None else ())]
+        pages = [self._page(GROUPS), *self.others()]
         return summed(pages, int(time.time()) // 60)
+
+    @property
+    def shared(self) -> bool:
+        """Whether others of the host read what this process tells, and go on with it."""
+        self._join()
+        return self._row is not None
+
+    def before(self) -> dict[str, Any]:
+        """What the process before this one told last, in whose place this one is; {} for none."""
+        self._join()
+        return self._before
+
+    def others(self) -> list[dict[str, Any]]:
+        """What the other processes of the host tell."""
+        self._join()
+        return self._row.others() if self._row is not None else []
+
+    def orphans(self) -> list[dict[str, Any]]:
+        """What processes told that are gone and in whose place nobody is; each once, to one of those that are left."""
+        self._join()
+        found: list[dict[str, Any]] = []
+
+        def take(page: dict[str, Any]) -> dict[str, Any] | None:
+            if not page or page.get("taken"):
+                return None
+            found.append(page)
+            # Its counts stay, what it had under way is the taker's.
+            return {**page, "taken": True, "alerts": {**page.get("alerts", {}), "under_way": []}}
+
+        if self._row is not None:
+            self._row.settle(take)
+        return found
+
+    def tell(self) -> None:
+        """Lets the others know at once."""
+        self._join()
+        self._write()
 
     def latest(self) -> list[Event]:
         """The last event of each cause that this process knows, or took over; as much of it as is kept."""
@@ -108,8 +145,10 @@ class Ledger:
             yield Series("wsgi_guard_errors", COUNTER, "Errors that became events.", count, labels)
 
     def _page(self, most: int) -> dict[str, Any]:
+        more = self.more()
         with self._lock:
             return {
+                **more,
                 "pid": self._pid,
                 "categories": [[*names, count] for names, count in self.categories.items()],
                 "minutes": list(self._minutes.items()),
@@ -118,12 +157,14 @@ class Ledger:
 
     def _join(self) -> None:
         """Takes this process's row once, and goes on with what the process before it had told."""
+        if self._pid != os.getpid():
+            self._begin()
         if self._joined:
             return
         self._joined = True
         board = self._board()
         self._row = board.join() if board is not None else None
-        before = self._row.inherited if self._row is not None else {}
+        self._before = before = self._row.inherited if self._row is not None else {}
         with self._lock:
             self.categories.update({(name, grave): count for name, grave, count in before.get("categories", ())})
             self._minutes.update(dict(before.get("minutes", ())))
@@ -143,9 +184,9 @@ def event_of(group: Group) -> Event:
     )  # fmt: skip
 
 
-def told(board: Board) -> list[Event]:
+def told(pages: Iterable[dict[str, Any]]) -> list[Event]:
     """The last event of each cause that any process of the host told of."""
-    groups = [group for page in board.rows(-1) for group in page.get("groups", ())]
+    groups = [group for page in pages for group in page.get("groups", ())]
     return [event_of(group) for group in {group["fingerprint"]: group for group in groups}.values()]
 
 

@@ -7,10 +7,12 @@ without the name that gave it away. The body is not read for this.
 from __future__ import annotations
 
 import json
+import re
+from binascii import Error, a2b_base64
 from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from wsgi_guard.redact import Redactor
 
@@ -21,15 +23,18 @@ LONGEST = 4_096
 BODY = 16 * 1024
 """Bytes of a body already in memory that are looked through."""
 
+# The head of a multipart field (RFC 7578, 4.2): its name, then an empty line.
+_FIELD = re.compile(r'[; ]name="([^"\r\n]{1,200})"[^\r\n]*+\r\n(?:[^\r\n]++\r\n){0,8}\r\n')
+
 
 def secrets_of(environ: Mapping[str, Any], redactor: Redactor) -> tuple[str, ...]:
     """The values, longest first, so that none is cut by another that is a part of it."""
     found: dict[str, None] = {}
     try:
         for value in _values(environ, redactor):
-            text = value.strip()
-            if SHORTEST <= len(text) <= LONGEST:
-                found[text] = None
+            for text in (value.strip(), unquote(value).strip(), _as_utf8(value).strip()):
+                if SHORTEST <= len(text) <= LONGEST:
+                    found[text] = None
             if len(found) >= MOST:
                 break
     except Exception:
@@ -45,14 +50,32 @@ def _values(environ: Mapping[str, Any], redactor: Redactor) -> Iterator[str]:
         if name == "HTTP_COOKIE":
             for pair in value.split(";")[:MOST]:
                 yield pair.partition("=")[2].strip(' "')
-        elif name == "HTTP_AUTHORIZATION":
-            yield value.partition(" ")[2] or value
         elif redactor.secret_name(name[5:]):
-            yield value
+            yield from _credentials(value)
     query = environ.get("QUERY_STRING")
     if isinstance(query, str) and query:
         yield from _fields(query[: 2 * LONGEST], redactor)
     yield from _body(environ, redactor)
+
+
+def _as_utf8(value: str) -> str:
+    """A header as it was meant, if it was; the environ has its bytes as Latin-1."""
+    try:
+        return value.encode("latin-1").decode()
+    except UnicodeError:
+        return value
+
+
+def _credentials(value: str) -> Iterator[str]:
+    """The value of a secret header, what follows a scheme in it, and the password of Basic (RFC 7617, 2)."""
+    yield value
+    scheme, _, rest = value.strip().partition(" ")
+    yield rest
+    if scheme.lower() == "basic":
+        try:
+            yield a2b_base64(rest[:LONGEST]).decode("utf-8", "replace").partition(":")[2]
+        except (Error, ValueError):
+            return
 
 
 def _fields(text: str, redactor: Redactor) -> Iterator[str]:
@@ -70,6 +93,10 @@ def _body(environ: Mapping[str, Any], redactor: Redactor) -> Iterator[str]:
     kind = str(environ.get("CONTENT_TYPE", "")).lower()
     if "urlencoded" in kind:
         yield from _fields(text, redactor)
+    elif "multipart/" in kind:
+        for field in _FIELD.finditer(text):
+            if redactor.secret_name(field[1]):
+                yield text[field.end() : field.end() + LONGEST].partition("\r\n--")[0]
     elif "json" in kind:
         yield from _leaves(json.loads(text), redactor, secret=False)
 

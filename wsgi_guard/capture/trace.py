@@ -10,6 +10,7 @@ import linecache
 import sysconfig
 from collections import deque
 from functools import cache, lru_cache
+from itertools import islice
 from os.path import dirname
 from types import TracebackType
 
@@ -24,8 +25,10 @@ FIRST_FRAMES, LAST_FRAMES = 10, 40
 TRACE_LIMIT = 32_000
 """Characters of a whole traceback with all its causes."""
 NOTES = 5
-LOCAL_FRAMES, LOCALS, LOCAL_LIMIT = 5, 20, 300
-"""With locals: frames, variables of a frame, and characters of a variable that are shown."""
+LOCAL_FRAMES, LOCALS, LOCAL_LIMIT, LOCAL_DEPTH = 5, 20, 300, 3
+"""With locals: frames, variables of a frame or items of a container, characters of a variable, and containers in
+containers that are shown."""
+_SCALARS = (str, int, float, bool, bytes, type(None))
 
 _HEADINGS = {
     "cause": "\nThe above exception was the direct cause of the following exception:\n",
@@ -107,7 +110,11 @@ def _variables(trace: TracebackType | None, redactor: Redactor) -> dict[tuple[st
         if is_own(trace.tb_frame.f_code.co_filename):
             last.append(trace)
         trace = trace.tb_next
-    return {(one.tb_frame.f_code.co_filename, one.tb_lineno): _shown(one, redactor) for one in last}
+    try:
+        return {(one.tb_frame.f_code.co_filename, one.tb_lineno): _shown(one, redactor) for one in last}
+    except Exception:
+        # A variable that another thread changes meanwhile, or a class that lies about itself: the rest is worth more.
+        return {}
 
 
 def _shown(trace: TracebackType, redactor: Redactor) -> list[str]:
@@ -116,9 +123,20 @@ def _shown(trace: TracebackType, redactor: Redactor) -> list[str]:
     return [f"      {one_line(str(name))} = {one_line(str(value)[:LOCAL_LIMIT])}" for name, value in told.items()]
 
 
-def _plain(value: object) -> object:
-    plain = type(value) in (str, int, float, bool, bytes, dict, list, tuple, set, frozenset, type(None))
-    return value if plain else f"<{type(value).__module__}.{type(value).__qualname__}>"
+def _plain(value: object, depth: int = LOCAL_DEPTH) -> object:
+    kind = type(value)
+    if kind in _SCALARS:
+        return value
+    # By exact type: what a subclass does when it is iterated is its own business.
+    if depth and isinstance(value, dict) and kind is dict:
+        return {_name(key): _plain(item, depth - 1) for key, item in islice(value.items(), LOCALS)}
+    if depth and isinstance(value, list | tuple | set | frozenset) and kind in (list, tuple, set, frozenset):
+        return [_plain(item, depth - 1) for item in islice(value, LOCALS)]
+    return f"<{kind.__module__}.{kind.__qualname__}>"
+
+
+def _name(key: object) -> str:
+    return key if type(key) is str else str(_plain(key, 0))
 
 
 def own_way(error: BaseException) -> list[str]:

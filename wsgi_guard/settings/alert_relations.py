@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import re
 from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING
@@ -68,6 +69,9 @@ def _email(alerts: AlertsSection) -> Iterator[Clash]:
                 yield (f"alerts.email.{name}",), f"expected a mail address, not {address!r}"
     if email.enabled is False and alerts.channels is not None:
         yield ("alerts.email.enabled", "alerts.channels"), "is false, and alerts.channels names email"
+    if email.security == "none" and email.password is not None and not is_loopback(email.server or ""):
+        told = "a password goes to a server that is not on a loopback address by TLS only"
+        yield ("alerts.email.security", "alerts.email.password"), told
     if email.user is not None and email.password is None:
         yield ("alerts.email.user", "alerts.email.password"), "a user has no meaning without a password"
 
@@ -113,3 +117,10 @@ def is_url(url: str, schemes: Collection[str]) -> bool:
         return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0
     except ValueError:  # a port that is no number, a bracket that is not closed
         return False
+
+
+def is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

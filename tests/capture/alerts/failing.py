@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -16,5 +18,8 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise Broken("the one root cause")
     if path == "/exits":
         raise SystemExit(1)
-    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", "2")])
-    return [b"ok"]
+    if path == "/hangs":
+        time.sleep(60)
+    body = str(os.getpid()).encode() if path == "/pid" else b"ok"
+    start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
+    return [body]

@@ -80,22 +80,37 @@ class Taking(BaseHTTPRequestHandler):
         pass
 
 
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 and localhost that vouches for itself, and its key."""
+def certificate(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") -> tuple[Path, Path]:
+    """A certificate for `names` that vouches for itself, and its key."""
     cert, key = folder / "cert.pem", folder / "key.pem"
     subprocess.run(
         ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost",
-         "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+         "-addext", f"subjectAltName={names}", "-keyout", str(key), "-out", str(cert)],
         check=True, capture_output=True,
     )  # fmt: skip
     return cert, key
 
 
-class Mail:
-    """An SMTP server on a port of its own; with `tls` it wants STARTTLS before anything, with `login` a password."""
+class Bare(Controller):
+    """Knocks at its own door without TLS, which a server with TLS from the first byte drops."""
 
-    def __init__(self, tls: tuple[Path, Path] | None = None, login: tuple[str, str] | None = None) -> None:
+    def _trigger_server(self) -> None:
+        socket.create_connection((self.hostname, self.port)).close()
+
+
+class Mail:
+    """An SMTP server on a port of its own; with `tls` it wants STARTTLS before anything, with `login` a password.
+
+    `implicit`: TLS from the first byte instead. `refuses`: a recipient that it does not know.
+    """
+
+    def __init__(
+        self, tls: tuple[Path, Path] | None = None, login: tuple[str, str] | None = None, *, implicit: bool = False,
+        refuses: str = "",
+    ) -> None:  # fmt: skip
         self.inbox = Inbox()
+        self.quits = Inbox()
+        self._refuses = refuses
         context = None
         if tls is not None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -105,15 +120,28 @@ class Mail:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             self.port = probe.getsockname()[1]
-        self._controller = Controller(
-            self, hostname="127.0.0.1", port=self.port, tls_context=context, require_starttls=tls is not None,
-            authenticator=self._check, auth_required=login is not None, auth_require_tls=tls is not None,
+        starttls = tls is not None and not implicit
+        kind = Bare if implicit else Controller
+        self._controller = kind(
+            self, hostname="127.0.0.1", port=self.port, tls_context=context if starttls else None,
+            ssl_context=context if implicit else None, require_starttls=starttls, authenticator=self._check,
+            auth_required=login is not None, auth_require_tls=starttls,
         )  # fmt: skip
         self._controller.start()
 
     def _check(self, server: Any, session: Any, envelope: Any, mechanism: str, data: Any) -> AuthResult:
         fits = isinstance(data, LoginPassword) and self._login == (data.login.decode(), data.password.decode())
         return AuthResult(success=fits, handled=False)
+
+    async def handle_RCPT(self, server: Any, session: Any, envelope: Any, address: str, options: Any) -> str:
+        if address == self._refuses:
+            return "550 no such user"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_QUIT(self, server: Any, session: Any, envelope: Any) -> str:
+        self.quits.add("QUIT")
+        return "221 bye"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:
         self.inbox.add((envelope.rcpt_tos, message_from_bytes(envelope.content, policy=policy.default), session))

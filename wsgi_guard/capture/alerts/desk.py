@@ -12,11 +12,12 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from wsgi_guard.capture.decide import LEVELS
 from wsgi_guard.capture.events import Event
+from wsgi_guard.capture.ledger import Ledger, told
 from wsgi_guard.capture.lines import log_failure
 from wsgi_guard.changes import FAILING, Change
 from wsgi_guard.errors import StoreError
@@ -26,10 +27,13 @@ from wsgi_guard.series import Series
 from wsgi_guard.stores import Store
 
 from . import decide
+from .account import Account
+from .cap import Cap
 from .causes import LOOK_EVERY, Causes
 from .counts import MONTH, Counts
 from .leaving import before_sigterm
-from .notice import Notice, message
+from .news import Page
+from .notice import Notice, message, unpacked
 from .outbox import Outbox
 from .rules import Rule
 from .speaker import Speaker
@@ -40,11 +44,10 @@ log = logging.getLogger("wsgi_guard.alerts")
 
 EVERY = 1.0
 """Seconds between two looks."""
-TOGETHER = 3
-"""Notices of one look that leave as messages of their own; more are a digest."""
-HELD = 200
-"""Notices over the hourly cap that wait for a digest; further ones are counted."""
 CHANGES = 100
+ORPHANS_EVERY = 5.0
+OVER = 1.0
+"""Seconds beyond the flush that the last look may take when nobody else ends the process."""
 
 
 class Policy(NamedTuple):
@@ -59,7 +62,7 @@ class Policy(NamedTuple):
 
 
 class Desk:
-    """`alone` says whether this process is the last to know what it knows, so that it must tell it before it ends."""
+    """`alone` says whether no other process knows what this one has counted, so that it must tell it before it ends."""
 
     def __init__(
         self, policy: Policy, rules: tuple[Rule, ...], outbox: Outbox, store: Callable[[], Store],
@@ -71,6 +74,7 @@ class Desk:
         self._counts = Counts(store, policy.quiet)
         self._tally = Tally(rules)
         self._alone = alone
+        self._account = Account(outbox, self._own_numbers)
         self._pid = 0
         self._registered = False
         self._begin()
@@ -85,9 +89,14 @@ class Desk:
         self._causes = Causes()
         self._changes: deque[Change] = deque(maxlen=CHANGES)
         self._speaker = Speaker(self._policy.cooldown, self._counts, self._rules)
-        self._held: list[Notice] = []
-        self._more = 0
+        self._cap = Cap(self._outbox, self._counts, self._policy.per_hour, self._policy.digest)
         self._untracked = 0
+        self._orphans_at = 0.0
+        self._account.begin()
+
+    def share(self, ledger: Ledger) -> None:
+        """From now on the other processes of the host get to know by `ledger` what is under way here."""
+        self._account.ledger, self._outbox.changed = ledger, ledger.tell
 
     # what others tell
 
@@ -112,6 +121,21 @@ class Desk:
             for event in events:
                 self._causes.add(event.fingerprint, 0, event)
 
+    def inherit(self, told_before: Mapping[str, Any]) -> None:
+        """Goes on in the place of a process that is gone: with its numbers, and with what it had under way."""
+        page = told_before.get("alerts", {})
+        self._account.inherit(page)
+        self._go_on(page)
+
+    def _go_on(self, page: Page) -> None:
+        for packed, names in page.get("under_way", ()):
+            try:
+                sent = unpacked(packed)
+            except (KeyError, TypeError):
+                # Of another version of the guard.
+                continue
+            self._outbox.send(sent, names)
+
     def counting(self, finish: Finish) -> Finish:
         return self._tally.counting(finish)
 
@@ -130,7 +154,7 @@ class Desk:
         if not self._registered:
             self._registered = True
             atexit.register(self.close)
-            before_sigterm(self.close)
+            before_sigterm(self.close, self._policy.flush + OVER)
 
     def _renew(self) -> None:
         self._tally.begin()
@@ -140,24 +164,19 @@ class Desk:
     # what it tells
 
     def report(self) -> str | None:
-        """What keeps alerts from their readers, in a sentence; None when all is well."""
-        troubles = [f"{name}: {why}" for name, why in self._outbox.down().items()]
-        if self._counts.away:
-            troubles.append("the store is away, each process alerts by itself")
-        return "; ".join(troubles) or None
+        """What keeps alerts of this host from their readers, in a sentence; None when all is well."""
+        return self._account.report()
 
     def state(self) -> dict[str, Any]:
-        outbox, down = self._outbox, self._outbox.down()
-        return {
-            "channels": [
-                {"name": name, "state": "down" if name in down else "up", "cause": down.get(name, ""),
-                 "delivered": outbox.delivered[name], "failed": outbox.failed[name]}
-                for name in outbox.names
-            ],
-            "state": "degraded" if self.report() else "ok",
-            "queued": outbox.queued(), "dropped": outbox.dropped, "lost": outbox.lost,
-            "held_for_digest": len(self._held) + self._more, "untracked": self._untracked,
-        }  # fmt: skip
+        """How alerts stand on this host."""
+        return self._account.state()
+
+    def page(self) -> Page:
+        """What the other processes of the host get to know."""
+        return self._account.page()
+
+    def _own_numbers(self) -> Page:
+        return {"held_for_digest": self._cap.held, "untracked": self._untracked, "store_away": self._counts.away}
 
     def series(self) -> Iterable[Series]:
         return self._outbox.series()
@@ -170,22 +189,39 @@ class Desk:
             bell.wait(EVERY)
             bell.clear()
             self.look()
+            self._look_for_orphans()
             closing.wait(EVERY)
 
-    def look(self, *, last: bool = False) -> None:
-        """One look at what happened; whatever fails in it is told in the log and tried again at the next."""
+    def _look_for_orphans(self) -> None:
+        now, ledger = time.monotonic(), self._account.ledger
+        if ledger is None or now < self._orphans_at:
+            return
+        self._orphans_at = now + ORPHANS_EVERY
+        try:
+            pages = ledger.orphans()
+            self.adopt(told(pages))
+            for page in pages:
+                self._go_on(page.get("alerts", {}))
+        except Exception as failure:
+            log_failure("looking for alerts of processes that are gone", failure)
+
+    def look(self, *, last: bool = False, hurry: bool = False) -> None:
+        """One look at what happened; whatever fails in it is told in the log and tried again at the next.
+
+        `hurry`: there will be no other, so all is told that nobody was told of.
+        """
         with self._look:
             speaker = self._speaker
             try:
                 self._gather()
-                self._speak(last)
+                self._speak(hurry=hurry, every=last)
             except StoreError:
                 # `Counts` has told it. What was not counted still stands here.
                 pass
             except Exception as failure:
                 log_failure("looking for alerts", failure)
             try:
-                self._hand_over(speaker.spoken(), last)
+                self._cap.hand_over(speaker.spoken(), last=last)
             except Exception as failure:
                 log_failure("handing over alerts", failure)
 
@@ -196,15 +232,15 @@ class Desk:
             self._causes.add(fingerprint, count, event)
         self._speaker.gather(drained)
 
-    def _speak(self, last: bool) -> None:
+    def _speak(self, *, hurry: bool, every: bool) -> None:
         now = time.monotonic()
-        due = list(self._causes.items()) if last else self._causes.due(now)
+        due = list(self._causes.items()) if every else self._causes.due(now)
         sums = self._counts.add([(key, cause.delta) for key, cause in due])
         for (key, cause), found in zip(due, sums, strict=True):
             cause.delta, cause.look_at = 0, now + LOOK_EVERY
             grave = LEVELS[cause.severity] >= LEVELS[self._policy.severity]
             if grave:
-                self._speaker.cause(key, cause, found, last=last and self._alone())
+                self._speaker.cause(key, cause, found, last=hurry)
             open_still = grave and (cause.escalated or found.total > found.told)
             if not found.fresh and not open_still:
                 del self._causes[key]
@@ -227,39 +263,32 @@ class Desk:
             why = f"after {max(0, change.time - change.since):.0f} s"
             self._speaker.say(Notice(decide.RECOVERED, key, title, severity, "external", 0, 0, why))
 
-    def _hand_over(self, notices: list[Notice], last: bool) -> None:
-        groups = [notices] if len(notices) > TOGETHER else [[notice] for notice in notices]
-        for group in groups:
-            if self._may("cap", 3600, self._policy.per_hour):
-                self._outbox.send(message(group))
-            else:
-                self._hold(group)
-        if self._held and (last or self._may("digest", self._policy.digest)):
-            self._outbox.send(message(self._held, self._more))
-            self._held, self._more = [], 0
-
-    def _may(self, name: str, seconds: int, quantity: int = 1) -> bool:
-        """A claim; where nobody can tell, the message goes out."""
-        try:
-            return self._counts.claim(name, seconds, quantity)
-        except StoreError:
-            return True
-
-    def _hold(self, notices: list[Notice]) -> None:
-        room = HELD - len(self._held)
-        self._held += notices[:room]
-        self._more += len(notices[room:])
-
     # the end
 
-    def close(self, limit: float | None = None) -> None:
-        """The last look of this process, then at most `limit` seconds for what is queued, the setting's by default."""
+    def close(self) -> None:
+        """The last look of this process, then what is queued, for as long as the settings let it.
+
+        Half as long where another process goes on with what is left, for that one has as much.
+        """
+        self._close(hurry=self._alone(), heir=self._account.shared)
+
+    def close_last(self, pages: Sequence[dict[str, Any]]) -> None:
+        """As `close`, in the one process that goes on with what all others knew and had under way."""
+        if self._pid != os.getpid():
+            self._renew()
+        self.adopt(told(pages))
+        for page in pages:
+            self._go_on(page.get("alerts", {}))
+        self._close(hurry=True, share=0.5)
+
+    def _close(self, *, hurry: bool, heir: bool = False, share: float = 1.0) -> None:
         if self._pid != os.getpid() or self._closing.is_set():
             return
         self._closing.set()
         self._bell.set()
-        self.look(last=True)
-        self._outbox.close(self._policy.flush if limit is None else limit)
+        deadline = time.monotonic() + self._policy.flush * (0.5 if heir else share)
+        self.look(last=True, hurry=hurry)
+        self._outbox.close(deadline, heir=heir)
 
     def test(self) -> dict[str, str]:
         """Channel -> why a message that says that it is a test did not arrive there, "" where it did."""

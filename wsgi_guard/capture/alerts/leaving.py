@@ -6,11 +6,12 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 
 
-def before_sigterm(act: Callable[[], None]) -> None:
-    """Has `act` run when SIGTERM comes, and then what SIGTERM does by default: ends the process.
+def before_sigterm(act: Callable[[], None], limit: float) -> None:
+    """Has `act` run when SIGTERM comes, for `limit` seconds at most, and then what SIGTERM does by default.
 
     Where somebody else took the signal, as gunicorn does, `atexit` has its turn. Only the main thread can ask.
     """
@@ -21,9 +22,17 @@ def before_sigterm(act: Callable[[], None]) -> None:
     def term(number: int, frame: FrameType | None) -> None:
         try:
             if os.getpid() == mine:
-                act()
+                _run(act, limit)
         finally:
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             os.kill(os.getpid(), signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, term)
+
+
+def _run(act: Callable[[], None], limit: float) -> None:
+    # On a thread of its own: this one may have been interrupted while it held a lock that `act` wants.
+    thread = threading.Thread(target=act, daemon=True)
+    with suppress(RuntimeError):
+        thread.start()
+        thread.join(limit)

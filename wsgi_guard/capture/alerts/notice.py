@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -16,6 +16,8 @@ SHOWN = 20
 """Notices of a digest that are written out; the others are counted."""
 TRACE = 6_000
 """Characters of a traceback in a message; the log has the whole."""
+PACKED = 3
+"""Notices of a message that another process gets to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,7 @@ class Notice:
         if event is None:
             return "\n".join(lines)
         lines += [f"error id: {event.id}", f"fingerprint: {event.fingerprint}", f"time: {event.time}"]
-        lines += [f"service: {event.service} on {event.worker}"]
+        lines += [f"service: {one_line(event.service)} on {event.worker}"]
         lines += [f"{name}: {value}" for name, value in (
             ("environment", event.environment), ("release", event.release),
         ) if value]  # fmt: skip
@@ -103,6 +105,29 @@ class Message(NamedTuple):
 
     def error_ids(self) -> list[str]:
         return [notice.error_id for notice in self.notices if notice.error_id]
+
+    def packed(self) -> dict[str, Any]:
+        """What another process needs to go on with it, in about PACKED kilobytes: no traceback, the rest is counted."""
+        kept = [_packed(notice) for notice in self.notices[:PACKED]]
+        return {"id": self.id, "notices": kept, "more": self.more + len(self.notices) - len(kept)}
+
+
+def unpacked(told: Mapping[str, Any]) -> Message:
+    """The message that `packed` told of. Raises KeyError or TypeError for anything else."""
+    notices = [Notice(**{**one, "event": Event(**one["event"]) if one["event"] else None}) for one in told["notices"]]
+    return Message(told["id"], tuple(notices), told["more"])
+
+
+def _packed(notice: Notice) -> dict[str, Any]:
+    event = notice.event
+    kept = None if event is None else {
+        "id": event.id, "service": event.service, "severity": event.severity, "category": event.category,
+        "type": event.type, "message": event.message[:300], "fingerprint": event.fingerprint, "time": event.time,
+        "pid": event.pid, "worker": event.worker, "environment": event.environment, "release": event.release,
+        "request": event.request,
+    }  # fmt: skip
+    told = {name: getattr(notice, name) for name in Notice.__slots__}
+    return {**told, "title": notice.title[:300], "event": kept}
 
 
 def message(notices: Sequence[Notice], more: int = 0) -> Message:

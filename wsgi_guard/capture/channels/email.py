@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import ipaddress
+import logging
 import smtplib
 import ssl
+from contextlib import suppress
 from email.message import EmailMessage
 from email.policy import SMTP as WIRE
 from email.utils import formatdate
 from typing import Any
 
 from wsgi_guard.capture.alerts.notice import Message
+from wsgi_guard.settings.alert_relations import is_loopback
 from wsgi_guard.settings.sections import EmailSection
 
 from .wire import DeliveryError, cut_off, described, verified
 
 TLS_PORT = 465  # RFC 8314, 3.3
 SUBJECT = 200
+
+log = logging.getLogger("wsgi_guard.alerts")
 
 
 class Email:
@@ -39,13 +43,18 @@ class Email:
                 self._secure(client)
                 if section.password is not None:
                     client.login(section.user or section.sender or "", section.password.reveal())
-                client.send_message(self._letter(message), section.sender, list(section.recipients))
+                refused = client.send_message(self._letter(message), section.sender, list(section.recipients))
+                # The others have it, whatever becomes of the goodbye.
+                with suppress(smtplib.SMTPException, OSError):
+                    client.quit()
         except smtplib.SMTPResponseException as error:
             raise DeliveryError(f"{type(error).__name__}: {error.smtp_code}") from None
         except (OSError, ValueError) as error:
             raise DeliveryError(described(error)) from None
         finally:
             client.close()
+        for address, (code, _) in refused.items():
+            log.warning("the mail server does not take alerts for %r: %d", address, code)
 
     def _client(self, timeout: float) -> smtplib.SMTP:
         if self._security == "tls":
@@ -78,10 +87,3 @@ class Email:
         letter["Auto-Submitted"] = "auto-generated"  # RFC 3834, 5
         letter.set_content(message.text())
         return letter  # type: ignore[no-any-return]
-
-
-def is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -42,18 +42,24 @@ class Channel(Protocol):
 @contextmanager
 def cut_off(find: Callable[[], Any], seconds: float) -> Iterator[None]:
     """After so many seconds ends whatever waits on the socket that `find` returns, however slowly the server drips."""
+    over = threading.Event()
 
-    def end() -> None:
-        with suppress(OSError, AttributeError):
-            find().shutdown(SHUT_RDWR)
+    def watch() -> None:
+        pause = seconds
+        while not over.wait(pause):
+            # Again and again: a socket may be made, or wrapped in TLS, when its time is up already.
+            pause = 0.1
+            with suppress(OSError, AttributeError):
+                find().shutdown(SHUT_RDWR)
 
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
+    thread = threading.Thread(target=watch, name="wsgi_guard-cut-off", daemon=True)
+    # Where the process ends there may be no more threads; the time limit of each step is left.
+    with suppress(RuntimeError):
+        thread.start()
     try:
         yield
     finally:
-        timer.cancel()
+        over.set()
 
 
 def verified(ca: str | None) -> ssl.SSLContext:
@@ -71,8 +77,12 @@ def post(url: str, body: bytes, headers: Mapping[str, str], *, ca: str | None, t
     else:
         connection = http.client.HTTPConnection(host, port, timeout=timeout)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sockets: list[Any] = [None]
     try:
-        with cut_off(lambda: connection.sock, timeout):
+        with cut_off(lambda: sockets[-1], timeout):
+            connection.connect()
+            # Kept: the connection lets go of it before the body is read.
+            sockets.append(connection.sock)
             connection.request("POST", path, body, {"Content-Type": "application/json", **headers})
             answer = connection.getresponse()
             answer.read(ANSWER)
