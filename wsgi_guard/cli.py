@@ -1,19 +1,23 @@
-"""`wsgi-guard check`, `drain`, `limits`, `alerts`, `explain` and `replay`: what an operator asks outside a server."""
+"""`wsgi-guard check`, `drain`, `health`, `limits`, `alerts`, `explain` and `replay`: for operators."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from . import drill, operate
+from . import checkup, drill, operate
 from .errors import ConfigurationError, GuardError
 from .rehearse import explain, replay
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command; returns its exit status: 0 done, 1 problems found, 2 used wrongly."""
+    if arguments is None:
+        # What the settings name as module:function lies beside them, as for a server that is started here.
+        sys.path.append(os.getcwd())
     options = _parser().parse_args(arguments)
     status: int = options.run(options)
     return status
@@ -29,6 +33,11 @@ def _parser() -> argparse.ArgumentParser:
     drain.add_argument("file", nargs="?", help="settings file, as for check")
     drain.add_argument("--off", action="store_true", help="take traffic again")
     drain.set_defaults(run=_drain)
+    health = commands.add_parser(
+        "health", help="say how a running server is; exit status 0 pass or warn, 1 fail, 2 cannot be asked"
+    )
+    checkup.add_arguments(health)
+    health.set_defaults(run=checkup.health)
     limits = commands.add_parser("limits", help="see, reset, block and unblock the keys of rate limits")
     operate.add_arguments(limits)
     limits.set_defaults(run=_said(operate.limits))

@@ -71,6 +71,7 @@ class Stack:
         self.nested = Chain([layer for name, layer in present if name not in OUTER_ONLY])
         self.full.starts = ((output.start, output), (self.tell, self), *self.full.starts)
         self.aside = Chain([layer for name, layer in present if name in ASIDE], around)
+        self.health: Health | None = layers.get("health")
         limit = layers.get("rate_limit")
         self.limits: Control | None = None if limit is None else limit.control
         self.raises = settings.capture.on_error == "raise"

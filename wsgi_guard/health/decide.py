@@ -18,6 +18,8 @@ STATUSES = frozenset({PASS, WARN, FAIL, UNKNOWN})
 
 STALE_AFTER = 3
 """Intervals after which a result says nothing any more: one round may be late, one lost, a third is a pattern."""
+WAY = 2.0
+"""Seconds more: from the process that watches to one that looks once a second. A run may take its timeout besides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def reading(check: Check, seen: Seen, now: float) -> Reading:
     if seen.result is None:
         return Reading(UNKNOWN, "not run yet")
     age = now - seen.result.at
-    if age > STALE_AFTER * check.interval:
+    if age > STALE_AFTER * check.interval + check.timeout + WAY:
         return Reading(UNKNOWN, f"stale: last run {age:.0f} s ago")
     return seen.result.reading
 

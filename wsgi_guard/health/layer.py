@@ -20,7 +20,7 @@ from wsgi_guard.settings.sections import AdminSection, HealthSection
 
 from . import decide, document
 from .checks import Checks, Ping
-from .fresh import Fresh
+from .fresh import Fresh, examined
 from .monitor import Clock, Monitor
 from .numbers import series
 from .registry import registered
@@ -81,6 +81,12 @@ class Health:
     def series(self) -> Iterable[Series]:
         """Every check as numbers; how the checks stand is told by the process that runs them alone."""
         return series(self._checks, self._monitor, self._monitor.now())
+
+    def examine(self, timeout: float) -> dict[str, Any]:
+        """The detailed document of one run of every check, here and now; for where nothing was started."""
+        seen = examined(self._monitor, self._checks, timeout)
+        now = self._monitor.now()
+        return document.detailed(decide.findings(self._checks, seen, now), {}, now)
 
     def start(self) -> None:
         self._monitor.start()
