@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from enum import Enum
 from math import inf
 from time import monotonic
@@ -220,23 +219,23 @@ class PooledConnection(Connection[TupleRow]):
 
     def keep(self) -> None:
         """Commits. What is lost here is not the "try again later" of a lost query: it may have been written."""
-        with self._silence():
+        self._quiet = True
+        try:
             self.commit()
+        finally:
+            self._quiet = False
 
     def undo(self) -> None:
         """Rolls back what is open; a connection that cannot is broken, and its pool will see that."""
         if self.pgconn.transaction_status in (TransactionStatus.INTRANS, TransactionStatus.INERROR):
-            with self._silence(), suppress(Error):
+            # What is lost now is not noted on the request, whose answer stands already.
+            self._quiet = True
+            try:
                 self.rollback()
-
-    @contextmanager
-    def _silence(self) -> Iterator[None]:
-        """What is lost within is not noted on the request, whose answer stands already."""
-        self._quiet = True
-        try:
-            yield
-        finally:
-            self._quiet = False
+            except Error:
+                pass
+            finally:
+                self._quiet = False
 
     def restore(self) -> None:
         """Takes back what the last holder set on this object, so that the next one finds a connection as new."""
@@ -246,8 +245,10 @@ class PooledConnection(Connection[TupleRow]):
         self.root = self.asked = None
         self._mark = ""
         reads = self._reads
-        changed = self.isolation_level is not None or self.deferrable is not None or self.read_only is not reads
-        if changed or self.autocommit:
+        if (
+            self._autocommit or self._isolation_level is not None or self._deferrable is not None
+            or self._read_only is not reads
+        ):  # fmt: skip
             self.undo()
             with suppress(Error):
                 self.set_autocommit(False)
@@ -257,10 +258,11 @@ class PooledConnection(Connection[TupleRow]):
 
     def fresh(self, now: float) -> bool:
         """Whether it may be used without asking the server first: it was used lately, or settings say so."""
+        idle = now - self.idle_since
         return (
-            now - self.idle_since < self._trust
+            idle < self._trust
             and not self.closed
-            and not self._poller.poll(0)
+            and (idle < decide.WARM or not self._poller.poll(0))
             and (self._trust == inf or not self.watch.pulse.weak)
         )
 

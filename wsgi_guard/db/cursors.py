@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg import Cursor, Error, ServerCursor, sql
 
+from .together import Together
+
 if TYPE_CHECKING:
     from psycopg import Copy
 
@@ -22,7 +24,7 @@ class Timed(Cursor[Any]):
     __slots__ = ()
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-        conn: Any = self.connection
+        conn: Any = self._conn
         shape, before, query = conn.begin(query)
         try:
             if params is None:
@@ -133,7 +135,8 @@ def timed(kind: Any) -> Any:
 @lru_cache(maxsize=64)
 def _timed(kind: Any) -> Any:
     front, slots = (TimedServer, ("asked",)) if issubclass(kind, ServerCursor) else (Timed, ())
-    return type(kind.__name__, (front, kind), {"__slots__": slots, "__module__": kind.__module__})
+    fronts = (front, Together) if kind is Cursor else (front,)
+    return type(kind.__name__, (*fronts, kind), {"__slots__": slots, "__module__": kind.__module__})
 
 
 def marked(query: Any, mark: str) -> Any:

@@ -25,6 +25,9 @@ AT_ONCE = 0.05
 # first. HikariCP's aliveBypassWindow has the same value.
 TRUSTED = 0.5
 
+# One given back less than this ago goes on without that look, in which other threads would take the interpreter away.
+WARM = 0.005
+
 EXHAUSTED_RETRY = 1
 AWAY_RETRY = 5
 

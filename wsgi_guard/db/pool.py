@@ -25,6 +25,7 @@ from .connection import Lease, PooledConnection
 from .keeper import keep
 from .options import connect_options, conninfo, driver_options
 from .tally import PROMPT
+from .turn import take
 from .watch import Watch
 
 # A server at work on a statement looks every second whether somebody still waits for it, from version 14 on and where
@@ -187,7 +188,7 @@ class Pool(ConnectionPool[PooledConnection]):
             seconds = watch.pulse.patience(seconds)
         started = monotonic()
         try:
-            conn = super().getconn(seconds)
+            conn = take(self, seconds)
             now = monotonic()
             if not conn.fresh(now):
                 conn = self._proved(conn, started + seconds)
@@ -219,7 +220,7 @@ class Pool(ConnectionPool[PooledConnection]):
                     super().putconn(conn)
             if works:
                 return conn
-            conn = super().getconn(deadline - monotonic())
+            conn = take(self, deadline - monotonic())
 
     def _refused(self, error: PoolTimeout | TooManyRequests, seconds: float) -> PoolTimeout | TooManyRequests:
         """What the caller gets instead of a connection, noted on the request and in the log."""

@@ -1,0 +1,247 @@
+"""BEGIN that goes with the first statement: the same outcome as psycopg's own, in one trip less."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg import IsolationLevel, sql
+
+from tests.support.postgres import Postgres
+from wsgi_guard.db import together
+from wsgi_guard.db.pool import Pool
+from wsgi_guard.settings.pools import PoolSection
+from wsgi_guard.settings.secret import Secret
+
+from .conftest import numbers
+
+Case = Callable[[psycopg.Connection[Any]], Any]
+
+
+def isolated(conn: psycopg.Connection[Any]) -> Any:
+    conn.isolation_level = IsolationLevel.SERIALIZABLE
+    conn.deferrable = True
+    return conn.execute("SELECT current_setting('transaction_isolation')").fetchone()
+
+
+def read_only(conn: psycopg.Connection[Any]) -> Any:
+    conn.read_only = True
+    return conn.execute("INSERT INTO t VALUES (1)")
+
+
+def of_an_unclean_mind(conn: psycopg.Connection[Any]) -> Any:
+    with conn.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    conn.rollback()
+    return cursor.execute("SELECT 2")
+
+
+def twice(conn: psycopg.Connection[Any]) -> Any:
+    found = conn.execute("SELECT now()").fetchone()
+    return conn.execute("SELECT now()").fetchone() == found
+
+
+def often(conn: psycopg.Connection[Any]) -> Any:
+    found = []
+    for number in range(9):
+        found.append(conn.execute("SELECT %s::int + 1", (number,)).fetchone())
+        conn.commit()
+    names = conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+    return found, names
+
+
+def at_once(conn: psycopg.Connection[Any]) -> Any:
+    return conn.execute("SELECT %s::int", (5,), prepare=True).fetchone()
+
+
+def nested(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("INSERT INTO t VALUES (1)")
+    with conn.transaction():
+        return conn.execute("SELECT n FROM t").fetchall()
+
+
+def outermost(conn: psycopg.Connection[Any]) -> Any:
+    with conn.transaction():
+        return conn.execute("SELECT n FROM t").fetchall()
+
+
+def piped(conn: psycopg.Connection[Any]) -> Any:
+    with conn.pipeline():
+        first, second = conn.execute("SELECT 1"), conn.execute("SELECT 2")
+        return first.fetchone(), second.fetchone()
+
+
+def told(conn: psycopg.Connection[Any]) -> Any:
+    cursor = conn.execute("INSERT INTO t VALUES (1), (2)")
+    return cursor.rowcount, cursor.statusmessage, cursor.description, cursor.nextset()
+
+
+def in_binary(conn: psycopg.Connection[Any]) -> Any:
+    cursor = conn.execute("SELECT 258::int4", binary=True)
+    assert cursor.pgresult is not None
+    return cursor.fetchone(), cursor.pgresult.get_value(0, 0)
+
+
+def again(conn: psycopg.Connection[Any]) -> Any:
+    cursor, found = conn.cursor(), []
+    for _ in range(3):
+        found.append(cursor.execute("SELECT 1 AS a").fetchall())
+        conn.commit()
+    return found
+
+
+def run(query: Any, params: Any = None) -> Case:
+    def case(conn: psycopg.Connection[Any]) -> Any:
+        cursor = conn.execute(query, params)
+        return cursor.fetchall() if cursor.description else cursor.statusmessage
+
+    return case
+
+
+CASES: dict[str, Case] = {
+    "row": run("SELECT 1"),
+    "no row": run("SELECT 1 WHERE false"),
+    "end": run("  SELECT 1 ; \n"),
+    "values": run("SELECT %s::text, %s::int", ("a;b", 3)),
+    "named": run("SELECT %(a)s::int", {"a": 3}),
+    "two statements": run("SELECT 1; SELECT 2"),
+    "semicolon in a literal": run("SELECT 'a;b'"),
+    "comment": run("/* SELECT */ SELECT 1"),
+    "composed": run(sql.SQL("SELECT {}").format(1)),
+    "bytes": run(b"SELECT 1"),
+    "written": run("INSERT INTO t VALUES (1)"),
+    "updated": run("UPDATE t SET n = 2"),
+    "deleted": run("delete from t"),
+    "with": run("WITH a AS (INSERT INTO t VALUES (3) RETURNING n) SELECT * FROM a"),
+    "table": run("CREATE TABLE u (n int)"),
+    "set": run("SET LOCAL statement_timeout = 1000"),
+    "locked": run("SELECT n FROM t FOR UPDATE"),
+    "syntax": run("SELECT 1 FROM FROM"),
+    "division": run("SELECT 1 / 0"),
+    "no table": run("SELECT * FROM nowhere"),
+    "empty": run(""),
+    "begin": run("BEGIN"),
+    "too few values": run("SELECT %s, %s", (1,)),
+    "cannot be adapted": run("SELECT %s", (object(),)),
+    "too many values": run(f"SELECT {','.join(['%s'] * 70000)}", [1] * 70000),
+    "type": run("SELECT %s::int", ("x",)),
+    "isolated": isolated,
+    "read only": read_only,
+    "closed cursor": of_an_unclean_mind,
+    "twice": twice,
+    "often": often,
+    "at once": at_once,
+    "nested": nested,
+    "outermost": outermost,
+    "piped": piped,
+    "told": told,
+    "binary": in_binary,
+    "again": again,
+}
+
+
+def outcome(case: Case, conn: psycopg.Connection[Any]) -> tuple[Any, ...]:
+    """What a case returns or raises, and in what state it leaves the connection."""
+    try:
+        found = case(conn)
+    except Exception as error:
+        found = type(error).__name__, str(error), getattr(error, "sqlstate", None)
+    return found, conn.info.transaction_status, conn.info.pipeline_status, conn.closed
+
+
+@pytest.fixture
+def make_pool() -> Iterator[Callable[..., Pool]]:
+    made: list[Pool] = []
+
+    def make(url: str, **settings: Any) -> Pool:
+        made.append(Pool("main", PoolSection(url=Secret(url), **settings)))
+        return made[-1]
+
+    yield make
+    for pool in made:
+        pool.close(0.2)
+
+
+def test_cases_are_there() -> None:
+    assert len(CASES) == 38
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_outcome_is_that_of_psycopg(place: str, make_pool: Callable[..., Pool], name: str) -> None:
+    with psycopg.connect(place) as plain:
+        wanted = outcome(CASES[name], plain)
+        plain.rollback()
+    pool = make_pool(place)
+    with pool.connection() as conn:
+        found = outcome(CASES[name], conn)
+        conn.rollback()
+        assert conn.execute("SELECT 'well'").fetchone() == ("well",)
+    assert found == wanted
+
+
+def test_first_statement_takes_begin_with_it(place: str, make_pool: Callable[..., Pool]) -> None:
+    conn = make_pool(place).getconn()
+    waits = trips(conn, lambda: conn.execute("SELECT 1"))
+    assert waits == 1 < trips(conn, lambda: conn.execute("SELECT 1; SELECT 2"))
+
+
+def trips(conn: Any, work: Callable[[], Any]) -> int:
+    """How often the server became ready again, as libpq's own trace tells it."""
+    conn.rollback()
+    with tempfile.TemporaryFile() as file:
+        conn.pgconn.trace(file.fileno())
+        work()
+        conn.pgconn.untrace()
+        file.seek(0)
+        return file.read().count(b"ReadyForQuery")
+
+
+@pytest.mark.parametrize("text", ["", "COPY t FROM STDIN", "SELECT 1; SELECT 2", "WITH a AS (SELECT 1)", "SELEC"])
+def test_what_may_be_more_goes_alone(text: str) -> None:
+    assert not together.alone(text)
+
+
+def test_values_of_a_failed_first_statement_write_nothing(place: str, make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(place)
+    with pytest.raises(psycopg.errors.UniqueViolation), pool.connection() as conn:
+        conn.execute("INSERT INTO t VALUES (1), (1)")
+    assert numbers(place) == []
+
+
+def test_server_that_ends_the_session_says_why(postgres_server: Postgres, make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(postgres_server.url)
+    with pool.connection() as conn:
+        ender = threading.Thread(target=end, args=(postgres_server, conn.info.backend_pid))
+        ender.start()
+        with pytest.raises(psycopg.errors.AdminShutdown):
+            conn.execute("SELECT pg_sleep(20)")
+        ender.join()
+        assert conn.closed
+    with pool.connection() as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+def end(server: Postgres, pid: int) -> None:
+    with psycopg.connect(server.admin_url, autocommit=True) as admin:
+        while True:
+            row = admin.execute("SELECT query FROM pg_stat_activity WHERE pid = %s", (pid,)).fetchone()
+            if row is not None and "pg_sleep" in row[0]:
+                break
+            time.sleep(0.01)
+        admin.execute("SELECT pg_terminate_backend(%s)", (pid,))
+
+
+def test_cancelled_first_statement_leaves_the_connection_usable(
+    postgres_server: Postgres, make_pool: Callable[..., Pool]
+) -> None:
+    pool = make_pool(postgres_server.url, query_timeout=0.3)
+    with pool.connection() as conn:
+        with pytest.raises(psycopg.errors.QueryCanceled):
+            conn.execute("SELECT pg_sleep(20)")
+        conn.rollback()
+        assert conn.execute("SELECT 1").fetchone() == (1,)

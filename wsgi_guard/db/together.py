@@ -1,0 +1,114 @@
+"""The first statement of a transaction goes to the server together with its BEGIN: one trip instead of two.
+
+Both stand in one pipeline with one end, so what the server answers and the state of the transaction afterwards are what
+they are when psycopg waits for BEGIN alone. Only what certainly is one statement goes this way, for a pipeline takes no
+more than one in a text, and only with a psycopg whose insides are known.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from psycopg import Cursor, OperationalError, __version__, capabilities
+from psycopg._preparing import Prepare
+from psycopg.adapt import Transformer
+from psycopg.generators import execute, fetch_many
+from psycopg.pq import ExecStatus, TransactionStatus
+
+if TYPE_CHECKING:
+    from psycopg._queries import PostgresQuery
+    from psycopg.abc import PQGen
+    from psycopg.pq.abc import PGresult
+
+FIRST_WORDS = ("select", "insert", "update", "delete")
+LONGEST = 4096
+"""Characters of the longest text that is looked at."""
+KNOWN = "3.3."
+"""Versions of psycopg whose cursors work as is taken here; with another BEGIN goes by itself."""
+ABLE = __version__.startswith(KNOWN) and capabilities.has_pipeline()
+
+# A member of an enumeration costs ten times what a name does.
+_IDLE, _FAILED, _PREPARES = TransactionStatus.IDLE, ExecStatus.FATAL_ERROR, Prepare.SHOULD
+
+
+@lru_cache(maxsize=512)
+def alone(text: str) -> bool:
+    """Whether a text is one statement that reads or writes rows. Any semicolon before its end could be a second one."""
+    return text.lstrip()[:6].lower() in FIRST_WORDS and ";" not in text.rstrip("; \t\r\n")
+
+
+class Together(Cursor[Any]):
+    """What is put in front of the driver's own plain cursor."""
+
+    __slots__ = ()
+
+    def _execute_gen(self, query: Any, params: Any = None, **options: Any) -> PQGen[None]:
+        # Called under the connection's lock.
+        conn = self._conn
+        if (
+            conn._autocommit or conn._pipeline or self._pgconn.transaction_status != _IDLE or self.closed
+            or type(query) is not str or len(query) > LONGEST or not ABLE or not alone(query)
+        ):  # fmt: skip
+            return super()._execute_gen(query, params, **options)
+        return self._begin_gen(query, params, **options)
+
+    def _begin_gen(
+        self, query: str, params: Any, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> PQGen[None]:
+        """As the driver's `_execute_gen`, but for BEGIN."""
+        conn = self._conn
+        self._reset()
+        if self._last_query is not query:
+            self._last_query, self._tx = None, Transformer(self)
+        try:
+            pgq = self._convert_query(query, params)
+        except Exception:
+            yield from conn._start_query()
+            raise
+        state, name = conn._prepared.get(pgq, prepare)
+        if state is _PREPARES:
+            # A trip of its own already.
+            yield from conn._start_query()
+            yield from self._maybe_prepare_gen(pgq, prepare=prepare, binary=binary)
+        else:
+            yield from self._both_gen(pgq, state, name, binary)
+        self._last_query = query
+        yield from conn._prepared.maintain_gen(conn)
+
+    def _both_gen(self, pgq: PostgresQuery, state: Prepare, name: bytes, binary: bool | None) -> PQGen[None]:
+        conn, pgconn = self._conn, self._pgconn
+        pgconn.enter_pipeline_mode()
+        pgconn.send_query_params(conn._get_tx_start_command(), None)
+        failure = self._sent(pgq, name, binary)
+        key = None if failure is not None else conn._prepared.maybe_add_to_cache(pgq, state, name)
+        pgconn.pipeline_sync()
+        begun: list[PGresult] = yield from execute(pgconn)
+        results: list[PGresult] = []
+        try:
+            if failure is None:
+                results = yield from fetch_many(pgconn)
+            yield from fetch_many(pgconn)
+            pgconn.exit_pipeline_mode()
+        except OperationalError:
+            # A server that says why it goes has said so by then.
+            if not any(result.status == _FAILED for result in (*begun, *results)):
+                raise
+        self._check_results(begun)
+        if failure is not None:
+            raise failure
+        if key is not None:
+            conn._prepared.validate(key, state, name, results)
+        self._check_results(results)
+        self._set_results(results)
+
+    def _sent(self, pgq: PostgresQuery, name: bytes, binary: bool | None) -> OperationalError | None:
+        """Puts the statement behind BEGIN; the error if it cannot be sent, as one of too many parameters."""
+        try:
+            if name:
+                self._send_query_prepared(name, pgq, binary=binary)
+            else:
+                self._execute_send(pgq, force_extended=True, binary=binary)
+        except OperationalError as error:
+            return error
+        return None
