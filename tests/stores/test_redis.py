@@ -26,8 +26,7 @@ from wsgi_guard.stores.redis import RedisStore
 HOUR = 3600
 NONSENSE = (
     b"+OK\r\n", b"$-1\r\n", b"*-1\r\n", b"*0\r\n", b":1\r\n", b"*1\r\n:1\r\n",
-    b"*6\r\n:1\r\n:1\r\n:1\r\n:0\r\n:0\r\n$1\r\n1\r\n",
-    b"*6\r\n:1\r\n:1\r\n:1\r\n:0\r\n:0\r\n*0\r\n", b"*5\r\n" + b":1\r\n" * 5,
+    b"*6\r\n" + b":1\r\n" * 6, b"$0\r\n\r\n", b"$47\r\n" + b"\0" * 47 + b"\r\n", b"$56\r\n" + b"\0" * 56 + b"\r\n",
     b"HTTP/1.1 400 Bad Request\r\n\r\n", b"\0\0\0\r\n",
     b"-ERR unknown\r\n", b"-OOM command not allowed\r\n", b"-READONLY replica\r\n", b"-LOADING\r\n", b"-NOAUTH x\r\n",
     b"-NOSCRIPT again and again\r\n", None,

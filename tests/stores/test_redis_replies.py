@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -71,8 +72,9 @@ def test_error_is_told_by_its_code() -> None:
     assert (caught.value.code, caught.value.rest) == ("NOSCRIPT", "none")
 
 
-def _tally(current: int) -> bytes:
-    return b"*6\r\n:1\r\n:1\r\n:1\r\n:0\r\n:0\r\n:%d\r\n" % current
+def _tally(*numbers: int) -> bytes:
+    """Reply to one charge of one policy; of the last of its numbers alone, or from the state on."""
+    return _packed(struct.pack("<6q", 1, 1, *(numbers if len(numbers) == 4 else (1, 0, 0, *numbers))))
 
 
 @contextmanager
@@ -165,13 +167,18 @@ def test_answer_of_one_charge_is_never_read_by_the_next(late: bool) -> None:
         assert seen == [2, 3, 4]
 
 
-@pytest.mark.parametrize("numbers", [b":7\r\n:-5\r\n:0\r\n:0\r\n", b":1\r\n:9223372036854775807\r\n:0\r\n:0\r\n"])
-def test_numbers_out_of_range_are_a_store_error(numbers: bytes) -> None:
+@pytest.mark.parametrize("numbers", [(7, -5, 0, 0), (1, 2**63 - 1, 0, 0), (1, 0, 0, 2**53 + 1), (-(2**63), 0, 0, 0)])
+def test_numbers_out_of_range_are_a_store_error(numbers: tuple[int, ...]) -> None:
     def answer(client: socket.socket, charge: int) -> None:
-        client.sendall(b"*6\r\n:1\r\n:1\r\n" + numbers)
+        client.sendall(_tally(*numbers))
 
     with _serving(answer) as store, pytest.raises(StoreError, match="out of range"):
         store.charge([POLICY], ["a"])
+
+
+def test_blocked_key_is_read_as_such() -> None:
+    with _serving(lambda client, charge: client.sendall(_tally(-1, 5_000_000, 0, 0))) as store:
+        assert store.charge([POLICY], ["a"])[1] == [(-1, 5_000_000, 0, 0)]
 
 
 def test_vitals_have_all_the_time_they_are_given() -> None:

@@ -4,7 +4,8 @@
 -- ARGV  the time in microseconds or "" for the server's own; costs, "" for 1 each, or "peek"; the number of policies;
 --       which client each policy's key belongs to, "" when there is one; then per policy: W, B or L (small letters in
 --       shadow), quantity, window in seconds, "" or "burst block after"
--- Returns 1 if admitted, else 0; the time; then per policy the four numbers of its state, see contract.py.
+-- Returns 1 if admitted, else 0; the time; then per policy the four numbers of its state, see contract.py: all as one
+-- string of 8 bytes each, lowest first, which a client reads in a fraction of the time that a list takes it.
 local now = server_time(ARGV[1])
 local peek = ARGV[2] == 'peek'
 local count = tonumber(ARGV[3])
@@ -27,6 +28,11 @@ local function record_of(i)
 end
 
 local reply = {1, now}
+
+local function answer()
+  return struct.pack('<' .. string.rep('i8', #reply), unpack(reply))
+end
+
 for i = 1, count do
   local kind, quantity, window = ARGV[4 * i + 1], tonumber(ARGV[4 * i + 2]), tonumber(ARGV[4 * i + 3])
   local cost = costs[i] or 1
@@ -67,7 +73,7 @@ for i = 1, count do
 end
 
 if peek then
-  return reply
+  return answer()
 end
 
 if reply[1] == 1 then
@@ -92,7 +98,7 @@ if reply[1] == 1 then
       end
     end
   end
-  return reply
+  return answer()
 end
 
 -- Denied: a policy that blocks takes it down.
@@ -123,4 +129,4 @@ for i = 1, count do
     end
   end
 end
-return reply
+return answer()

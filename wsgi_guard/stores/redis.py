@@ -32,6 +32,7 @@ from .redis_sentinel import Sentinels, hosts_of, is_master, split
 from .redis_vitals import Vitals, vitals
 
 T = TypeVar("T")
+Reader = Callable[[object], Tally]
 
 DIAL_SECONDS = 1.0
 """Longest wait for each step of dialling, which happens beside the requests: connect, TLS, AUTH, SELECT, PING."""
@@ -58,7 +59,7 @@ class RedisStore:
         self._news = News(self.listener, frames.CHANNEL)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
         # The usual charge of who came lately, at most twice so many; 0.7 kB for three policies, 3 kB for sixteen.
-        self._commands: Recent[tuple[object, ...], bytes] = Recent(512)
+        self._commands: Recent[tuple[object, ...], tuple[bytes, Reader]] = Recent(512)
 
     @property
     def generation(self) -> int:
@@ -70,11 +71,13 @@ class RedisStore:
     ) -> Tally:  # fmt: skip
         if costs is None and now is None:
             place = (*policies, *keys)
-            command = self._commands.get(place)
-            if command is None:
-                command = self._frame(tuple(policies)).command(keys, b"", None)
-                self._commands.put(place, command)
-            return self._talk(frames.CHARGE, command, lambda reply: frames.read(reply, len(policies)))
+            usual = self._commands.get(place)
+            if usual is None:
+                frame = self._frame(tuple(policies))
+                usual = frame.command(keys, b"", None), frame.read
+                self._commands.put(place, usual)
+            command, read = usual
+            return self._talk(frames.CHARGE, command, read)
         if costs is None:
             paid = b""
         elif len(costs) == len(policies):
@@ -110,14 +113,21 @@ class RedisStore:
         return self._talk(None, pack(*words), lambda reply: reply)
 
     def _tally(self, policies: Sequence[Policy], keys: Sequence[str], costs: bytes, now: int | None) -> Tally:
-        command = self._frame(tuple(policies)).command(keys, costs, now)
-        return self._talk(frames.CHARGE, command, lambda reply: frames.read(reply, len(policies)))
+        frame = self._frame(tuple(policies))
+        return self._talk(frames.CHARGE, frame.command(keys, costs, now), frame.read)
 
     def _talk(self, script: Script | None, command: bytes, read: Callable[[Any], T]) -> T:
         deadline = monotonic() + self._timeout
         line = self._lines.take(deadline)
         try:
-            found = read(self._run(line, script, command, deadline))
+            try:
+                reply = line.ask(command, deadline)
+            except replies.Rejected as error:
+                if script is None or error.code != "NOSCRIPT":
+                    raise
+                line.ask(pack(b"SCRIPT", b"LOAD", script.text), deadline)
+                reply = line.ask(command, deadline)
+            found = read(reply)
         except Exception as error:
             elsewhere = self._elsewhere(error)
             if elsewhere is not None:
@@ -156,15 +166,6 @@ class RedisStore:
     def close(self) -> None:
         self._news.close()
         self._lines.close()
-
-    def _run(self, line: RedisLine, script: Script | None, command: bytes, deadline: float) -> Any:
-        try:
-            return line.ask(command, deadline)
-        except replies.Rejected as error:
-            if script is None or error.code != "NOSCRIPT":
-                raise
-            line.ask(pack(b"SCRIPT", b"LOAD", script.text), deadline)
-            return line.ask(command, deadline)
 
     def _elsewhere(self, error: Exception) -> StoreError | None:
         """What a node of a cluster means that does not have the slot."""

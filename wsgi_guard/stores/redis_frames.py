@@ -11,10 +11,11 @@ from binascii import b2a_base64
 from collections.abc import Sequence
 from hashlib import blake2b, sha1
 from importlib.resources import files
+from struct import Struct
 
 from wsgi_guard.errors import StoreError
 
-from .contract import BUCKET, LOG, Debt, Policy, State, Tally
+from .contract import BUCKET, LOG, Debt, Policy, Tally
 
 CHANNEL = b"wg:forgotten"
 """Where resets are told to all processes."""
@@ -65,12 +66,13 @@ PEEK = b"peek"
 class Frame:
     """A charge of a row of policies, packed but for keys, costs and time."""
 
-    __slots__ = ("_arguments", "_count", "_heads", "_names")
+    __slots__ = ("_arguments", "_count", "_heads", "_names", "_reply")
 
     def __init__(self, policies: tuple[Policy, ...]) -> None:
         self._count = len(policies)
         self._names = tuple(b"}" + hashed(policy.id, 4) + b"\r\n" for policy in policies)
         self._arguments = b"".join(map(_arguments, policies))
+        self._reply = Struct(f"<{2 + 4 * self._count}Q")
         # By the number of clients whose keys are charged.
         self._heads: dict[int, bytes] = {}
 
@@ -103,6 +105,20 @@ class Frame:
         head = b"*%d\r\n" % (3 + keys + 4 + 4 * self._count) + CHARGE.head + bulk(b"%d" % keys)
         self._heads[clients] = head
         return head
+
+    def read(self, reply: object) -> Tally:
+        """The tally in a reply of the script. Raises StoreError if it is none."""
+        if type(reply) is not bytes or len(reply) != self._reply.size:
+            raise StoreError("the script's reply makes no sense")
+        found = self._reply.unpack(reply)
+        if max(found) > LARGEST:
+            # A number below 0, which only a blocked key has, or one that Lua cannot count to.
+            found = tuple(number - (1 << 64) if number >> 63 else number for number in found)
+            if min(found) < -1 or max(found) > LARGEST:
+                raise StoreError("the script's reply is out of range")
+        values = iter(found)
+        admitted, at = next(values), next(values)
+        return admitted == 1, list(zip(values, values, values, values, strict=True)), at
 
 
 def _arguments(policy: Policy) -> bytes:
@@ -150,19 +166,3 @@ def key_of(policy: Policy, key: str) -> bytes:
 
 def record_of(key: str) -> bytes:
     return b"wg:{" + hashed(key, 16) + b"}"
-
-
-def read(reply: object, count: int) -> Tally:
-    """The tally in a reply of the script. Raises StoreError if it is none."""
-    if type(reply) is not list or len(reply) != 2 + 4 * count:
-        raise StoreError("the script's reply makes no sense")
-    try:
-        exact = min(reply) >= -1 and max(reply) <= LARGEST
-    except TypeError:
-        raise StoreError("the script's reply makes no sense") from None
-    if not exact:
-        raise StoreError("the script's reply is out of range")
-    values = iter(reply)
-    admitted, at = next(values), next(values)
-    states: list[State] = list(zip(values, values, values, values, strict=True))
-    return admitted == 1, states, at

@@ -30,12 +30,12 @@ def read(data: bytes) -> Any:
 
     Raises Partial where more must come, Rejected for an error, and ValueError for what is no reply, or more than one.
     """
-    if data.startswith(b"*") and data.endswith(b"\r\n"):
-        # Nearly every reply: a list of integers.
-        head, *numbers = data.split(b"\r\n:")
+    if data.startswith(b"$") and data.endswith(b"\r\n"):
+        # Nearly every reply: one string.
+        head, _, text = data.partition(b"\r\n")
         try:
-            if int(head[1:]) == len(numbers):
-                return list(map(int, numbers))
+            if int(head[1:]) == len(text) - 2:
+                return text[:-2]
         except ValueError:
             pass
     value, end = _value(data, 0, 0)
