@@ -150,7 +150,7 @@ class Build:
             raise ConfigurationError(self.problems)
         if limit is not None and health is not None:
             health.report("rate_limit", lambda: limit.degraded)
-        if health is not None:
+        if health is not None and capture.sentry is not None:
             health.report("sentry", capture.report)
         if desk is not None:
             self._attach(desk, capture, health)

@@ -17,6 +17,7 @@ from wsgi_guard.capture import sources
 from wsgi_guard.capture.sentry import check_dsn
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.guard import Guard
+from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 
 from .conftest import Lines
@@ -100,6 +101,14 @@ def test_answer_without_cause_is_a_message(ingest: Receiver, dsn: str) -> None:
     [event] = ingest.events
     assert (event["message"], event["level"]) == ("response 503, cause unseen", "warning")
     assert event["event_id"] == answer.error_id
+
+
+def test_configured_sentry_is_not_known_to_work(ingest: Receiver, dsn: str) -> None:
+    guard = made(raising(ValueError("x")), dsn)
+    assert isinstance(guard.stack.capture.report(), Unproved)
+    call(guard)
+    flush(guard)
+    assert guard.stack.capture.report() is None
 
 
 def test_refusing_receiver_is_reported(ingest: Receiver, dsn: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wsgi_guard.health import document
 from wsgi_guard.health.decide import FAIL, PASS, WARN, Check, Reading, Result, Seen, findings
+from wsgi_guard.reports import Unproved
 
 NOW = 1000.0
 EPOCH = 1_700_000_000.25
@@ -69,6 +70,14 @@ def test_degraded_parts_of_the_guard_stand_before_what_is_well() -> None:
         {"status": "warn", "componentType": "component", "output": "the store is away, limits are local"}
     ]
     assert made["checks"]["guard:sentry"] == [{"status": "pass", "componentType": "component"}]
+
+
+def test_part_that_is_only_configured_never_passes() -> None:
+    made = document.detailed((), {"sentry": Unproved("nothing sent yet"), "rate_limit": None}, NOW)
+    assert made["checks"]["guard:sentry"] == [
+        {"status": "unknown", "componentType": "component", "output": "nothing sent yet"}
+    ]
+    assert made["status"] == "pass"
 
 
 def test_degraded_part_warns_and_never_fails() -> None:

@@ -13,6 +13,7 @@ from tests.health.test_monitor import Counted, Hanging
 from tests.health.ticking import PATIENCE, Hands, until
 from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.health.layer import Health
+from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.sections import CheckSection, HealthSection
 
 READY = MappingProxyType({**CALM, "redis": CheckSection(type="redis", tier="ready")})
@@ -238,6 +239,17 @@ def test_degraded_part_of_the_guard_warns(make: Make) -> None:
             "guard:rate_limit": [{"status": "warn", "componentType": "component", "output": "the store is away"}]
         },
     }
+
+
+def test_part_that_is_only_configured_is_unknown_and_warns_nobody(make: Make) -> None:
+    layer = make(HealthSection(checks=CALM), WITH_TOKEN)
+    layer.health.report("sentry", lambda: Unproved("nothing was sent yet"))
+    layer.health.start()
+    layer.settle()
+    made = layer.json("/health/check/guard:sentry", **BEARER)
+    assert made["checks"]["guard:sentry"][0]["status"] == "unknown"
+    assert layer.json("/health") == {"status": "pass"}
+    assert layer.json("/health/detailed", **BEARER)["status"] == "pass"
 
 
 def test_report_that_raises_is_a_warning(make: Make) -> None:

@@ -90,7 +90,7 @@ class Capture:
             self.alerts.inherit(self.ledger.before())
 
     def report(self) -> str | None:
-        """What the outside did not get to know, in a sentence; None when all is well."""
+        """What the outside did not get to know, in a sentence; None when all is well (see `reports.py`)."""
         return self.sentry.report() if self.sentry else None
 
     def series(self) -> Iterable[Series]:

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.redact import MARK, Redactor
+from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 
 from .events import Event
@@ -38,6 +39,7 @@ class Sentry:
         self._client: Any = None
         self._pid = 0
         self._lost: Counter[str] = Counter()
+        self._taken: set[int] = set()
 
     def tell(self, text: str, severity: str, tags: dict[str, str]) -> None:
         """Queues a message that is no error of its own, as an alert is; raises what the SDK raises."""
@@ -55,10 +57,10 @@ class Sentry:
         (theirs if theirs.is_active() else self._own()).flush(timeout=timeout)
 
     def report(self) -> str | None:
-        """How many events never reached Sentry and why; None when all did."""
+        """How many events never reached Sentry and why; None when all did, Unproved before it took the first."""
         lost = self._lost.copy()
         if not lost:
-            return None
+            return None if self._taken else Unproved("sentry: configured, but it has not taken anything of ours yet")
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
         return f"sentry: {sum(lost.values())} events lost ({reasons})"
 
@@ -112,7 +114,7 @@ class Sentry:
         import sentry_sdk
         from sentry_sdk.transport import HttpTransport
 
-        lost = self._lost
+        lost, taken = self._lost, self._taken
 
         class Counting(HttpTransport):
             def record_lost_event(
@@ -122,6 +124,12 @@ class Sentry:
                 if (data_category if item is None else item.data_category) == "error":
                     lost[reason] += quantity
                 super().record_lost_event(reason, data_category, item, quantity=quantity)
+
+            def _request(self, *args: Any, **keys: Any) -> Any:
+                answer = super()._request(*args, **keys)
+                if 200 <= answer.status < 300:
+                    taken.add(answer.status)
+                return answer
 
         return sentry_sdk.Client(
             dsn=self._dsn.reveal(),

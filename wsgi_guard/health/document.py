@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from wsgi_guard.reports import Unproved
+
 from .decide import FAIL, PASS, UNKNOWN, WARN, Check, Finding, Result, overall
 from .trend import Trend
 
@@ -37,7 +39,9 @@ def encode(document: Mapping[str, Any]) -> bytes:
 def detailed(findings: Sequence[Finding], reports: Mapping[str, str | None], now: float) -> dict[str, Any]:
     """Every check, the root causes first and in words on top; `reports` are the guard's own parts and what they say."""
     own = {f"guard:{name}": report(text) for name, text in reports.items()}
-    status = overall([*(finding.status for finding in findings), *(part["status"] for part in own.values())])
+    # A part that nothing has used yet says nothing against the whole; a check that did not run does.
+    parts_known = [part["status"] for part in own.values() if part["status"] != UNKNOWN]
+    status = overall([*(finding.status for finding in findings), *parts_known])
     causes = [finding.check.name for finding in findings if finding.root]
     parts = [*((finding.check.name, entry(finding, now)) for finding in findings), *own.items()]
     parts.sort(key=lambda part: bool(part[1]["status"] == PASS))
@@ -60,9 +64,10 @@ def fresh(check: Check, result: Result) -> dict[str, Any]:
 
 def report(text: str | None) -> dict[str, Any]:
     """A part of the guard itself: it fails no probe, since the guard has a policy for doing without it."""
-    return {"status": PASS, "componentType": "component"} if text is None else {
-        "status": WARN, "componentType": "component", "output": text,
-    }  # fmt: skip
+    if text is None:
+        return {"status": PASS, "componentType": "component"}
+    status = UNKNOWN if isinstance(text, Unproved) else WARN
+    return {"status": status, "componentType": "component", "output": text}
 
 
 def entry(finding: Finding, now: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Reply
 from wsgi_guard.problem import phrase
+from wsgi_guard.reports import Report, Unproved
 from wsgi_guard.series import Series
 from wsgi_guard.settings.sections import AdminSection, HealthSection
 
@@ -27,8 +28,6 @@ from .registry import registered
 
 if TYPE_CHECKING:
     from wsgi_guard.board import Board
-
-Report = Callable[[], str | None]
 
 METHODS = ("GET", "HEAD")
 Answer = Callable[["Health", Facts], Reply]
@@ -71,7 +70,7 @@ class Health:
         return frozenset([*self._answers, *(self._one + name for name in self._checks if self._one)])
 
     def report(self, name: str, tell: Report) -> None:
-        """One more of the guard's own parts: `tell` returns a sentence while it is degraded, else None, at once."""
+        """One more of the guard's own parts, and what it says of itself."""
         self._reports[name] = tell
 
     def listen(self, listener: Listener) -> None:
@@ -141,7 +140,7 @@ class Health:
         statuses = [
             decide.reading(check, seen.get(name, decide.NOTHING), now).status for name, check in self._checks.items()
         ]
-        degraded = any(text is not None for text in self._told().values())
+        degraded = any(text is not None and not isinstance(text, Unproved) for text in self._told().values())
         status = decide.overall([*statuses, decide.WARN] if degraded else statuses)
         return reply(document.code(status), document.public(status))
 

@@ -13,6 +13,7 @@ import pytest
 
 from tests.capture.conftest import Lines
 from tests.capture.support import call
+from tests.health.ticking import until
 from wsgi_guard import capture_error
 from wsgi_guard.capture.alerts.counts import Counts
 from wsgi_guard.capture.alerts.desk import Desk, Policy
@@ -22,6 +23,7 @@ from wsgi_guard.capture.alerts.rules import Rule, rules_of
 from wsgi_guard.capture.channels.webhook import Webhook
 from wsgi_guard.changes import FAILING, RECOVERED, Change
 from wsgi_guard.errors import StoreError
+from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 from wsgi_guard.settings.sections import AlertsSection, WebhookSection
 from wsgi_guard.stores import MemoryStore
@@ -191,6 +193,15 @@ def test_next_channel_stands_in_and_no_request_waits(hook: Hook, hangs: bool) ->
     assert str(desk_of(guard).report()).startswith("email: ")
     desk_of(guard).close()
     listener.close()
+
+
+def test_channel_is_not_known_to_work_before_it_took_a_message(hook: Hook) -> None:
+    desk = desk_of(guard := guarded({"webhook": {"url": hook.url}}))
+    assert isinstance(desk.report(), Unproved)
+    call(guard, "/fails")
+    hook.inbox.wait(1)
+    until(lambda: desk.report() is None)
+    desk.close()
 
 
 def test_end_waits_no_longer_than_the_flush_and_loses_nothing_in_silence(lines: Lines) -> None:

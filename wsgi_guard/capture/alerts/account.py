@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wsgi_guard.capture.ledger import Ledger
+from wsgi_guard.reports import Unproved
 
 from .news import COUNTED, News, Page, overview, troubles
 from .outbox import Outbox
@@ -40,8 +41,12 @@ class Account:
         return self.ledger is not None and self.ledger.shared
 
     def report(self) -> str | None:
+        """What keeps alerts from their readers, in a sentence; Unproved until each channel has taken a message."""
         pages, now = self._pages(), time.time()
-        return troubles(overview(self._outbox.names, pages, now), pages, now) or None
+        seen = overview(self._outbox.names, pages, now)
+        idle = ", ".join(channel["name"] for channel in seen["channels"] if not channel["delivered"])
+        unproved = Unproved(f"{idle}: configured, but nothing was delivered there yet") if idle else None
+        return troubles(seen, pages, now) or unproved
 
     def state(self) -> dict[str, Any]:
         return overview(self._outbox.names, self._pages(), time.time())

@@ -164,7 +164,7 @@ class Desk:
     # what it tells
 
     def report(self) -> str | None:
-        """What keeps alerts of this host from their readers, in a sentence; None when all is well."""
+        """What keeps alerts of this host from their readers, in a sentence (see `reports.py`)."""
         return self._account.report()
 
     def state(self) -> dict[str, Any]:
