@@ -182,9 +182,11 @@ class Body:
     def _read(self, limit: int) -> bytes | None:
         if self._data is not None:
             return self._data if len(self._data) <= limit else None
+        length, stream = self.length, self._environ.get("wsgi.input")
+        if length and length <= limit and not self.chunked:
+            return self._keep(self._exactly(stream, length))
         if not self.present:
             return b""
-        length, stream = self.length, self._environ.get("wsgi.input")
         if self.terminated and (length is None or self.chunked):
             return self._to_end(stream, limit)
         if length is None or self._unknowable or length > limit:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
 
 from tests.validation.asking import Site, compiled, errors
+from tests.validation.test_formats import CASES
 from wsgi_guard.routes import Routes
 from wsgi_guard.validation.schemas.compile import compile_folder
+from wsgi_guard.validation.schemas.fast import SHARED
+from wsgi_guard.validation.schemas.formats import FORMATS
 
 SIMPLE = st.sampled_from([
     {"type": "integer"}, {"type": "string"}, {"type": ["number", "null"]}, {"minimum": 1},
@@ -73,6 +78,33 @@ def test_what_engines_read_differently_is_left_to_jsonschema(tmp_path: Path, sch
     (tmp_path / "POST.json").write_text(json.dumps(schema))
     check = compile_folder(tmp_path, Routes(), fast=True).endpoints[0].parts["body"].check
     assert (check._fits is not None) == quick
+
+
+@settings(max_examples=1500, deadline=None)
+@given(st.sampled_from(sorted(SHARED)), st.data())
+def test_formats_that_rust_judges_are_read_alike(name: str, data: st.DataObject) -> None:
+    text = data.draw(st.sampled_from([*CASES[name][0], *CASES[name][1]]))
+    at = data.draw(st.integers(0, len(text)))
+    new = data.draw(st.text(st.sampled_from("0129-:.TtZzPYWD+ /@[]%'\\#?~abfgxé\u0660\n"), max_size=2))
+    changed = text[:at] + new + text[at + data.draw(st.integers(0, 2)) :]
+    assert quick_format(name).is_valid(changed) == FORMATS[name](changed)
+
+
+def test_rust_reads_every_case_of_its_formats_as_we_do() -> None:
+    for name in SHARED:
+        taken, refused = CASES[name]
+        assert all(map(quick_format(name).is_valid, taken))
+        assert not any(quick_format(name).is_valid(text) for text in refused if not has_half_pair(text))
+    assert len(SHARED) == 12
+
+
+@cache
+def quick_format(name: str) -> Any:
+    return Draft202012Validator({"format": name}, validate_formats=True)
+
+
+def has_half_pair(text: str) -> bool:
+    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def test_refusals_are_told_by_jsonschema(tmp_path: Path) -> None:

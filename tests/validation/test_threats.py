@@ -108,7 +108,7 @@ PIECES = st.sampled_from([
     "waitfor", "delay", "exec", "script", "javascript", "on", "onerror", "alert", "cat", "id", "ls", "etc", "passwd",
     "..", ".",
     ",", ":", "-", "--", "@@", "@", "version", "_", "objectclass", "data", "win.ini", "\u2474", "\uff55nion",
-    "\uff53elect", "\u00bd", "\u00e9",
+    "\uff53elect", "\u00bd", "\u00e9", "'", "'s", "x'y", "o'", "t'or", "n'like",
 ])  # fmt: skip
 
 
@@ -121,6 +121,15 @@ def test_plain_text_matches_no_rule(pieces: list[str], between: str) -> None:
         text = decoded(value)
         hits = [FINDERS[kind](text, Budget(len(text))) for kind in CLASSES]
         assert [hit for hit in hits if hit is not None and hit.score >= THRESHOLDS[1]] == []
+
+
+@pytest.mark.parametrize(("value", "plain"), [
+    ("O'Brien", True), ("St James's Square 12", True), ("don't, we'll, they've", True), ("L'Oreal", True),
+    ("James' Square", False), ("'quoted'", False), ("x'or 1", False), ("a'like b", False), ("w'h'oami", False),
+    ("x'", False), ("'x", False), ("1'1", False), ("un'ion-x select", False), ("it's -- so", False),
+])  # fmt: skip
+def test_an_apostrophe_inside_a_word_is_no_quote(value: str, plain: bool) -> None:
+    assert is_plain(value) == plain
 
 
 ALL_RULES: tuple[Rule, ...] = (

@@ -17,7 +17,7 @@ from .decide import Denial
 from .described import PARTS, Read
 from .encodings import codings, inflated
 from .fields import Fields, joined, native, parse_fields
-from .leaves import Leaf, of_fields, of_json
+from .leaves import Leaf, of_document, of_fields, of_json
 from .media import Media, boundary, media
 from .multipart import Multipart
 from .parse import JsonReader, Malformed
@@ -46,16 +46,22 @@ class Bodies:
     def _described(self, read: Read, parts: dict[str, Any]) -> list[Texts]:
         found: list[Texts] = []
         if "body" in read.values:
-            value = read.values["body"]
-            if self._last_counts and not parts["body"].rewrites:
-                # The app may take the first of two members, which the value does not have.
-                value = self._json.read(read.source, duplicates=True)
-            found.append(("body", of_json(value, parts["body"].shape)))
+            found.append(("body", self._of_document(read, parts["body"])))
         if read.fields:
             found.append(("form", of_fields(read.fields, parts["form"].shape if "form" in parts else ANY)))
         if read.files:
             found.append(("files", _told(read.files, parts["files"].shape if "files" in parts else ANY)))
         return found
+
+    def _of_document(self, read: Read, part: Any) -> list[Leaf]:
+        value = read.values["body"]
+        if part.rewrites:
+            # Not what was sent, but what the app will read.
+            return of_json(value, part.shape)
+        if self._last_counts:
+            # The app may take the first of two members, which the value does not have.
+            value = self._json.read(read.source, duplicates=True)
+        return of_document(read.source.decode(), value, part.shape)
 
     def _undescribed(self, facts: Facts) -> Iterator[Texts]:
         content_type = facts.environ.get("CONTENT_TYPE") or ""

@@ -73,7 +73,8 @@ class Described:
         """Raises Refused for a body that may not be read, Malformed for one that is not what it says."""
         environ = facts.environ
         kind = media(environ.get("CONTENT_TYPE") or "")
-        name = decide.described(parts, kind.kind, facts.body.present)
+        json = kind.kind == "json" and "body" in parts
+        name = "body" if json else decide.described(parts, kind.kind, facts.body.present)
         if kind.kind == "multipart" and name != "body":
             if "form" in parts and parts["form"].rewrites:
                 # It would reach the app as it came.
@@ -94,10 +95,12 @@ class Described:
         return Read(_values(parts, fields, []), size, data, fields)
 
     def _data(self, facts: Facts, kind: Media) -> bytes:
-        header = facts.environ.get("HTTP_CONTENT_ENCODING") or ""
-        decide.readable(kind, "" if self._section.inflate else header)
+        header = facts.environ.get("HTTP_CONTENT_ENCODING")
+        if not header and kind.readable:
+            return facts.body.read(self._section.max_body)
+        decide.readable(kind, "" if self._section.inflate else header or "")
         data = facts.body.read(self._section.max_body)
-        names = codings(header)
+        names = codings(header or "")
         return inflated(data, names, self._section.max_body) if names and data else data
 
     def _multipart(self, facts: Facts, parts: dict[str, Any], kind: Media) -> Read:

@@ -12,11 +12,14 @@ from typing import Any, NamedTuple
 
 from .parse import JsonReader, Malformed
 from .shapes import ANY, Shape
-from .threats.screen import is_plain
+from .threats.prose import without_apostrophes
+from .threats.screen import PLAIN, is_plain, wordy
 
 # Where text stands in XML: the value of an attribute, in either kind of quotes, or between two tags.
 _XML_TEXT = re.compile(r"=\s?\"([^\"<]*+)\"|=\s?'([^'<]*+)'|>([^<]++)")
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
+# A JSON document all of whose strings are plain; outside of them stands nothing but structure.
+_PLAIN_DOCUMENT = re.compile(r'(?:[^"\\]*+"[\w .,@:-]*+")*+[^"\\]*+', re.A)
 _OPENING = ("{", "[", '"')
 # A document inside a string is opened if it is no larger than this, once.
 _INNER = JsonReader(64, 10_000)
@@ -41,9 +44,23 @@ class Leaf(NamedTuple):
         return "".join(reversed(steps))
 
 
-def of_json(value: Any, shape: Shape) -> list[Leaf]:
-    """Texts of a JSON value that are not plain, names of members that no schema knows included; no recursion."""
+def of_document(text: str, value: Any, shape: Shape) -> list[Leaf]:
+    """As `of_json` of the `value` that the JSON document `text` holds; most documents hold nothing but plain texts, and
+    show it at one look."""
+    plain = without_apostrophes(text) if "'" in text else text
+    calm = "\\" not in text and not wordy(plain or text)
+    if calm and plain is not None and _PLAIN_DOCUMENT.fullmatch(plain) is not None:
+        return []
+    return of_json(value, shape, calm=calm)
+
+
+def of_json(value: Any, shape: Shape, *, calm: bool = False) -> list[Leaf]:
+    """Texts of a JSON value that are not plain, names of members that no schema knows included; no recursion.
+
+    `calm`: none of them holds a word that attacks are made of.
+    """
     found: list[Leaf] = []
+    fits = PLAIN.fullmatch
     rest: list[tuple[Trail, Any, Shape]] = [((), value, shape)]
     while rest:
         trail, item, known = rest.pop()
@@ -56,12 +73,17 @@ def of_json(value: Any, shape: Shape) -> list[Leaf]:
                     if not is_plain(name):
                         found.append(Leaf(trail, name, known))
                 if type(below) is str:
-                    if not part.silent and not is_plain(below):
+                    if not (part.silent or (calm and fits(below)) or is_plain(below)):
                         found.append(Leaf((trail, name), below, part))
                 elif type(below) is dict or type(below) is list:
                     rest.append(((trail, name), below, part))
         elif isinstance(item, list):
-            rest.extend(((trail, index), below, known.at(index)) for index, below in enumerate(item))
+            for index, below in enumerate(item):
+                if type(below) is not str:
+                    if type(below) is dict or type(below) is list:
+                        rest.append(((trail, index), below, known.at(index)))
+                elif not ((calm and fits(below)) or is_plain(below)) and not (part := known.at(index)).silent:
+                    found.append(Leaf((trail, index), below, part))
         elif isinstance(item, str) and not known.silent and not is_plain(item):
             found.append(Leaf(trail, item, known))
     return opened(found)

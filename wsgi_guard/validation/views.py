@@ -11,7 +11,7 @@ from html import unescape
 
 from .charsets import codec, readings
 from .fields import Fields, parse_fields
-from .leaves import Leaf, of_fields, of_json, of_text
+from .leaves import Leaf, of_document, of_fields, of_json, of_text
 from .loose import scraps
 from .media import Media
 from .parse import JsonReader, Malformed, literals
@@ -80,7 +80,7 @@ class Views:
 
     def _document(self, text: str, *, alone: bool = False) -> list[Leaf]:
         try:
-            return of_json(self._json.read(text, duplicates=True), ANY)
+            return of_document(text, self._json.read(text, duplicates=True), ANY)
         except Malformed:
             # Not what it says it is, or beyond a limit; as one text, and string by string, nothing hides in that.
             return [] if alone else [Leaf((), text, ANY), *_each(literals(text))]

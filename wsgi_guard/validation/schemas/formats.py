@@ -18,6 +18,11 @@ _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.A)
 _TIME = re.compile(
     r"([01]\d|2[0-3]):([0-5]\d):([0-5]\d|60)(?:\.\d+)?(?:z|([+-])([01]\d|2[0-3]):([0-5]\d))", re.A | re.I
 )
+# Nearly every date and time there is: one expression, where the rest takes some.
+_PLAIN_DATE = r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])"
+_PLAIN_DATE_TIME = re.compile(
+    _PLAIN_DATE + r"[Tt](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d++)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)", re.A
+)
 _DURATION = re.compile(
     r"P(?:\d+W|(?=\d|T\d)(?:\d+Y(?:\d+M(?:\d+D)?)?|\d+M(?:\d+D)?|\d+D)?"
     r"(?:T(?:\d+H(?:\d+M(?:\d+S)?)?|\d+M(?:\d+S)?|\d+S))?)",
@@ -25,6 +30,8 @@ _DURATION = re.compile(
 )
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?", re.I)
+# The same for addresses of at most 64 characters.
+_PLAIN_ADDRESS = re.compile(rf"[\w+-]++(?:\.[\w+-]++)*+@(?:{_LABEL.pattern}\.)*{_LABEL.pattern}", re.A | re.I)
 _ATOM = re.compile(r"[\w!#$%&'*+/=?^`{|}~-]+(?:\.[\w!#$%&'*+/=?^`{|}~-]+)*", re.A)
 _QUOTED = re.compile(r'"(?:[^"\\\x00-\x1f\x7f]|\\[\x20-\x7e])*"')
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:", re.I)
@@ -67,11 +74,15 @@ def _is_leap_second(found: re.Match[str]) -> bool:
 
 
 def is_date_time(text: str) -> bool:
+    if _PLAIN_DATE_TIME.fullmatch(text) is not None:
+        return True
     return text[10:11] in ("T", "t") and is_date(text[:10]) and is_time(text[11:])
 
 
 def is_email(text: str) -> bool:
     """RFC 5321 4.1.2, at most 254 characters (RFC 3696 erratum 1690)."""
+    if len(text) <= 64 and _PLAIN_ADDRESS.fullmatch(text) is not None:
+        return True
     return _is_address(text, is_hostname)
 
 

@@ -13,16 +13,20 @@ from typing import NamedTuple
 from . import cmdi, header, ldap, sqli, traversal, xss
 from .evidence import THRESHOLDS, Hit
 from .normalise import decoded, folded
+from .prose import without_apostrophes
 from .rules import Budget
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
-_PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
+PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
 _PLAIN_ABROAD = re.compile(r"[\w .,@:-]*+")
 # Attacks that need nothing but words hold one of these. Shorter values cannot hold such an attack.
 WORDS = (
     "union", "--", "_schema", "xp_", "pg_sl", "pg_cat", "sqlite_", "@@", "order by", "group by", "waitfor",
     "errorlevel", "cmdext", "exist ", "defined ", "0x2",
 )  # fmt: skip
+_UNDERSCORED = tuple(word for word in WORDS if "_" in word)
+_BY = tuple(word for word in WORDS if " by" in word)
+_OTHER = tuple(word for word in WORDS if word not in (*_UNDERSCORED, *_BY))
 # The same in a query whose escapes are not undone yet.
 _IN_QUERY = (
     *(word for word in WORDS if " " not in word), "er+by", "er%20by", "up+by", "up%20by", "exist+", "exist%20",
@@ -53,18 +57,23 @@ def is_plain(value: str) -> bool:
 
     Letters of other scripts are judged by their compatibility forms: "\u2474" is a number to `\\w`, and means "(1)".
     """
-    if _PLAIN.fullmatch(value) is None:
-        if value.isascii():
-            return False
-        value = folded(value)
-        if _PLAIN_ABROAD.fullmatch(value) is None:
-            return False
+    if PLAIN.fullmatch(value) is None:
+        plain = without_apostrophes(value) if "'" in value else None
+        if plain is None or PLAIN.fullmatch(plain) is None:
+            if value.isascii():
+                return False
+            plain = folded(value)
+            if _PLAIN_ABROAD.fullmatch(plain) is None:
+                return False
+        value = plain
     return len(value) < _SHORTEST or not wordy(value)
 
 
 def wordy(value: str) -> bool:
     """Whether `value` holds a word of which attacks are made that need nothing but words."""
-    return _holds(value.lower(), WORDS)
+    text = value.lower()
+    # One character is found ten times as fast as a word.
+    return ("_" in text and _holds(text, _UNDERSCORED)) or (" by" in text and _holds(text, _BY)) or _holds(text, _OTHER)
 
 
 def wordy_query(query: str) -> bool:
