@@ -67,10 +67,12 @@ def test_windows_of_the_past_are_dropped_whole() -> None:
     assert len(store) == 2
 
 
-def test_clock_that_steps_back_gives_nothing_away() -> None:
+def test_clock_that_steps_back_gives_nothing_away_unless_it_is_far() -> None:
     store, policy = MemoryStore(10), Policy("minute", 1, 60)
     assert store.charge([policy], ["a"], None, START)[0]
-    assert not store.charge([policy], ["a"], None, START - 5 * MINUTE)[0]
+    assert not store.charge([policy], ["a"], None, START - MINUTE)[0]
+    assert store.charge([policy], ["a"], None, START - 5 * MINUTE)[0]
+    assert len(store) == 1
 
 
 def test_store_of_one_key_keeps_its_bound() -> None:

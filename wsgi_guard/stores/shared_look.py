@@ -117,6 +117,10 @@ class Look:
     def _logged(self, policy: Policy, cost: int, now: int) -> State:
         log = self._log = SharedLog(self._table, self._stripe, self.slot)
         log.prune(now, policy.span)
+        if log.first != self.slot.a and self.slot.at:
+            # What has expired has, even should the clock go back.
+            self.slot = self.slot._replace(a=log.first, b=log.end)
+            self.keep(policy, self.slot, now)
         used = log.used
         oldest = log.time(0, now) + policy.span - now if used else 0
         if used + cost <= policy.quantity:

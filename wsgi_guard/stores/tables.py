@@ -44,8 +44,8 @@ class Windows:
     def look(self, policy: Policy, key: str, cost: int, now: int) -> State:
         index, elapsed = divmod(now, policy.span)
         if index != self.index:
-            if index < self.index:
-                # The clock went back: as if the running window had just begun.
+            if index == self.index - 1:
+                # The clock went back a little: as if the running window had just begun.
                 elapsed = 0
             else:
                 self._turn(index)
@@ -82,6 +82,7 @@ class Windows:
 
     def _turn(self, index: int) -> None:
         held = len(self)
+        # Counts from further in the future are forgotten, for they would shut their owners out until then.
         self.previous = self.current if index == self.index + 1 else {}
         self.current = {}
         self.index = index
