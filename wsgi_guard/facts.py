@@ -62,8 +62,12 @@ class Facts:
     db_queries = 0
     # The template by which the app's framework found its view, where an adapter saw it.
     matched: str | None = None
+    # The name under which the request counts, found at its end.
+    endpoint: str | None = None
     # The id of the error that the client was told of.
     error_id = ""
+    # The request id came from outside.
+    _sent_id = False
     _trace: Trace | None = None
     _span: str | None = None
     # How often each statement ran.
@@ -87,7 +91,9 @@ class Facts:
             self._outer = outer
             self.request_id: str = outer.request_id
         elif "HTTP_X_REQUEST_ID" in environ:
-            self.request_id = origin.addresses.request_id(environ) or new_id()
+            sent = origin.addresses.request_id(environ)
+            self._sent_id = sent is not None
+            self.request_id = sent or new_id()
         else:
             self.request_id = new_id()
 
@@ -107,7 +113,7 @@ class Facts:
             if "HTTP_TRACEPARENT" in environ and self.told_by_proxy:
                 sent = trace_of(environ["HTTP_TRACEPARENT"])
             own = self.request_id
-            trace = self._trace = sent or Trace(own if OWN_ID.fullmatch(own) else new_id())
+            trace = self._trace = sent or Trace(new_id() if self._sent_id and not OWN_ID.fullmatch(own) else own)
         return trace
 
     @property
@@ -117,7 +123,10 @@ class Facts:
 
     @property
     def trace_id(self) -> str:
-        return self.trace.id
+        """As `trace.id`, without making a trace where nothing was sent."""
+        if self._sent_id or self._outer is not None or "HTTP_TRACEPARENT" in self.environ:
+            return self.trace.id
+        return self.request_id
 
     @property
     def traceparent(self) -> str:
@@ -234,8 +243,7 @@ def new_id() -> str:
     try:
         return IDS.popleft()
     except IndexError:
-        text = os.urandom(64 * 16).hex()
-        first, *others = (text[at : at + 32] for at in range(0, len(text), 32))
+        first, *others = os.urandom(64 * 16).hex(" ", 16).split()
         IDS.extend(others)
         return first
 

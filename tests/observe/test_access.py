@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import logging
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,7 @@ from hypothesis import strategies as st
 from tests.support.calling import App, Server, request, serve
 from wsgi_guard import Guard, current
 from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.observe.batch import Batch
 from wsgi_guard.observe.decide import queued
 from wsgi_guard.observe.logs import JsonFormatter, OwnFile, TextFormatter
 from wsgi_guard.trace import trace_of
@@ -62,6 +67,13 @@ def path(tmp_path: Path) -> Iterator[Path]:
 def lines_of(path: Path) -> list[dict[str, Any]]:
     found = [json.loads(text) for text in path.read_text().splitlines()]
     return [line for line in found if line["logger"] == "wsgi_guard.access"]
+
+
+def wait_for(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 10
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 def hello(environ: dict[str, Any], start_response: Any) -> Any:
@@ -189,9 +201,7 @@ def test_queue_time_of_proxies(header: str, seconds: float | None) -> None:
 
 
 def test_queue_time_comes_from_who_is_believed(kept: Kept) -> None:
-    from time import time
-
-    sent = request(HTTP_X_REQUEST_START=f"t={time() - 0.5:.3f}")
+    sent = request(HTTP_X_REQUEST_START=f"t={time.time() - 0.5:.3f}")
     assert 0.4 < told(kept, hello, dict(sent))["queue"] < 5
     assert "queue" not in told(kept, hello, dict(sent), guard={"trusted_proxies": []})
 
@@ -264,19 +274,106 @@ def test_app_lines_carry_the_ids(kept: Kept) -> None:
 def test_direct_lines_go_to_a_file_that_may_be_moved(path: Path, kept: Kept) -> None:
     guard = Guard(hello, {"log": {"handler": "direct", "file": str(path)}})
     serve(guard, request("/one", REMOTE_USER="half \ud800"))
+    assert [line["identity"] for line in lines_of(path)] == ["half \ud800"]
     moved = path.with_name("access.log.1")
     os.rename(path, moved)
-    writer = guard.stack.full.around[0]._direct  # type: ignore[attr-defined]
+    writer = guard.stack.full.around[0]._direct.file  # type: ignore[attr-defined]
     writer._looked = 0.0
     serve(guard, request("/two"))
+    wait_for(path.exists)
     assert [line["path"] for line in lines_of(moved) + lines_of(path)] == ["/one", "/two"]
     assert kept.records == []
 
 
 def test_both_handlers_tell_the_same(path: Path, kept: Kept) -> None:
-    serve(Guard(hello, {"log": {"handler": "direct", "file": str(path), "slow": 0}}), request("/x"))
+    def app(environ: Any, start_response: Any) -> Any:
+        facts = current()
+        assert facts is not None
+        facts.db_queries = 2
+        return hello(environ, start_response)
+
+    asked = request("/x\x00\xc3\xa9", "B\"REW", REMOTE_USER='a"b', HTTP_X_REQUEST_ID="taken.over")
+    tables: dict[str, Any] = {"guard": {"trusted_proxies": ["192.0.2.0/24"]}}
+    direct = {"handler": "direct", "file": str(path), "slow": 0}
+    serve(Guard(app, {"log": direct, **tables}), dict(asked))
     (line,) = lines_of(path)
-    assert line.keys() == told(kept, hello, request("/x"), log={"slow": 0}).keys()
+    other = told(kept, app, dict(asked), log={"slow": 0}, **tables)
+    assert list(line) == list(other)
+    changing = {"time", "duration", "trace_id"}
+    assert {k: v for k, v in line.items() if k not in changing} == {k: v for k, v in other.items() if k not in changing}
+    assert (line["request_id"], line["identity"], line["db_queries"]) == ("taken.over", 'a"b', 2)
+
+
+def test_lines_that_come_together_are_one_write_and_none_is_left() -> None:
+    written: list[list[bytes]] = []
+
+    class Hand:
+        def take(self, lines: list[bytes], now: float) -> None:
+            written.append(lines)
+
+    hand = Hand()
+    batch = Batch(hand.take)
+    for number in range(5):
+        batch.add(b"%d" % number, 100.0 + number / 10_000)
+    assert written == [[b"0"]]
+    wait_for(lambda: len(written) == 2)
+    assert written[1:] == [[b"1", b"2", b"3", b"4"]]
+    # A clock that was set back holds nothing up.
+    batch.add(b"5", 50.0)
+    batch.add(b"6", 50.002)
+    assert written[2:] == [[b"5"], [b"6"]]
+
+
+def test_direct_lines_are_there_when_the_process_ends(path: Path) -> None:
+    code = f"""
+import sys
+sys.path.insert(0, {os.getcwd()!r})
+from tests.observe.test_access import Guard, hello, request, serve
+guard = Guard(hello, {{"log": {{"handler": "direct", "file": {str(path)!r}}}}})
+for _ in range(50):
+    serve(guard, request("/x"))
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert len(lines_of(path)) == 50
+
+
+def test_records_are_those_of_logging(kept: Kept) -> None:
+    serve(Guard(hello, {}), request("/x"))
+    (record,) = kept.records
+    plain = logging.getLogger(record.name).makeRecord(record.name, logging.INFO, "f", 0, "m", (), None)
+    assert vars(record).keys() >= vars(plain).keys() | {"access"}
+    assert (record.threadName, record.process) == (plain.threadName, plain.process)
+    assert 0 <= plain.created - record.created < 5
+    assert 0 <= plain.relativeCreated - record.relativeCreated < 5000
+    assert record.getMessage().startswith("GET /x 200 in ")
+
+
+def test_factories_and_loggers_of_the_user_make_access_records(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard, made = Guard(hello, {}), logging.getLogRecordFactory()
+
+    def factory(*args: Any, **options: Any) -> logging.LogRecord:
+        record = made(*args, **options)
+        record.tenant = "t1"
+        return record
+
+    serve(guard)
+    logging.setLogRecordFactory(factory)
+    try:
+        serve(guard)
+    finally:
+        logging.setLogRecordFactory(made)
+    make = logging.Logger.makeRecord
+
+    @wraps(make)
+    def method(*args: Any, **options: Any) -> logging.LogRecord:
+        record = make(*args, **options)
+        record.tenant = "t2"
+        return record
+
+    monkeypatch.setattr(logging.Logger, "makeRecord", method)
+    serve(guard)
+    assert [getattr(record, "tenant", None) for record in kept.records] == [None, "t1", "t2"]
+    assert len({vars(record)["request_id"] for record in kept.records}) == 3
 
 
 def test_direct_without_its_package_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -159,11 +159,14 @@ def test_killed_worker_loses_its_requests_in_flight_alone(site: Path) -> None:
 
         loading = threading.Thread(target=load)
         loading.start()
-        while not stop.wait(0.3):
-            os.kill(shop.family()[1], signal.SIGKILL)
+        kills = 0
+        while not stop.wait(0.3) and kills < 6:
+            if len(shop.family()) == 5:
+                os.kill(shop.family()[1], signal.SIGKILL)
+                kills += 1
         loading.join()
         # A request that was counted may have lost its answer on the way; two threads of each killed worker at most.
-        assert 0 <= counted(shop) - answered[0] <= 16
+        assert 0 <= counted(shop) - answered[0] <= 2 * kills
 
 
 @pytest.mark.parametrize("server", ["gunicorn-gthread", "gunicorn-gevent"])

@@ -13,6 +13,8 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from wsgi_guard.wrapped import put_around
+
 from .seen import note_here
 
 _MARK = "_wsgi_guard_notes"
@@ -48,6 +50,7 @@ def watch_records() -> None:
             _note_record(record)
         return record
 
+    put_around(watched, make)
     logging.setLogRecordFactory(watched)
 
 

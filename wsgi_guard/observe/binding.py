@@ -7,11 +7,10 @@ from functools import wraps
 from typing import Any
 
 from wsgi_guard.facts import current
+from wsgi_guard.wrapped import is_around, put_around, within
 
 NONE = "-"
 """What stands for an id outside of requests, so that a format with `%(request_id)s` works everywhere."""
-
-_MARK = "_wsgi_guard_binds"
 
 
 def bind_ids() -> None:
@@ -22,7 +21,7 @@ def bind_ids() -> None:
     the app have put on a record does too.
     """
     make = logging.Logger.makeRecord
-    if hasattr(make, _MARK):
+    if is_around(make):
         return
 
     @wraps(make)
@@ -37,5 +36,10 @@ def bind_ids() -> None:
             told.setdefault("trace_id", facts.trace_id)
         return record
 
-    setattr(binding, _MARK, True)
+    put_around(binding, make)
     logging.Logger.makeRecord = binding  # type: ignore[method-assign]
+
+
+def makes_plainly(make: Any, factory: Any) -> bool:
+    """Whether a method `makeRecord` and a record factory are logging's own, but for what the guard has put around."""
+    return within(factory) is logging.LogRecord and getattr(within(make), "__globals__", None) is vars(logging)

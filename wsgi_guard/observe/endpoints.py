@@ -29,23 +29,28 @@ class Endpoints:
         self._early = EARLY_REQUESTS
 
     def of(self, facts: Facts) -> str:
+        """Asked at the end of a request, and found once."""
+        found = facts.endpoint
+        if found is None:
+            found = facts.endpoint = self._find(facts)
+        return found
+
+    def _find(self, facts: Facts) -> str:
         route = facts.route
         names = route.memo.get(_MEMO)
         if names is None:
             names = route.memo[_MEMO] = names_of(route.hits)
-        if names.exact:
-            return names.exact
+        exact, rest = names
+        if exact:
+            return exact
         if facts.replied and route.given in self._own_paths:
             return route.given
         if self._early:
             self._early -= 1
             connect()
-        return framework_route(facts) or names.rest or UNMATCHED
-
-
-def framework_route(facts: Facts) -> str | None:
-    """The route that the framework matched: noted by an adapter, or left in the environ by Bottle."""
-    found: Any = facts.matched
-    if found is None and "bottle.route" in facts.environ:
-        found = getattr(facts.environ["bottle.route"], "rule", None)
-    return one_line(found[:LONGEST]) if type(found) is str and found else None
+        found: Any = facts.matched
+        if found is None and "bottle.route" in facts.environ:
+            found = getattr(facts.environ["bottle.route"], "rule", None)
+        if type(found) is str and found:
+            return one_line(found[:LONGEST])
+        return rest or UNMATCHED

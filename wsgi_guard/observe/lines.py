@@ -12,34 +12,41 @@ from wsgi_guard.redact import plain_text
 FIXED = (
     "request_id", "trace_id", "method", "path", "route", "status", "bytes", "duration", "client", "identity",
 )  # fmt: skip
-"""What every access line holds, in this order; the rest is there when there is something to tell."""
+"""What every access line holds after time, level and logger, in this order; the rest is there when there is some."""
 
 
 class Clock:
-    """UTC as text, whose part down to the second is kept for as long as it lasts."""
+    """UTC as text. What was said last is kept: in a flood many lines have the same millisecond."""
 
     def __init__(self) -> None:
+        self._second = (0, "")
         self._kept = (0, "")
 
     def text(self, when: float) -> str:
-        second = int(when)
+        thousandth = int(when * 1000)
         kept, text = self._kept
+        if kept == thousandth:
+            return text
+        second = thousandth // 1000
+        kept, text = self._second
         if kept != second:
             text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second))
-            self._kept = second, text
-        return f"{text}{int((when - second) * 1000):03d}+00:00"
+            self._second = second, text
+        text = f"{text}{thousandth - second * 1000:03d}+00:00"
+        self._kept = thousandth, text
+        return text
 
 
 CLOCK = Clock()
 
 
 def access_line(when: float, level: str, logger: str, access: dict[str, Any]) -> str:
-    """One line of JSON, without its end."""
+    """One line of JSON, without its end. Raises KeyError, TypeError or ValueError for what is no access line."""
     size, identity = access["bytes"], access["identity"]
     line = (
         f'{{"time":"{CLOCK.text(when)}","level":"{level}","logger":"{logger}","request_id":{quoted(access["request_id"])},'
-        f'"trace_id":"{access["trace_id"]}","method":{quoted(access["method"])},"path":{quoted(access["path"])},'
-        f'"route":{quoted(access["route"])},"status":{access["status"]},"bytes":{"null" if size is None else size},'
+        f'"trace_id":{quoted(access["trace_id"])},"method":{quoted(access["method"])},"path":{quoted(access["path"])},'
+        f'"route":{quoted(access["route"])},"status":{access["status"]:d},"bytes":{"null" if size is None else size},'
         f'"duration":{access["duration"]:.6f},"client":{quoted(access["client"])},'
         f'"identity":{"null" if identity is None else quoted(identity)}'
     )

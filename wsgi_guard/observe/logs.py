@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import logging
-from logging.handlers import WatchedFileHandler
 from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.facts import current
 from wsgi_guard.redact import Redactor, one_line, plain_text
 
 from .binding import NONE, bind_ids
+from .file import File
 from .frameworks import connect
 from .lines import CLOCK, access_line
 
@@ -154,12 +154,31 @@ def ensure_output(section: LogSection | None = None) -> None:
         logger.setLevel(logging.INFO)
 
 
-class OwnFile(WatchedFileHandler):
+class OwnFile(logging.Handler):
     """The file that `log.file` names, opened anew when logrotate has moved it away."""
 
     def __init__(self, path: str) -> None:
+        super().__init__()
         self.path = path
-        super().__init__(path, encoding="utf-8", errors="backslashreplace")
+        self._file = File(path)
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Without the lock of other handlers: a line is one write."""
+        found: Any = self.filter(record)
+        if found:
+            # Since Python 3.12 a filter may put another record in place.
+            self.emit(record if found is True else found)
+        return bool(found)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._file.write(f"{self.format(record)}\n".encode("utf-8", "backslashreplace"), record.created)
+        except Exception:
+            self.handleError(record)
+
+    def close(self) -> None:
+        super().close()
+        self._file.close()
 
 
 class Output:

@@ -27,6 +27,9 @@ log = logging.getLogger("wsgi_guard")
 # What client libraries for Prometheus use unless told otherwise, in seconds.
 DURATIONS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 SIZES = (100.0, 1_000.0, 10_000.0, 100_000.0, 1_000_000.0, 10_000_000.0, 100_000_000.0)
+# Where a histogram's sum stands: behind its buckets and what lies above them.
+_SUM_OF_DURATIONS, _SUM_OF_SIZES = len(DURATIONS) + 1, len(SIZES) + 1
+_NO_BODY = (None, "", "0")
 EVERY = 1.0
 """Seconds between two looks at what the slices have counted."""
 
@@ -77,25 +80,32 @@ class Metrics:
             self._numbers[self._running] += 1.0
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
-        endpoint, method, code = self._endpoints.of(facts), method_label(facts.method), outcome.code
-        line = self._lines.get((endpoint, method, code)) or self._line(endpoint, method, code)
-        length = facts.environ.get("CONTENT_LENGTH")
-        received = int(length) if length and length.isdecimal() and len(length) < 16 else 0
-        took, sent, numbers = outcome.duration, outcome.size, self._numbers
+        code, took, _, _, _, sent = outcome
+        endpoint = facts.endpoint or self._endpoints.of(facts)
+        line = self._lines.get((endpoint, facts.method, code)) or self._line(endpoint, method_label(facts.method), code)
+        requests, durations, received, answers = line
+        numbers = self._numbers
         with self._lock:
             numbers[self._running] -= 1.0
-            numbers[line.requests] += 1.0
-            numbers[line.took + bisect_left(DURATIONS, took)] += 1.0
-            numbers[line.took + len(DURATIONS) + 1] += took
-            if received:
-                numbers[line.received + bisect_left(SIZES, received)] += 1.0
-                numbers[line.received + len(SIZES) + 1] += received
+            numbers[requests] += 1.0
+            numbers[durations + bisect_left(DURATIONS, took)] += 1.0
+            numbers[durations + _SUM_OF_DURATIONS] += took
             if sent is not None:
-                numbers[line.sent + bisect_left(SIZES, sent)] += 1.0
-                numbers[line.sent + len(SIZES) + 1] += sent
+                numbers[answers + bisect_left(SIZES, sent)] += 1.0
+                numbers[answers + _SUM_OF_SIZES] += sent
+        if facts.environ.get("CONTENT_LENGTH") not in _NO_BODY:
+            self._received(facts, received)
         if facts.decisions is not None:
             for name, help, labels in counted(facts.decisions, endpoint):
                 self._count(name, help, labels)
+
+    def _received(self, facts: Facts, first: int) -> None:
+        length = facts.environ["CONTENT_LENGTH"]
+        size = int(length) if type(length) is str and length.isdecimal() and len(length) < 16 else 0
+        if size:
+            with self._lock:
+                self._numbers[first + bisect_left(SIZES, size)] += 1.0
+                self._numbers[first + _SUM_OF_SIZES] += size
 
     def _count(self, name: str, help: str, labels: Labels) -> None:
         entry = self.sheet.entry(name, COUNTER, help, labels)
@@ -104,7 +114,7 @@ class Metrics:
                 self._numbers[entry.first] += 1.0
 
     def _line(self, endpoint: str, method: str, code: int) -> Line:
-        line = self._made(endpoint, method, str(code), reserved=False)
+        line = self._lines.get((endpoint, method, code)) or self._made(endpoint, method, str(code), reserved=False)
         if line is not None:
             self._lines[endpoint, method, code] = line
             return line
