@@ -173,7 +173,12 @@ def idle(url: str) -> tuple[Ask, Ask]:
 
     def caller(settings: dict[str, Any]) -> Ask:
         guard = Guard(app, {"guard": {"layers": []}, "log": {"access": False}, **settings})
-        environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "wsgi.url_scheme": "http"}
+        environ = {
+            "REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "SERVER_PROTOCOL": "HTTP/1.1",
+            "SERVER_NAME": "127.0.0.1", "SERVER_PORT": "8000", "REMOTE_ADDR": "127.0.0.1", "SCRIPT_NAME": "",
+            "HTTP_HOST": "127.0.0.1:8000", "HTTP_ACCEPT": "*/*", "HTTP_USER_AGENT": "bench", "wsgi.url_scheme": "http",
+            "wsgi.multithread": True, "wsgi.multiprocess": True, "wsgi.run_once": False, "wsgi.version": (1, 0),
+        }  # fmt: skip
         return lambda: guard(dict(environ), lambda status, headers, exc_info=None: lambda data: None)
 
     return caller({"pools": {"main": {"url": url}}}), caller({})

@@ -201,6 +201,14 @@ class Facts:
         """The pool `main`; None when there is none."""
         return self.pools.get("main") if self.pools else None
 
+    def db(self, name: str = "main") -> Any:
+        """This request's connection of the pool `name`, taken at the first call. RuntimeError without such a pool."""
+        pools: Any = self.pools
+        if pools is None or name not in pools:
+            known = ", ".join(map(repr, pools or ()))
+            raise RuntimeError(f"no pool {name!r} is configured, only {known}" if known else "no pool is configured")
+        return pools.of_request(self, name)
+
     def publish(self) -> None:
         """Puts what every app finds into the environ."""
         environ = self.environ

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 from wsgiref.util import setup_testing_defaults
@@ -14,7 +16,7 @@ import pytest
 
 from tests.db.conftest import backends, numbers
 from tests.support.postgres import Postgres
-from wsgi_guard import Guard, execute_query, get_db_connection
+from wsgi_guard import Guard, current, execute_query, get_db_connection
 
 App = Callable[..., Any]
 
@@ -244,3 +246,46 @@ def test_inner_guard_uses_its_own_pools(place: str, postgres_server: Postgres) -
     outer = guarded(inner, place, pools=pools)
     assert get(outer).body == b"inner"
     assert numbers(place) == [1]
+
+
+def test_request_is_freed_without_the_collector(place: str) -> None:
+    class Mark:
+        pass
+
+    found: list[Any] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        found.append(environ["wsgi_guard.db"]().execute("SELECT 1").fetchone())
+        found.append(weakref.ref(environ["test.mark"]))
+        return ok(start_response)
+
+    guard = guarded(app, place)
+    environ: dict[str, Any] = {"test.mark": Mark()}
+    setup_testing_defaults(environ)
+    environ["QUERY_STRING"] = ""
+    gc.collect()
+    gc.disable()
+    try:
+        body: Any = guard(environ, Answer().start)
+        list(body)
+        body.close()
+        with pytest.raises(RuntimeError, match="the request has ended"):
+            environ["wsgi_guard.db"]()
+        del environ, body
+        assert found[0] == (1,)
+        assert found[1]() is None
+    finally:
+        gc.enable()
+        guard.stack.full.layers[-1].pools.close(0.2)  # type: ignore[attr-defined]
+
+
+def test_current_gives_the_connection_too(place: str) -> None:
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        now = current()
+        assert now is not None
+        assert now.db() is environ["wsgi_guard.db"]() is get_db_connection()
+        with pytest.raises(RuntimeError, match="no pool 'nowhere' is configured, only 'main'"):
+            now.db("nowhere")
+        return ok(start_response)
+
+    assert get(guarded(app, place)).code == 200

@@ -19,7 +19,7 @@ from wsgi_guard.series import Series
 from wsgi_guard.settings.pools import PoolSection
 
 from . import decide
-from .leases import Pools, announce
+from .leases import Pools, announce, ended
 
 if TYPE_CHECKING:
     from .pool import Pool
@@ -43,6 +43,8 @@ class Data:
         self._sections = dict(sections)
         self.pools = Pools(_build(sections, workers), autocommit)
         self._main = self.pools.get("main")
+        # Looked into here, for most requests are not in it.
+        self._held = self.pools.held
         announce(self.pools)
 
     def start(self) -> None:
@@ -56,12 +58,12 @@ class Data:
         environ["wsgi_guard.pools"] = self.pools
         if self._main is not None:
             environ["wsgi_guard.pool"] = self._main
-            environ["wsgi_guard.db"] = partial(self.pools.of_request, facts)
+            environ["wsgi_guard.db"] = facts.db
         facts.pools = self.pools
 
     def after(self, facts: Facts, head: Head) -> None:
         """Commits or rolls back before a byte of the head leaves; a commit that fails raises, which makes it a 500."""
-        if not self.pools.holds(facts):
+        if facts not in self._held or not self.pools.holds(facts):
             return
         if head.code < 400 and self.pools.aborted(facts):
             log.warning("request %s: a statement failed, the app went on: nothing is committed", facts.request_id)
@@ -70,9 +72,12 @@ class Data:
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
         """Ends the second transaction, that of a streaming body, and gives the connections back."""
-        if self.pools.holds(facts):
+        if facts in self._held and self.pools.holds(facts):
             raised = facts.error is not None or outcome.error is not None or outcome.end not in ("return", "close")
             self.pools.give_back(facts, keep=decide.keeps(outcome.code, raised=raised))
+        if self._main is not None:
+            # Facts hold the environ, which must not hold them: only the garbage collector would free the two.
+            facts.environ["wsgi_guard.db"] = ended
 
     def pings(self) -> dict[str, Callable[[float], None]]:
         """For health: "postgres" asks the server of the pool `main`, "postgres-<name>" that of another.

@@ -10,7 +10,7 @@ import logging
 import os
 import weakref
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from wsgi_guard.facts import Facts, current
 from wsgi_guard.routes import Template
@@ -33,7 +33,7 @@ class Pools(Mapping[str, "Pool"]):
         # that request there, so its connections and transactions are no business of the child's.
         self.home = 0
         # Only requests that use the database are in here, each until its end.
-        self._held: dict[Facts, dict[str, PooledConnection]] = {}
+        self.held: dict[Facts, dict[str, PooledConnection]] = {}
 
     def __getitem__(self, name: str) -> Pool:
         return self._pools[name]
@@ -50,13 +50,13 @@ class Pools(Mapping[str, "Pool"]):
     def of_request(self, facts: Facts, name: str = "main") -> PooledConnection:
         """The connection this request has of pool `name`, taken now if it has none. RuntimeError after its end."""
         if not facts.open:
-            raise RuntimeError("the request has ended, its connections are given back")
+            ended()
         if self.home != os.getpid():
             # A child forked in the middle of it: nobody ends the request here.
             own = self._pools[name].getconn()
             own.lend()
             return own
-        held = self._held.setdefault(facts, {})
+        held = self.held.setdefault(facts, {})
         conn = held.get(name)
         if conn is None:
             fresh = self._pools[name].getconn()
@@ -80,7 +80,7 @@ class Pools(Mapping[str, "Pool"]):
         With several pools the first failure rolls back those that are not committed yet. A connection in the middle
         of an operation, such as a body that streams rows already, is left to `give_back`.
         """
-        conns = [conn for conn in self._held.get(facts, {}).values() if not conn.at_work]
+        conns = [conn for conn in self.held.get(facts, {}).values() if not conn.at_work]
         try:
             while keep and conns:
                 conns[0].keep()
@@ -94,7 +94,7 @@ class Pools(Mapping[str, "Pool"]):
         try:
             self.settle(facts, keep=keep)
         finally:
-            for name, conn in self._held.pop(facts, {}).items():
+            for name, conn in self.held.pop(facts, {}).items():
                 if conn.at_work:
                     log.warning(
                         "request %s: ended at work in pool %r, its transaction is undone", facts.request_id, name
@@ -103,11 +103,11 @@ class Pools(Mapping[str, "Pool"]):
 
     def untouched(self, facts: Facts) -> bool:
         """Whether the request has nothing uncommitted: its connections are between two transactions."""
-        return all(conn.between for conn in self._held.get(facts, {}).values())
+        return all(conn.between for conn in self.held.get(facts, {}).values())
 
     def start_over(self, facts: Facts) -> None:
         """Undoes what is open; a connection that was lost is given back, so that another is taken at the next call."""
-        held = self._held.get(facts, {})
+        held = self.held.get(facts, {})
         for name, conn in list(held.items()):
             conn.undo()
             if conn.closed:
@@ -116,15 +116,20 @@ class Pools(Mapping[str, "Pool"]):
 
     def aborted(self, facts: Facts) -> bool:
         """Whether a statement of the request failed and left its transaction with nothing to commit."""
-        return any(conn.aborted for conn in self._held.get(facts, {}).values())
+        return any(conn.aborted for conn in self.held.get(facts, {}).values())
 
     def holds(self, facts: Facts) -> bool:
         """Whether there is something to end; never in a child that was forked in the middle of the request."""
-        return facts in self._held and self.home == os.getpid()
+        return facts in self.held and self.home == os.getpid()
 
     def close(self, timeout: float = 5.0) -> None:
         for pool in self._pools.values():
             pool.close(timeout)
+
+
+def ended(name: str = "main") -> NoReturn:
+    """What `wsgi_guard.db` is after the request."""
+    raise RuntimeError("the request has ended, its connections are given back")
 
 
 # The pools of each guard that is alive in this process, in the order in which they were built.
