@@ -152,6 +152,8 @@ class Build:
             health.report("rate_limit", lambda: limit.degraded)
         if health is not None and capture.sentry is not None:
             health.report("sentry", capture.report)
+        if data is not None and health is not None:
+            health.report("pools", data.report)
         if desk is not None:
             self._attach(desk, capture, health)
         if validation is not None and validation.idle:

@@ -6,11 +6,12 @@ import json
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
+import psycopg
 import pytest
 
 from tests.db.conftest import MakeData, Run
 from wsgi_guard import Guard, execute_query
-from wsgi_guard.db.stats import report
+from wsgi_guard.db.stats import SLOWEST, report
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, Buckets
 
 TOKEN = "sixteen-and-more-characters"
@@ -23,7 +24,14 @@ NAMES = {
     "wsgi_guard_db_pool_usage_seconds": COUNTER, "wsgi_guard_db_pool_leaks": COUNTER,
     "wsgi_guard_db_pool_wait_seconds": HISTOGRAM, "wsgi_guard_db_query_seconds": HISTOGRAM,
     "wsgi_guard_db_query_errors": COUNTER, "wsgi_guard_db_slow_queries": COUNTER,
-    "wsgi_guard_db_repeated_queries": COUNTER,
+    "wsgi_guard_db_repeated_queries": COUNTER, "wsgi_guard_db_pool_min_size": GAUGE,
+    "wsgi_guard_db_pool_open": GAUGE, "wsgi_guard_db_pool_server_away": GAUGE, "wsgi_guard_db_pool_leaks_now": GAUGE,
+    "wsgi_guard_db_pool_longest_wait_seconds": GAUGE, "wsgi_guard_db_pool_refused": COUNTER,
+}  # fmt: skip
+OF_STATEMENTS = {
+    "wsgi_guard_db_statement_seconds": HISTOGRAM, "wsgi_guard_db_statement_longest_seconds": GAUGE,
+    "wsgi_guard_db_statement_rows": COUNTER, "wsgi_guard_db_statement_errors": COUNTER,
+    "wsgi_guard_db_statement_slow": COUNTER, "wsgi_guard_db_statement_repeated": COUNTER,
 }  # fmt: skip
 
 
@@ -99,15 +107,16 @@ def test_series_count_what_happened(make_data: MakeData, place: str, run: Run) -
         found = {(each.name, each.labels): each for each in data.series()}
         main = (("pool", "main"),)
         assert found["wsgi_guard_db_pool_used", main].value == 1
-    assert {(name, each.kind) for (name, _), each in found.items()} == set(NAMES.items())
-    assert {labels for _, labels in found} == {main, (("pool", "other"),)}
+    plain = {key: each for key, each in found.items() if key[0] in NAMES}
+    assert {(name, each.kind) for (name, _), each in plain.items()} == set(NAMES.items())
+    assert {labels for _, labels in plain} == {main, (("pool", "other"),)}
     queries = found["wsgi_guard_db_query_seconds", main].value
     waits = found["wsgi_guard_db_pool_wait_seconds", main].value
     assert isinstance(queries, Buckets)
     assert isinstance(waits, Buckets)
     assert (sum(queries.counts), sum(waits.counts)) == (1, 1)
     assert found["wsgi_guard_db_pool_requests", main].value == 1
-    assert len(NAMES) == 19
+    assert len(NAMES) == 25
 
 
 @pytest.mark.parametrize("count", [1, 4])
@@ -117,3 +126,72 @@ def test_series_of_an_unused_pool_connect_to_nothing(make_data: MakeData, count:
     assert values["wsgi_guard_db_pool_max_size"] == count
     assert values["wsgi_guard_db_pool_size"] == 0
     assert not data.pools["main"].here
+
+
+def test_every_number_of_the_page_is_a_metric_too(make_data: MakeData, place: str, run: Run) -> None:
+    data = make_data({"slow_query": 0.02, "leak_after": 0.01}, main=place)
+    with run(data) as facts:
+        conn = facts.environ["wsgi_guard.db"]()
+        for _ in range(12):
+            conn.execute("SELECT n FROM t")
+        conn.execute("INSERT INTO t VALUES (1), (2)")
+        conn.execute("SELECT pg_sleep(0.03), '" + "x" * 300 + "' AS " + "y" * 300)
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            conn.execute("SELECT 1 FROM nowhere")
+        while not data.pools["main"].watch.holders.leaks:
+            pass
+        page = report(data.pools["main"])
+        found = list(data.series())
+    values = {each.name: each.value for each in found if each.name in NAMES}
+    size, waits, errors = page["size"], page["waits"], page["errors"]
+    by_page = {
+        "pool_open": page["open"], "pool_server_away": page["server_away"], "pool_size": size["now"],
+        "pool_available": size["available"], "pool_used": size["used"], "pool_min_size": size["min"],
+        "pool_max_size": size["max"], "pool_waiting": waits["waiting_now"], "pool_requests_queued": waits["queued"],
+        "pool_requests": page["use"]["requests"], "pool_requests_failed": errors["requests"],
+        "pool_connections_failed": errors["connecting"], "pool_connections_lost": errors["lost"],
+        "pool_returned_bad": errors["returned_bad"], "query_errors": errors["statements"],
+        "pool_leaks": page["leaks"]["seen"], "pool_leaks_now": len(page["leaks"]["now"]),
+        "repeated_queries": sum(each["requests"] for each in page["repeated"]),
+    }  # fmt: skip
+    assert {name: values[f"wsgi_guard_db_{name}"] for name in by_page} == by_page
+    assert page["leaks"]["seen"] == len(page["repeated"]) == errors["statements"] == 1
+    queries = values["wsgi_guard_db_query_seconds"]
+    assert isinstance(queries, Buckets)
+    assert sum(queries.counts) == page["statements"] == 15
+
+    told: dict[str, dict[str, Any]] = {}
+    for each in found:
+        if each.name in OF_STATEMENTS:
+            assert each.kind == OF_STATEMENTS[each.name]
+            told.setdefault(dict(each.labels)["statement"], {})[each.name.rpartition("statement_")[2]] = each.value
+    assert {name for numbers in told.values() for name in numbers} == {
+        name.rpartition("statement_")[2] for name in OF_STATEMENTS
+    }
+    assert len(told) == len(page["slowest"]) == 4
+    for shape in page["slowest"]:
+        (numbers,) = (each for label, each in told.items() if shape["statement"].startswith(label.partition("..")[0]))
+        counted = {name: numbers.get(name, 0) for name in ("rows", "errors", "slow")}
+        assert counted == {name: shape[name] for name in counted}
+        assert (sum(numbers["seconds"].counts), numbers["seconds"].total * 1000) == (
+            shape["count"], pytest.approx(shape["total_ms"], abs=0.001),
+        )  # fmt: skip
+    assert max(map(len, told)) < 140
+    assert "x" * 9 not in str(found)
+
+
+def test_statement_that_was_shown_is_shown_on(make_data: MakeData, place: str, run: Run) -> None:
+    data = make_data({"repeated_query": 0}, main=place)
+
+    def statements() -> set[str]:
+        return {dict(each.labels)["statement"] for each in data.series() if each.name.endswith("statement_seconds")}
+
+    with run(data) as facts:
+        conn = facts.environ["wsgi_guard.db"]()
+        conn.execute("SELECT 1 AS first")
+        assert statements() == {"SELECT ? AS first"}
+        for number in range(SLOWEST + 5):
+            conn.execute(f"SELECT pg_sleep(0.002) AS s{number}")
+        found = statements()
+    assert "SELECT ? AS first" in found
+    assert len(found) == SLOWEST + 1

@@ -79,15 +79,22 @@ class Data:
             # Facts hold the environ, which must not hold them: only the garbage collector would free the two.
             facts.environ["wsgi_guard.db"] = ended
 
-    def pings(self) -> dict[str, Callable[[float], None]]:
+    def pings(self) -> dict[str, Callable[[float], Mapping[str, float]]]:
         """For health: "postgres" asks the server of the pool `main`, "postgres-<name>" that of another.
 
-        Each call makes a connection of its own, so a probe neither waits for a busy pool nor takes from it.
+        Each call makes a connection of its own, so a probe neither waits for a busy pool nor takes from it, and
+        returns how full the pool of this process is.
         """
         return {
-            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, name, section)
+            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, self.pools[name], section)
             for name, section in self._sections.items()
         }
+
+    def report(self) -> str | None:
+        """A sentence while requests of this process get no connection, else None."""
+        from .stats import exhaustion
+
+        return exhaustion(self.pools)
 
     def series(self) -> Iterable[Series]:
         """The pools in numbers, for metrics."""
@@ -116,9 +123,11 @@ def _build(sections: Mapping[str, PoolSection], workers: Callable[[], int]) -> d
     return pools
 
 
-def _ping(name: str, section: PoolSection, timeout: float) -> None:
+def _ping(pool: Pool, section: PoolSection, timeout: float) -> Mapping[str, float]:
     from . import wire
     from .options import whole_conninfo
+    from .stats import saturation
 
     # The section keeps its URL secret in every repr; a closure over the text would not.
-    wire.ping(whole_conninfo(name, section), timeout)
+    wire.ping(whole_conninfo(pool.name, section), timeout)
+    return saturation(pool)

@@ -225,7 +225,7 @@ class Pool(ConnectionPool[PooledConnection]):
     def _refused(self, error: PoolTimeout | TooManyRequests, seconds: float) -> PoolTimeout | TooManyRequests:
         """What the caller gets instead of a connection, noted on the request and in the log."""
         refusal = self._refusal(error, seconds)
-        self.watch.tell_exhausted(str(refusal))
+        self.watch.exhausted(str(refusal))
         facts = current()
         if facts is not None:
             facts.note(self.watch.outage(), refusal)

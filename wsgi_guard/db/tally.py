@@ -75,12 +75,14 @@ class Times:
 class Shape:
     """One statement without its values, and what is known of it."""
 
-    __slots__ = ("errors", "repeated", "rows", "slow", "text", "times")
+    __slots__ = ("errors", "repeated", "rows", "shown", "slow", "text", "times")
 
     def __init__(self, text: str) -> None:
         self.text = text
         self.times = Times()
         self.rows = self.errors = self.slow = self.repeated = 0
+        # Whether metrics have told of it.
+        self.shown = False
 
 
 class Totals(NamedTuple):

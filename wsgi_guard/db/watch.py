@@ -44,6 +44,9 @@ class Watch:
         self.ended = threading.Event()
         # Who asks whether a server that failed is back; see `reach.py`, which has no use for several servers.
         self.asking = threading.Lock()
+        # How many got no connection though the server was there, and when the last of them gave up.
+        self.refused = 0
+        self.refused_at = -inf
         self.alone = hosts(section) == 1
         self._slow = section.slow_query or inf
         self._repeated = section.repeated_query
@@ -105,7 +108,11 @@ class Watch:
                 hold.who, self.name, hold.seconds, hold.doing, "\n  ".join(hold.lines) or "an unknown place",
             )  # fmt: skip
 
-    def tell_exhausted(self, words: str) -> None:
+    def exhausted(self, words: str) -> None:
+        """Somebody got no connection; `words` say why."""
+        if not self.pulse.weak:
+            self.refused += 1
+            self.refused_at = monotonic()
         left_out = self.lines.take(monotonic())
         if left_out >= 0:
             log.warning("pool %r: %s", self.name, words)

@@ -26,7 +26,7 @@ from .thresholds import merged
 Run = Callable[[float], Reading]
 Ping = Callable[[float], object]
 
-COUNTED = frozenset({"evicted_keys"})
+COUNTED = frozenset({"evicted_keys", "refused"})
 """What servers count since they started; a check shows what came on top since its last run."""
 NO_REDIS = "url is not that of a redis: expected redis://, rediss:// or unix://"
 
@@ -182,8 +182,8 @@ BOUNDS: Mapping[str, Bounds] = {
     "certificate": (certificate.WARNS, certificate.FAILS),
     # A Redis at its limit evicts or refuses; keys that were evicted are counters and sessions that were lost.
     "redis": ((Threshold("memory_percent", ">=", 90), Threshold("evicted_keys", ">", 0)), ()),
-    # Who waits for a connection waits for another request to end.
-    "postgres": ((Threshold("waiting", ">", 0),), ()),
+    # Who waits for a connection waits for another request to end; who waited in vain was told 503.
+    "postgres": ((Threshold("waiting", ">", 0),), (Threshold("refused", ">", 0),)),
 }
 """Kind of check -> from where on it warns and fails by itself."""
 
