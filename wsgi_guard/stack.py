@@ -148,12 +148,8 @@ class Build:
         access = self.attempt(lambda: self._access(endpoints)) if settings.log.access else None
         if self.problems or capture is None or origin is None:
             raise ConfigurationError(self.problems)
-        if limit is not None and health is not None:
-            health.report("rate_limit", lambda: limit.degraded)
-        if health is not None and capture.sentry is not None:
-            health.report("sentry", capture.report)
-        if data is not None and health is not None:
-            health.report("pools", data.report)
+        if health is not None:
+            self._report(health, limit, capture, data)
         if desk is not None:
             self._attach(desk, capture, health)
         if validation is not None and validation.idle:
@@ -167,6 +163,15 @@ class Build:
             "data": data, "log": access, "metrics": metrics,
         }  # fmt: skip
         return Stack(settings, origin, layers, capture, Output(settings.log))
+
+    def _report(self, health: Health, limit: RateLimit | None, capture: Capture, data: Data | None) -> None:
+        """Has the guard's own parts say how they are."""
+        if limit is not None:
+            health.report("rate_limit", lambda: limit.degraded)
+        if capture.sentry is not None:
+            health.report("sentry", capture.report)
+        if data is not None:
+            health.report("pools", data.report)
 
     def _pages(
         self, limit: RateLimit | None, data: Data | None, metrics: Metrics | None, capture: Capture

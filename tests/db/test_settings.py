@@ -131,7 +131,7 @@ def test_request_connection_by_name_and_to_the_end(make_data: MakeData, place: s
         assert take() is take() is take("main")
         assert take("other") is not take()
         assert type(take()).__mro__[1] is psycopg.Connection
-        with pytest.raises(KeyError):
+        with pytest.raises(RuntimeError, match="no pool 'mian' is configured, only 'main', 'other'"):
             take("mian")
         take().execute("INSERT INTO t VALUES (1)")
     assert numbers(place) == [1]
