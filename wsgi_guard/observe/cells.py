@@ -59,6 +59,7 @@ class Cells:
         self._joining = threading.Lock()
         self._pid = 0
         self._own: Sheet | None = None
+        self._read: dict[int, Sheet] = {}
 
     def join(self) -> Sheet:
         """The one sheet of this process; one that nobody else reads when there are more processes than sheets."""
@@ -71,8 +72,9 @@ class Cells:
             return self._own
 
     def after_fork(self) -> None:
-        """Another thread of the parent may have held the lock."""
+        """Another thread of the parent may have held a lock."""
         self._joining = threading.Lock()
+        self._read = {}
 
     def _take(self) -> Sheet:
         for number in range(self._sheets):
@@ -101,7 +103,11 @@ class Cells:
             free = self._lock(number)
             if free:
                 fcntl.lockf(self._file, fcntl.LOCK_UN, 1, number)
-            yield Sheet(view, number, reads=True), not free
+            sheet = self._read.get(number)
+            if sheet is None:
+                sheet = self._read[number] = Sheet(view, number, reads=True)
+            sheet.load()
+            yield sheet, not free
 
 
 class Sheet:
@@ -115,7 +121,7 @@ class Sheet:
         self._entries: dict[tuple[str, Labels, tuple[float, ...]], Entry] = {}
         self._first: dict[str, Entry] = {}
         self._named = self._taken = 0
-        self._load()
+        self.load()
         if not reads:
             self._forget_gauges()
 
@@ -160,15 +166,17 @@ class Sheet:
         self._first.setdefault(entry.name, entry)
         self._entries[entry.name, entry.labels, entry.bounds] = entry
 
-    def _load(self) -> None:
-        self._named = int.from_bytes(self._view[:8], "little")
-        for line in bytes(self._view[HEAD : HEAD + self._named]).splitlines():
-            name, labels, *told = json.loads(line)
-            like = self._first.get(name, NOTHING)
-            kind, help, bounds, across = told or (like[1], like[2], like[4], like[5])
-            pairs = tuple((key, value) for key, value in labels)
-            self._keep(Entry(name, kind, help, pairs, tuple(bounds), across, self._taken, _size(bounds)))
-            self._taken += _size(bounds)
+    def load(self) -> None:
+        """Reads the names that have come since the last time."""
+        with self.lock:
+            known, self._named = self._named, int.from_bytes(self._view[:8], "little")
+            for line in bytes(self._view[HEAD + known : HEAD + self._named]).splitlines():
+                name, labels, *told = json.loads(line)
+                like = self._first.get(name, NOTHING)
+                kind, help, bounds, across = told or (like[1], like[2], like[4], like[5])
+                pairs = tuple((key, value) for key, value in labels)
+                self._keep(Entry(name, kind, help, pairs, tuple(bounds), across, self._taken, _size(bounds)))
+                self._taken += _size(bounds)
 
     def _forget_gauges(self) -> None:
         """What was true of the process before is not true of this one."""

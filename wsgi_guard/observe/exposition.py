@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import logging
 import platform
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Set
+from operator import add
 from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Reply
-from wsgi_guard.series import COUNTER, GAUGE, MOST, ONE
+from wsgi_guard.series import GAUGE, MOST, ONE
 
-from .cells import Cells, Entry, Labels, remove_live_gauges
+from .cells import Cells, Entry, remove_live_gauges
+from .rendering import Found, rendered
 
 if TYPE_CHECKING:
     from .metrics import Metrics
@@ -21,8 +23,6 @@ log = logging.getLogger("wsgi_guard")
 LARGEST = 1_000  # characters of an Accept header that are read
 PROCESS = ("process_", "python_")
 """What the client library says of one process, which is no answer where several are asked."""
-
-Found = dict[str, tuple[Entry, dict[Labels, list[float]]]]
 
 
 class Exposition:
@@ -40,32 +40,25 @@ class Exposition:
 
         accept = facts.environ.get("HTTP_ACCEPT")
         encode, kind = choose_encoder(accept[:LARGEST] if type(accept) is str else "")
+        found = self._found()
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(self)
-        body = encode(registry)
+        registry.register(_App(list(self._of_app(found.keys()))))
+        ours = rendered(found, as_open=kind.startswith("application/openmetrics-text"))
+        # What the app has comes last, for it brings the end that OpenMetrics wants.
+        body = ours.encode() + encode(registry)
         headers = (("Content-Type", kind), ("Content-Length", str(len(body))), ("Cache-Control", "no-store"))
         return Reply("200 OK", headers, body)
 
-    def describe(self) -> list[Any]:
-        """Nothing is known ahead of asking."""
-        return []
-
-    def collect(self) -> Iterator[Any]:
-        from prometheus_client.core import GaugeMetricFamily
-
+    def _found(self) -> Found:
         self._metrics.gathering.gather()
         cells = self._metrics.cells
-        names = {"wsgi_guard_build"}
-        labels = {"version": self._version, "python": platform.python_version()}
-        build = GaugeMetricFamily("wsgi_guard_build_info", "What runs here.", labels=list(labels))
-        build.add_metric(list(labels.values()), 1.0)
-        yield build
-        for name, (entry, numbers) in sorted(merged(cells, self._folder).items() if cells is not None else ()):
-            names.add(name)
-            yield family(entry, numbers)
-        yield from self._of_app(names)
+        found = merged(cells, self._folder) if cells is not None else {}
+        labels = (("version", self._version), ("python", platform.python_version()))
+        name, help = "wsgi_guard_build_info", "What runs here."
+        found[name] = Entry(name, GAUGE, help, labels, (), ONE, 0, 1), {labels: [1.0]}
+        return found
 
-    def _of_app(self, names: set[str]) -> Iterator[Any]:
+    def _of_app(self, names: Set[str]) -> Iterator[Any]:
         """The app's own; one that has a name of the guard's is left out, for an answer with both is no answer."""
         from prometheus_client import REGISTRY
 
@@ -83,6 +76,16 @@ class Exposition:
                 log.warning("the app has a metric %r as the guard has; the app's is left out of the answer", name)
 
 
+class _App:
+    """What was collected already, as the client library wants it."""
+
+    def __init__(self, families: list[Any]) -> None:
+        self._families = families
+
+    def collect(self) -> list[Any]:
+        return self._families
+
+
 def merged(cells: Cells, folder: str | None) -> Found:
     """All sheets in one: counters and histograms of all that ever ran, gauges of those that run."""
     found: Found = {}
@@ -95,40 +98,15 @@ def merged(cells: Cells, folder: str | None) -> Found:
             first, known = found.setdefault(entry.name, (entry, {}))
             # Of a histogram whose bounds are others than they were before a reload, those of today.
             if first.kind == entry.kind and first.bounds == entry.bounds:
-                values = list(sheet.numbers[entry.first : entry.first + entry.size])
-                known[entry.labels] = _together(entry, known.get(entry.labels), values)
+                values: list[float] = [*sheet.numbers[entry.first : entry.first + entry.size]]
+                before = known.get(entry.labels)
+                known[entry.labels] = values if before is None else _together(entry, before, values)
     return found
 
 
-def _together(entry: Entry, known: list[float] | None, values: list[float]) -> list[float]:
-    if known is None:
-        return values
+def _together(entry: Entry, known: list[float], values: list[float]) -> list[float]:
     if entry.kind == GAUGE and entry.across == ONE:
         return known
     if entry.kind == GAUGE and entry.across == MOST:
         return [max(known[0], values[0])]
-    return [a + b for a, b in zip(known, values, strict=True)]
-
-
-def family(entry: Entry, numbers: dict[Labels, list[float]]) -> Any:
-    """A metric as the client library wants it."""
-    from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-
-    names = [name for name, _ in entry.labels]
-    if entry.kind in (COUNTER, GAUGE):
-        kind = CounterMetricFamily if entry.kind == COUNTER else GaugeMetricFamily
-        made: Any = kind(entry.name, entry.help, labels=names)
-        for labels, (number,) in numbers.items():
-            made.add_metric([value for _, value in labels], number)
-        return made
-    made = HistogramMetricFamily(entry.name, entry.help, labels=names)
-    for labels, values in numbers.items():
-        made.add_metric([value for _, value in labels], buckets=list(_rising(entry, values)), sum_value=values[-1])
-    return made
-
-
-def _rising(entry: Entry, values: list[float]) -> Iterable[tuple[str, float]]:
-    total = 0.0
-    for bound, count in zip((*map(str, entry.bounds), "+Inf"), values, strict=False):
-        total += count
-        yield bound, total
+    return list(map(add, known, values))
