@@ -188,15 +188,14 @@ def open_door(server: Any, address: str | None) -> None:
 
 def say_last_words(settings: Any) -> None:
     """Alerts of what the workers counted or had under way: in the master, when all of them have ended."""
-    from .settings.alert_relations import channels_of
-    from .stack import build
+    from .observe.logs import ensure_output
+    from .stack import desk_of
 
     pages = HOST.errors.rows(-1) if HOST.errors is not None else []
-    if not pages or not channels_of(load(settings).alerts):
-        return
-    HOST.workers = 1
-    desk = build(settings).capture.alerts
+    found = load(settings)
+    desk = desk_of(found) if pages else None
     if desk is not None:
+        ensure_output(found.log)
         desk.close_last(pages)
 
 

@@ -125,18 +125,21 @@ class Build:
             self.problems.append(str(error))
         return None
 
-    def stack(self) -> Stack:
+    def capture(self) -> Capture:
         from .capture.layer import Capture
+
+        settings = self.settings
+        return Capture(settings.capture, environment=settings.environment, board=lambda: HOST.errors)
+
+    def stack(self) -> Stack:
         from .observe.endpoints import Endpoints
         from .observe.logs import Output
 
         settings = self.settings
-        capture = self.attempt(
-            lambda: Capture(settings.capture, environment=settings.environment, board=lambda: HOST.errors)
-        )
+        capture = self.attempt(self.capture)
         # Health may have a check of the store without the layer that uses it; opening connects to nothing.
-        place = self.attempt(self._place) if self.alerting or self.wanted & {"rate_limit", "health"} else None
-        desk = self.attempt(lambda: self._desk(place, capture)) if self.alerting else None
+        place = self.attempt(self.place) if self.alerting or self.wanted & {"rate_limit", "health"} else None
+        desk = self.attempt(lambda: self.desk(place, capture)) if self.alerting else None
         data = self.attempt(self._data) if settings.pools else None
         health = self.attempt(lambda: self._health(place, data, capture)) if "health" in self.wanted else None
         # The paths that the guard answers itself; filled once all layers are there, which leave them alone.
@@ -220,7 +223,7 @@ class Build:
 
         return AccessLog(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
 
-    def _desk(self, place: Place | None, capture: Capture | None) -> Desk | None:
+    def desk(self, place: Place | None, capture: Capture | None) -> Desk | None:
         """Who writes alerts; it counts where rate limits do."""
         from .capture.alerts.build import build_desk
 
@@ -242,7 +245,7 @@ class Build:
         identity = resolve_target(guard.identity) if guard.identity else None
         return Origin(self.routes, Addresses(guard.trusted_proxies, guard.forwarded_header), identity)
 
-    def _place(self) -> Place:
+    def place(self) -> Place:
         from .stores import Place
 
         return Place(self.settings.rate_limit, lambda: HOST.table)
@@ -294,3 +297,9 @@ class Build:
 def build(settings: Any = None, only: Any = None) -> Stack:
     """The stack that `settings` describe. Raises ConfigurationError with every problem found."""
     return Build(load(settings, only=only)).stack()
+
+
+def desk_of(settings: Settings) -> Desk | None:
+    """Who writes alerts under `settings`, without a guard around; None when there is nobody to alert."""
+    made = Build(settings)
+    return made.desk(made.place(), made.capture()) if made.alerting else None

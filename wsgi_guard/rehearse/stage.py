@@ -116,11 +116,11 @@ class Stage(Build):
         self._steps = [(step, layer) for step, layer, _ in inward if layer.name in DECIDING]
         self._finishes = [(finish, layer) for finish, layer in self.made.full.finishes if layer.name in DECIDING]
 
-    def _place(self) -> Place:
+    def place(self) -> Place:
         where = self.settings.rate_limit.store.reveal()
         place = Aside(self.settings.rate_limit, lambda: None)
         if self._live and ("://" in where or where.startswith("shared:")):
-            place.store, self.asks_store = Onlooker(super()._place().open()), True
+            place.store, self.asks_store = Onlooker(super().place().open()), True
         else:
             place.store = self._past
         return place

@@ -18,8 +18,11 @@ def app(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         raise Broken("the one root cause")
     if path == "/exits":
         raise SystemExit(1)
-    if path == "/hangs":
-        time.sleep(60)
+    if path == "/spins":
+        # No greenlet lets go of its worker either.
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            pass
     body = str(os.getpid()).encode() if path == "/pid" else b"ok"
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]

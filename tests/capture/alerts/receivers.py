@@ -41,7 +41,7 @@ class Inbox:
 
 
 class Hook(ThreadingHTTPServer):
-    """Takes POSTs; `status` is what it answers, and it does so once `gate` is set."""
+    """Takes POSTs; `status` is what it answers, and it does so once `gate` is set; `refused` it did not take."""
 
     daemon_threads = True
     request_queue_size = 64
@@ -49,6 +49,7 @@ class Hook(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Taking)
         self.inbox = Inbox()
+        self.refused = Inbox()
         self.status = 200
         self.gate = threading.Event()
         self.gate.set()
@@ -67,8 +68,8 @@ class Taking(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.gate.wait(30)
-        if self.server.status < 300:
-            self.server.inbox.add((dict(self.headers), json.loads(body), body))
+        inbox = self.server.inbox if self.server.status < 300 else self.server.refused
+        inbox.add((dict(self.headers), json.loads(body), body))
         try:
             self.send_response(self.server.status)
             self.send_header("Content-Length", "0")
@@ -155,6 +156,11 @@ class Mail:
 
     def close(self) -> None:
         self._controller.stop()
+
+
+def hanging() -> socket.socket:
+    """Accepts by the kernel alone and never says a word."""
+    return socket.create_server(("127.0.0.1", 0), backlog=16)
 
 
 def text_of(letter: EmailMessage) -> str:

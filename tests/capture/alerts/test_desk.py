@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import socket
 import threading
 from pathlib import Path
 from time import monotonic
@@ -29,7 +28,7 @@ from wsgi_guard.settings.sections import AlertsSection, WebhookSection
 from wsgi_guard.stores import MemoryStore
 
 from .making import desk_of, event, guarded, kinds
-from .receivers import Hook, Mail
+from .receivers import Hook, Mail, hanging
 
 NUMBERS = Policy("ERROR", 300, 30, 20, 600, 2.0)
 
@@ -163,11 +162,6 @@ def test_many_causes_are_a_digest_and_the_cap_holds(hook: Hook) -> None:
     assert one.state()["held_for_digest"] == 1
     one.close()
     assert len(hook.inbox.wait(4)) == 4
-
-
-def hanging() -> socket.socket:
-    """Accepts by the kernel alone and never says a word."""
-    return socket.create_server(("127.0.0.1", 0), backlog=16)
 
 
 def mail_to(port: int) -> dict[str, Any]:
