@@ -25,6 +25,8 @@ def between(mark: str) -> str:
 
 def test_python_blocks_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    # What the manual puts on record is no check of other tests.
+    monkeypatch.setattr("wsgi_guard.health.registry._registered", {})
     names: dict[str, object] = {"__name__": "readme"}
     for text in blocks("python"):
         exec(compile(text, "README.md", "exec"), names)  # noqa: S102  (our own manual)
@@ -64,6 +66,38 @@ def test_builtin_rules_table_is_generated() -> None:
     from wsgi_guard.ratelimit.builtin import markdown_table
 
     assert between("builtin") == markdown_table().strip()
+
+
+def test_kinds_of_checks_are_those_of_the_code() -> None:
+    from wsgi_guard.health.checks import BOUNDS, KINDS
+
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in between("kinds").splitlines()[2:]]
+    assert {row[0].strip("`") for row in rows} == set(KINDS)
+    for kind, _, measures, *told in rows:
+        for bounds, words in zip(BOUNDS.get(kind.strip("`"), ((), ())), told, strict=True):
+            written = [f"`{one.measure} {one.compare} {one.bound:g}`" for one in bounds]
+            assert words == ", ".join(written)
+            assert all(f"`{one.measure}`" in measures for one in bounds)
+
+
+def test_probes_of_the_manual_ask_paths_and_a_port_that_answer() -> None:
+    from wsgi_guard.settings.sections import HealthSection
+
+    section = HealthSection()
+    asked = re.findall(r"path: (\S+), port: (\d+)", "".join(blocks("yaml")))
+    assert [path for path, _ in asked] == [section.readyz, section.livez, section.readyz]
+    assert {f"0.0.0.0:{port}" for _, port in asked} <= set(re.findall(r'listen = "(.*?)"', README))
+
+
+def test_commands_for_containers_are_commands() -> None:
+    from wsgi_guard.cli import _parser
+
+    told = [*blocks("dockerfile"), *blocks("console")]
+    lines = [line for text in told for line in text.splitlines()]
+    commands = [found[1].split() for line in lines if (found := re.search(r"wsgi-guard (health[^|#]*)", line))]
+    assert len(commands) >= 2
+    for words in commands:
+        _parser().parse_args(words)
 
 
 def test_commands_of_the_manual_exist() -> None:

@@ -6,7 +6,7 @@ Set in the master before the fork, read in the workers. Without the gunicorn hoo
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from mmap import mmap
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,8 @@ POST = 1024 * 1024
 class Host:
     """`workers` processes answer for this host; `draining()` once the master was told to stop.
 
-    `table` holds the counters of all of them, `board` and `errors` what they tell each other of denials and of errors,
+    `table` holds the counters of all of them; `board`, `errors` and `pools` what they tell each other of denials, of
+    errors and of how full pools are;
     `post` what the one of them tells that watches for all, `cells` what they count for metrics, `door` the socket of
     `admin.listen`; None without the hooks.
     """
@@ -42,6 +43,7 @@ class Host:
         self.cells: Cells | None = None
         self.door: tuple[str, socket] | None = None
         self.errors: Board | None = None
+        self.pools: Board | None = None
         self._flag: mmap | None = None
         self._posted = self._opened = 0
 
@@ -54,6 +56,7 @@ class Host:
             self.board = Board()
             self.post = Board(rows=1, half=POST)
             self.errors = Board(half=NEWS)
+            self.pools = Board(half=4096)
 
     def claim(self) -> Board | None:
         """`post` for the first in this process who asks; None for others, as two of one process cannot share it."""
@@ -86,6 +89,10 @@ class Host:
 
     def draining(self) -> bool:
         return self._flag is not None and self._flag[0] == 1
+
+    def drained_by(self, path: str | None) -> Callable[[], bool]:
+        """Says whether to drain: once the master was told to stop, and while the file at `path` exists."""
+        return self.draining if path is None else lambda: self.draining() or os.path.exists(path)
 
 
 HOST = Host()

@@ -175,6 +175,7 @@ class Build:
             health.report("sentry", capture.report)
         if data is not None:
             health.report("pools", data.report)
+            health.each_second(data.saturation.tell)
 
     def _pages(
         self, limit: RateLimit | None, data: Data | None, metrics: Metrics | None, capture: Capture
@@ -272,7 +273,7 @@ class Build:
     def _data(self) -> Data:
         from .db.layer import Data
 
-        return Data(self.settings.pools, self.routes, lambda: HOST.workers)
+        return Data(self.settings.pools, self.routes, lambda: HOST.workers, lambda: HOST.pools)
 
     def _health(self, place: Place | None, data: Data | None, capture: Capture | None) -> Health:
         from .health.checks import vitals
@@ -281,17 +282,8 @@ class Build:
         pings: dict[str, Callable[[float], object]] = dict(data.pings()) if data else {}
         if place is not None and place.remote:
             pings["redis"] = vitals(place.open())
-        return Health(
-            self.settings.health, self.settings.admin, pings=pings, draining=self._draining(), board=HOST.claim
-        )
-
-    def _draining(self) -> Callable[[], bool]:
-        path = self.settings.guard.drain_file
-        if path is None:
-            return HOST.draining
-        from os.path import exists
-
-        return lambda: HOST.draining() or exists(path)
+        draining = HOST.drained_by(self.settings.guard.drain_file)
+        return Health(self.settings.health, self.settings.admin, pings=pings, draining=draining, board=HOST.claim)
 
 
 def build(settings: Any = None, only: Any = None) -> Stack:

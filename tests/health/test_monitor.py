@@ -13,7 +13,8 @@ import pytest
 
 from tests.health.ticking import PATIENCE, Hands, until
 from wsgi_guard.health.decide import FAIL, NOTHING, PASS, Check, Reading, Seen, reading
-from wsgi_guard.health.monitor import Clock, Monitor, Run, causes
+from wsgi_guard.health.measured import causes
+from wsgi_guard.health.monitor import Clock, Monitor, Run
 
 Runs = dict[str, Run]
 

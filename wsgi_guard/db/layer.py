@@ -20,8 +20,11 @@ from wsgi_guard.settings.pools import PoolSection
 
 from . import decide
 from .leases import Pools, announce, ended
+from .saturation import Saturation
 
 if TYPE_CHECKING:
+    from wsgi_guard.board import Board
+
     from .pool import Pool
 
 log = logging.getLogger("wsgi_guard.db")
@@ -35,9 +38,10 @@ class Data:
     vital = True
 
     def __init__(
-        self, sections: Mapping[str, PoolSection], routes: Routes | None = None, workers: Callable[[], int] = lambda: 1
+        self, sections: Mapping[str, PoolSection], routes: Routes | None = None, workers: Callable[[], int] = lambda: 1,
+        board: Callable[[], Board | None] = lambda: None,
     ) -> None:
-        """`workers` returns how many processes of this host have the same pools."""
+        """`workers` returns how many processes of this host have the same pools, `board` where these tell of them."""
         add = (routes or Routes()).add
         autocommit = {name: frozenset(map(add, section.autocommit)) for name, section in sections.items()}
         self._sections = dict(sections)
@@ -45,6 +49,7 @@ class Data:
         self._main = self.pools.get("main")
         # Looked into here, for most requests are not in it.
         self._held = self.pools.held
+        self.saturation = Saturation(self.pools, board)
         announce(self.pools)
 
     def start(self) -> None:
@@ -82,11 +87,11 @@ class Data:
     def pings(self) -> dict[str, Callable[[float], Mapping[str, float]]]:
         """For health: "postgres" asks the server of the pool `main`, "postgres-<name>" that of another.
 
-        Each call makes a connection of its own, so a probe neither waits for a busy pool nor takes from it, and
-        returns how full the pool of this process is.
+        Each call makes a connection of its own, so a check neither waits for a busy pool nor takes from it, and
+        returns how full the pool is, in all processes of the host that share a board.
         """
         return {
-            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, self.pools[name], section)
+            "postgres" if name == "main" else f"postgres-{name}": partial(_ping, name, section, self.saturation)
             for name, section in self._sections.items()
         }
 
@@ -123,11 +128,10 @@ def _build(sections: Mapping[str, PoolSection], workers: Callable[[], int]) -> d
     return pools
 
 
-def _ping(pool: Pool, section: PoolSection, timeout: float) -> Mapping[str, float]:
+def _ping(name: str, section: PoolSection, saturation: Saturation, timeout: float) -> Mapping[str, float]:
     from . import wire
     from .options import whole_conninfo
-    from .stats import saturation
 
     # The section keeps its URL secret in every repr; a closure over the text would not.
-    wire.ping(whole_conninfo(pool.name, section), timeout)
-    return saturation(pool)
+    wire.ping(whole_conninfo(name, section), timeout)
+    return saturation.of(name)

@@ -77,6 +77,10 @@ class Health:
         """Has changes of checks told to one more listener (see `wsgi_guard/changes.py`); before the start."""
         self._monitor.listeners.append(listener)
 
+    def each_second(self, act: Callable[[], object]) -> None:
+        """Has `act` called about once a second in each process, on the thread that watches; before the start."""
+        self._monitor.beats.append(act)
+
     def series(self) -> Iterable[Series]:
         """Every check as numbers; how the checks stand is told by the process that runs them alone."""
         return series(self._checks, self._monitor, self._monitor.now())

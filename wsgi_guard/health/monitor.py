@@ -23,9 +23,9 @@ from wsgi_guard.changes import Listener
 
 from .alarms import Alarms
 from .decide import FAIL, Check, Reading, Result, Seen, ancestors
+from .measured import measured
 from .schedule import Schedule
 from .sharing import BEAT, LOST, POLL, Post
-from .thresholds import judged
 
 if TYPE_CHECKING:
     from wsgi_guard.board import Board
@@ -64,6 +64,7 @@ class Monitor:
         self._watch: Watch | None = None
         self._end: Callable[[], object] = lambda: None
         self.listeners: list[Listener] = []
+        self.beats: list[Callable[[], object]] = []
 
     def start(self) -> None:
         """Starts watching from nothing, unless this process does so already. A fork leaves its parent's threads.
@@ -74,7 +75,7 @@ class Monitor:
             return
         board = self._board()
         post = None if board is None else Post(board, self._checks)
-        self._watch = watch = Watch(self._checks, self._runs, self._clock, post, self.listeners)
+        self._watch = watch = Watch(self._checks, self._runs, self._clock, post, self.listeners, self.beats)
         # Not tied to this object but to its watch: a guard that is dropped takes its threads with it.
         self._end = weakref.finalize(self, watch.end)
         try:
@@ -137,7 +138,7 @@ class Watch:
 
     def __init__(
         self, checks: Mapping[str, Check], runs: Mapping[str, Run], clock: Clock, post: Post | None = None,
-        listeners: Sequence[Listener] = (),
+        listeners: Sequence[Listener] = (), beats: Sequence[Callable[[], object]] = (),
     ) -> None:  # fmt: skip
         self.pid = os.getpid()
         self.news: queue.SimpleQueue[News | None] = queue.SimpleQueue()
@@ -154,6 +155,8 @@ class Watch:
         self._began = clock.now()
         self._told = -LOST
         self._fits = True
+        self._beats = beats
+        self._beaten = -POLL
         self._threads: dict[str, threading.Thread] = {}
         self._thread = threading.Thread(target=self._watch, name="wsgi_guard.health", daemon=True)
 
@@ -176,6 +179,7 @@ class Watch:
     def _watch(self) -> None:
         while not self._ended:
             now = self._clock.now()
+            self._beat(now)
             if not self._stands_in(now):
                 self._await(POLL)
                 continue
@@ -188,6 +192,16 @@ class Watch:
             wanted = self._schedule.next(self._clock.now())
             look = LONGEST_SLEEP if self._post is None else BEAT if self._post.held else POLL
             self._await(look if wanted is None else min(look, wanted))
+
+    def _beat(self, now: float) -> None:
+        if now - self._beaten < POLL / 2:
+            return
+        self._beaten = now
+        for act in self._beats:
+            try:
+                act()
+            except Exception as error:
+                logger.error("a process cannot tell the others of itself: %s", type(error).__name__)
 
     def _stands_in(self, now: float) -> bool:
         """Whether this process runs the checks: by itself, elected, or because whom they elected is stuck."""
@@ -263,30 +277,6 @@ class Watch:
         self.news.put(News(name, measured(self._checks[name], self._runs[name], self._clock)))
 
 
-def measured(check: Check, run: Run, clock: Clock) -> Result:
-    """One run, judged. Whatever it raises, SystemExit too, is a reading: the watch waits for one."""
-    began = clock.now()
-    try:
-        reading = run(check.timeout)
-    except BaseException as error:
-        reading = Reading(FAIL, causes(error))
-    now = clock.now()
-    if now - began >= check.timeout:
-        reading = Reading(FAIL, "timed out", reading.observed)
-    else:
-        reading = judged(reading, now - began, check.warn, check.fail)
-    return Result(reading, now, clock.wall(), now - began)
-
-
 def _join(thread: threading.Thread, timeout: float) -> None:
     if thread is not threading.current_thread() and thread.ident is not None:
         thread.join(timeout)
-
-
-def causes(error: BaseException) -> str:
-    """Names of the classes of an exception and what it was raised from, at most three; their texts may hold secrets."""
-    names = [type(error).__name__]
-    while (cause := error.__cause__) is not None and len(names) < 3:
-        error = cause
-        names.append(type(error).__name__)
-    return " from ".join(names)
