@@ -15,7 +15,7 @@ from .board import Board
 if TYPE_CHECKING:
     from socket import socket
 
-    from .observe.cells import Cells
+    from .cells import Cells
     from .stores.shared import SharedTable
 
 

@@ -128,8 +128,7 @@ class Build:
     def capture(self) -> Capture:
         from .capture.layer import Capture
 
-        settings = self.settings
-        return Capture(settings.capture, environment=settings.environment, board=lambda: HOST.errors)
+        return Capture(self.settings.capture, environment=self.settings.environment, board=lambda: HOST.errors)
 
     def stack(self) -> Stack:
         from .observe.endpoints import Endpoints
@@ -195,12 +194,9 @@ class Build:
 
             found.update(pages_of_pools(section.db, data.pools))
         if metrics is not None and self.settings.metrics.path:
-            from . import __version__
-            from .observe.exposition import Exposition
-            from .settings.variables import metrics_folder
+            from .observe.pages import pages as pages_of_metrics
 
-            exposition = Exposition(metrics, __version__, metrics_folder())
-            found[self.settings.metrics.path] = Page(exposition.page)
+            found.update(pages_of_metrics(self.settings.metrics.path, metrics))
         if section.errors:
             from .capture.pages import pages as pages_of_errors
 
@@ -230,9 +226,8 @@ class Build:
 
         if place is None or capture is None:
             return None
-        return build_desk(
-            self.settings.alerts, capture.sentry, place.open, lambda: HOST.errors is None or place.alone
-        )
+        alerts, sentry = self.settings.alerts, capture.sentry
+        return build_desk(alerts, sentry, place.open, lambda: HOST.errors is None or place.alone)
 
     def _attach(self, desk: Desk, capture: Capture, health: Health | None) -> None:
         """Alerts hear of every event and of every check that changes, and health of alerts that do not get through."""

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from tests.support.calling import App, request, serve
 from tests.support.django_settings import configure_django
 from wsgi_guard import Guard
+from wsgi_guard.cells import Cells
 from wsgi_guard.errors import ConfigurationError
-from wsgi_guard.observe.cells import Cells
 from wsgi_guard.observe.exposition import merged
 from wsgi_guard.observe.gathering import Gathering
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, MOST, ONE, Buckets, Series

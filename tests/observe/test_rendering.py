@@ -13,7 +13,7 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.openmetrics import exposition as openmetrics
 
-from wsgi_guard.observe.cells import Entry
+from wsgi_guard.cells import Entry
 from wsgi_guard.observe.rendering import Found, rendered
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, SUM
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-SLICES = {"capture", "ratelimit", "validation", "health", "db"}
+SLICES = {"capture", "ratelimit", "validation", "health", "db", "observe"}
 # These put the slices together; __init__ may do so inside functions, and for type checkers.
 CONNECTORS = {"stack", "gunicorn", "cli", "rehearse"}
 # Where each outside thing may be imported: a folder of the package, or one file; () = nowhere.

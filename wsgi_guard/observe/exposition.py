@@ -8,11 +8,12 @@ from collections.abc import Iterator, Set
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from wsgi_guard.cells import Cells, Entry
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Reply
 from wsgi_guard.series import GAUGE, MOST, ONE
 
-from .cells import Cells, Entry, remove_live_gauges
+from .multiprocess import remove_live_gauges
 from .rendering import Found, rendered
 
 if TYPE_CHECKING:

@@ -9,9 +9,8 @@ import threading
 from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
+from wsgi_guard.cells import Entry, Sheet
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, Buckets, Series
-
-from .cells import Entry, Sheet
 
 log = logging.getLogger("wsgi_guard")
 

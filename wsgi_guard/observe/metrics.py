@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 from weakref import ref
 
+from wsgi_guard.cells import Cells, Entry, Labels, Sheet
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Outcome
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM
 
-from .cells import Cells, Entry, Labels, Sheet
 from .decide import OTHER, counted, method_label
 from .endpoints import Endpoints
 from .gathering import Gathering, Source

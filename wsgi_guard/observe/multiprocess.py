@@ -11,10 +11,9 @@ import shutil
 import tempfile
 from contextlib import suppress
 
+from wsgi_guard.cells import Cells
 from wsgi_guard.host import HOST
 from wsgi_guard.settings.variables import metrics_folder, set_metrics_folder
-
-from .cells import Cells, slot_of
 
 
 def arrange() -> None:
@@ -50,3 +49,18 @@ def hand_over(user: int, group: int) -> None:
 def _remove(folder: str, pid: int) -> None:
     if os.getpid() == pid:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def slot_of(cells: Cells) -> str:
+    """A name for this process that no other one has while it runs, and another one has later."""
+    number = cells.join().number
+    return f"w{number}" if number >= 0 else f"p{os.getpid()}"
+
+
+def remove_live_gauges(folder: str, number: int) -> None:
+    """Takes away what the app's gauges of the kind live* say of a process that has died."""
+    with suppress(OSError):
+        for name in os.listdir(folder):
+            if name.startswith("gauge_live") and name.endswith(f"_w{number}.db"):
+                with suppress(OSError):
+                    os.unlink(os.path.join(folder, name))

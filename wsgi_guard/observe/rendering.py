@@ -9,9 +9,8 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from math import isfinite, isnan
 
+from wsgi_guard.cells import Entry, Labels
 from wsgi_guard.series import COUNTER, HISTOGRAM
-
-from .cells import Entry, Labels
 
 Found = dict[str, tuple[Entry, dict[Labels, list[float]]]]
 

@@ -13,11 +13,10 @@ import os
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import NamedTuple
 from weakref import finalize
 
-from wsgi_guard.series import GAUGE, SUM
+from .series import GAUGE, SUM
 
 SHEETS = 64
 NAMES, NUMBERS = 384 * 1024, 32 * 1024
@@ -188,18 +187,3 @@ class Sheet:
 def _size(bounds: Sequence[float]) -> int:
     """Cells of a number, or of a histogram: its buckets, what lies above them, and the sum."""
     return len(bounds) + 2 if bounds else 1
-
-
-def slot_of(cells: Cells) -> str:
-    """A name for this process that no other one has while it runs, and another one has later."""
-    number = cells.join().number
-    return f"w{number}" if number >= 0 else f"p{os.getpid()}"
-
-
-def remove_live_gauges(folder: str, number: int) -> None:
-    """Takes away what the app's gauges of the kind live* say of a process that has died."""
-    with suppress(OSError):
-        for name in os.listdir(folder):
-            if name.startswith("gauge_live") and name.endswith(f"_w{number}.db"):
-                with suppress(OSError):
-                    os.unlink(os.path.join(folder, name))
