@@ -31,6 +31,8 @@ class Decision(NamedTuple):
     reason: str
     # What of the client's led to it, redacted.
     evidence: str = ""
+    # The part of the request that it rests on, as a schema file names it: query, body, headers and so on.
+    part: str = ""
 
 
 class Origin(NamedTuple):
@@ -234,12 +236,14 @@ class Facts:
         self.root.noted = refused
         self.root.cause = cause if cause is not None else refused
 
-    def decide(self, layer: str, verdict: str, rule: str = "", reason: str = "", evidence: str = "") -> None:
+    def decide(
+        self, layer: str, verdict: str, rule: str = "", reason: str = "", evidence: str = "", part: str = ""
+    ) -> None:  # fmt: skip
         """Puts a decision on record; all of a request's become one audit line at its end."""
         root = self.root
         if root.decisions is None:
             root.decisions = []
-        root.decisions.append(Decision(layer, verdict, rule, reason, evidence))
+        root.decisions.append(Decision(layer, verdict, rule, reason, evidence, part))
 
 
 # Made ahead: asking the kernel once for 64 ids costs a third of asking 64 times. Emptied in a child after a fork.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Set
 from os import getpid
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from .chain import Chain
@@ -85,7 +86,9 @@ class Stack:
         """Logs which settings this process runs with, and what they noted: what was left unread, and why."""
         said = ", ".join(self.settings.sources) or "defaults"
         decision = {"id": new_id(), "layer": self.name, "verdict": "load", "rule": "", "reason": said}
-        audit = {"client": None, "pid": getpid(), "decisions": [decision]}
+        # When the clock of stores on this host began, since the epoch: their windows are cut by it.
+        clock = round(time() - monotonic(), 6)
+        audit = {"client": None, "pid": getpid(), "clock": clock, "decisions": [decision]}
         audit_log.info("settings loaded from %s", said, extra={"audit": audit})
         for note in self.settings.notes:
             log.info("%s", note)

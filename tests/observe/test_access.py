@@ -393,3 +393,25 @@ def test_text_line_is_for_eyes(kept: Kept) -> None:
     text = TextFormatter().format(kept.records[0])
     assert " WARNING wsgi_guard.access GET /tea 429 in " in text
     assert " 192.0.2.1 SLOW deny:rate_limit/few " in text
+
+
+TARGETS = (
+    # environ, what stands in the line
+    ({"PATH_INFO": "/tea"}, None),
+    ({"PATH_INFO": "/tea", "QUERY_STRING": "leaf=green&n=2"}, "/tea?leaf=green&n=2"),
+    ({"PATH_INFO": "/tea", "QUERY_STRING": "leaf=%C3%A9&token=hush"}, "/tea?leaf=%C3%A9&token=[redacted]"),
+    ({"PATH_INFO": "/tea", "QUERY_STRING": "password=hush"}, "/tea?password=[redacted]"),
+    ({"PATH_INFO": "/a b", "RAW_URI": "/a%20b"}, "/a%20b"),
+    ({"PATH_INFO": "/a?b"}, "/a%3Fb"),
+    ({"PATH_INFO": "/a%2f"}, "/a%252f"),
+    ({"PATH_INFO": "/x", "RAW_URI": "http://h/x?a=1", "QUERY_STRING": "a=1"}, "/x?a=1"),
+    ({"PATH_INFO": "/x", "RAW_URI": "/x?a=\n\x1b", "QUERY_STRING": "a=\n\x1b"}, "/x?a=\\n\\x1b"),
+)
+
+
+@pytest.mark.parametrize(("keys", "target"), TARGETS, ids=range(len(TARGETS)))
+def test_query_and_escaped_path_are_told_without_secrets(kept: Kept, keys: dict[str, str], target: str | None) -> None:
+    environ = request("/") | {"QUERY_STRING": ""} | keys
+    assert told(kept, hello, dict(environ)).get("target") == target
+    assert "target" not in told(kept, hello, dict(environ), log={"target": False})
+    assert len(TARGETS) == 9

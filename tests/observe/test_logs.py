@@ -31,7 +31,7 @@ def test_line_tells_when_and_what() -> None:
     made = record("hello %s", "you", level=logging.WARNING, audit={"request_id": "r1", "path": "/"})
     made.created = 1_700_000_000.25
     assert line(made) == {
-        "time": "2023-11-14T22:13:20.250+00:00",
+        "time": "2023-11-14T22:13:20.250000+00:00",
         "level": "WARNING",
         "logger": "wsgi_guard.x",
         "message": "hello you",

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import pty
+import subprocess
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -57,9 +60,9 @@ def combined(second: float, target: str = "/", status: int = 200, client: str = 
     return f'{client} - - [{when}] "{verb} {target} HTTP/1.1" {status} 12 "-" "curl/8.1"\n'
 
 
-def own(begin: float, duration: float = 0.0, target: str = "/", status: int = 200, **more: Any) -> str:
+def own(begin: float, duration: float = 0.0, path: str = "/", status: int = 200, **more: Any) -> str:
     ended = datetime.fromtimestamp(START + begin + duration, UTC).isoformat(timespec="microseconds")
-    access = {"method": "GET", "path": target, "client": "192.0.2.7", "status": status, "duration": duration, **more}
+    access = {"method": "GET", "path": path, "client": "192.0.2.7", "status": status, "duration": duration, **more}
     return json.dumps({"time": ended, "logger": "wsgi_guard.access", **access}) + "\n"
 
 
@@ -132,7 +135,7 @@ def test_lines_that_are_none_are_counted(capsys: pytest.CaptureFixture[str]) -> 
     lines = [
         "nonsense\n", "{not json}\n", '{"logger": "app", "message": "a line of the app"}\n', "\n",
         "x" * (3 * LONGEST) + "\n", combined(1), combined(1).replace("Jan", "Foo"), combined(1, "no-path"),
-        own(1).replace('"method"', '"verb"'), own(1, target="/").replace("2026", "20x6"), combined(2)[:-1],
+        own(1).replace('"method"', '"verb"'), own(1, path="/").replace("2026", "20x6"), combined(2)[:-1],
     ]  # fmt: skip
     found = replayed(capsys, *lines)
     assert (found["requests"], found["not_understood"]) == (2, 7)
@@ -144,6 +147,48 @@ def test_standard_input_is_read(capsys: pytest.CaptureFixture[str], monkeypatch:
     told = capsys.readouterr().out
     assert "12 requests" in told
     assert "deny       rate_limit  all" in told
+
+
+def test_a_terminal_sees_how_far_it_is() -> None:
+    Path("access.log").write_text("".join(combined(at / 100) for at in range(2000)))
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "wsgi_guard.cli", "replay", "access.log"]
+    with open(ours, "rb", buffering=0) as terminal:
+        done = subprocess.run(command, stderr=theirs, stdout=subprocess.PIPE, check=True)
+        os.close(theirs)
+        shown = terminal.read(65536).decode()
+    assert "2000 requests" in done.stdout.decode()
+    assert "[####" in shown
+    assert shown.endswith("\r\x1b[K")
+
+
+BODY, QUERY, HEADER = ({"layer": "validation", "verdict": "deny", "rule": "sqli", "part": part}
+                       for part in ("body", "query", "headers"))  # fmt: skip
+
+
+def test_what_was_decided_by_what_no_log_holds_stands(capsys: pytest.CaptureFixture[str]) -> None:
+    found = replayed(
+        capsys, own(1, status=403, decisions=[BODY]), own(2, status=403, decisions=[HEADER]),
+        own(3, status=403, decisions=[QUERY], target="/?a=1"),
+        own(4, status=403, decisions=[QUERY], target="/?password=[redacted]"),
+    )  # fmt: skip
+    assert (found["refused"], found["as_then"], found["refused_then_not_now"]) == (3, 3, 1)
+    assert [one["line"] for one in found["unlike"]] == [3]
+    assert main(["replay", "access.log"]) == 0
+    assert "line 3: deny by validation sqli, now passed" in capsys.readouterr().out
+
+
+def test_what_a_limit_no_longer_lets_come_as_far_is_not_kept(capsys: pytest.CaptureFixture[str]) -> None:
+    found = replayed(capsys, *[own(1, decisions=[BODY], status=403)] * 12)
+    assert counts(found) == {"deny sqli": 10, "deny all": 2}
+
+
+def test_windows_are_cut_by_the_clock_of_the_host(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nine at 59 s and nine at 89 s are of two windows, or of one, as the clock began at a full minute or half one."""
+    lines = [own(at) for at in (59, 89) for _ in range(9)]
+    for began, refused in ((0, 4), (30, 8)):
+        load = {"logger": "wsgi_guard.audit", "audit": {"clock": START - 6000 - began, "decisions": []}}
+        assert replayed(capsys, json.dumps(load) + "\n", *lines)["refused"] == refused
 
 
 def test_missing_log_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,6 +45,8 @@ def log_decisions(facts: Facts, decisions: list[Decision], outcome: Outcome, red
 
 def _told(facts: Facts, at: int, decision: Decision, redactor: Redactor) -> dict[str, str]:
     told = {"id": decision_id(facts, at), "layer": decision.layer, "verdict": decision.verdict, "rule": decision.rule}
+    if decision.part:
+        told["part"] = decision.part
     if decision.reason:
         told["reason"] = one_line(redactor.text(str(decision.reason), 500))
     if decision.evidence:

@@ -26,7 +26,7 @@ class AccessLog:
 
     def __init__(self, section: LogSection, redactor: Redactor, endpoints: Endpoints) -> None:
         self._slow = section.slow
-        self._story = Story(NAME, redactor, endpoints)
+        self._story = Story(NAME, redactor, endpoints, targets=section.target)
         self._log = logging.getLogger(NAME)
         self._direct = Direct(section.file) if section.handler == "direct" else None
 

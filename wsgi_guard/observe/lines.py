@@ -16,25 +16,18 @@ FIXED = (
 
 
 class Clock:
-    """UTC as text. What was said last is kept: in a flood many lines have the same millisecond."""
+    """UTC as text, to the microsecond: requests of one client are told apart by it when a log is run again."""
 
     def __init__(self) -> None:
         self._second = (0, "")
-        self._kept = (0, "")
 
     def text(self, when: float) -> str:
-        thousandth = int(when * 1000)
-        kept, text = self._kept
-        if kept == thousandth:
-            return text
-        second = thousandth // 1000
+        second = int(when)
         kept, text = self._second
         if kept != second:
             text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second))
             self._second = second, text
-        text = f"{text}{thousandth - second * 1000:03d}+00:00"
-        self._kept = thousandth, text
-        return text
+        return f"{text}{int((when - second) * 1_000_000):06d}+00:00"
 
 
 CLOCK = Clock()

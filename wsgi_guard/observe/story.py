@@ -8,10 +8,10 @@ from __future__ import annotations
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
-from wsgi_guard.facts import Environ, Facts
+from wsgi_guard.facts import Decision, Environ, Facts
 from wsgi_guard.layer import Outcome
 from wsgi_guard.redact import Redactor, one_line
-from wsgi_guard.shown import decision_id, shown_path
+from wsgi_guard.shown import decision_id, has_target, shown_path, shown_target
 
 from .decide import METHODS, queued
 from .endpoints import Endpoints
@@ -26,10 +26,11 @@ _ENDS = ("disconnect", "abandoned", "error")
 
 
 class Story:
-    """Tells of requests; `now` is the time of the end, since the epoch."""
+    """Tells of requests, and with `targets` of queries and escaped paths; `now` is the time of the end, Unix time."""
 
-    def __init__(self, logger: str, redactor: Redactor, endpoints: Endpoints) -> None:
+    def __init__(self, logger: str, redactor: Redactor, endpoints: Endpoints, *, targets: bool = True) -> None:
         self._redactor = redactor
+        self._targets = targets
         self._endpoints = endpoints
         self._leads = {
             slow: f'","level":"{level}","logger":"{logger}","request_id":"'
@@ -45,8 +46,8 @@ class Story:
             # Microseconds, in half the time of `round`.
             "duration": int(duration * 1e6) / 1e6, "client": facts.client.ip, "identity": _identity(facts),
         }  # fmt: skip
-        if _has_more(facts, outcome, slow):
-            told.update(_more(facts, outcome, now, slow=slow))
+        if self._has_more(facts, outcome, slow):
+            told.update(self._more(facts, outcome, now, slow=slow))
         return told
 
     def line(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> tuple[str, dict[str, Any] | None]:
@@ -61,7 +62,7 @@ class Story:
             f'{"null" if size is None else size},"duration":{duration:.6f},"client":{quoted(facts.client.ip)},'
             f'"identity":{"null" if identity is None else quoted(identity)}'
         )
-        return line, _more(facts, outcome, now, slow=slow) if _has_more(facts, outcome, slow) else None
+        return line, self._more(facts, outcome, now, slow=slow) if self._has_more(facts, outcome, slow) else None
 
     def _middle(self, facts: Facts, method: str, endpoint: str, code: int) -> str:
         middle = (
@@ -81,6 +82,20 @@ class Story:
         return path
 
 
+    def _has_more(self, facts: Facts, outcome: Outcome, slow: bool) -> bool:
+        environ = facts.environ
+        return bool(
+            slow or facts.decisions or facts.db_queries or facts.error_id or outcome.end in _ENDS or _queues(environ)
+            or (self._targets and has_target(environ))
+        )  # fmt: skip
+
+    def _more(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str, Any]:
+        more = _more(facts, outcome, now, slow=slow)
+        if self._targets and has_target(facts.environ):
+            more["target"] = shown_target(facts, self._path(facts), self._redactor)
+        return more
+
+
 def _method(method: str) -> str:
     return method if len(method) < METHOD else one_line(method[:METHOD])
 
@@ -90,21 +105,12 @@ def _identity(facts: Facts) -> str | None:
     return identity if identity is None or len(identity) <= IDENTITY else identity[:IDENTITY]
 
 
-def _has_more(facts: Facts, outcome: Outcome, slow: bool) -> bool:
-    return bool(
-        slow or facts.decisions or facts.db_queries or facts.error_id or outcome.end in _ENDS or _queues(facts.environ)
-    )
-
-
 def _more(facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str, Any]:
     more: dict[str, Any] = {}
     if facts.db_queries:
         more["db_seconds"], more["db_queries"] = round(facts.db_seconds, 6), facts.db_queries
     if facts.decisions:
-        more["decisions"] = [
-            {"id": decision_id(facts, at), "layer": one.layer, "verdict": one.verdict, "rule": one.rule}
-            for at, one in enumerate(facts.decisions[:DECISIONS])
-        ]
+        more["decisions"] = [_decided(facts, at, one) for at, one in enumerate(facts.decisions[:DECISIONS])]
     if facts.error_id:
         more["error_id"] = facts.error_id
     if outcome.end in _ENDS:
@@ -115,6 +121,11 @@ def _more(facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str
     if slow:
         more["slow"] = True
     return more
+
+
+def _decided(facts: Facts, at: int, one: Decision) -> dict[str, str]:
+    told = {"id": decision_id(facts, at), "layer": one.layer, "verdict": one.verdict, "rule": one.rule}
+    return {**told, "part": one.part} if one.part else told
 
 
 def _queues(environ: Environ) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from wsgi_guard.ratelimit.told import is_exempt, limits_of
 from wsgi_guard.validation.told import seen_of
 
-from .lines import LONGEST, decisions_of, entry
+from .lines import LONGEST, entry
 from .request import Recorded, of_flags, of_raw
 
 if TYPE_CHECKING:
@@ -70,23 +70,28 @@ def looked_up(options: argparse.Namespace) -> tuple[Recorded | None, list[dict[s
                 continue
             found, audit = _entry_of(line, number, options.wanted)
             request = found or request
-            then += [one for one in audit if one not in then]
+            then += audit
     if request is None and not then:
         raise LookupError(f"the log has no line of {options.wanted!r}")
-    return replace(request, at=0.0) if request is not None else None, then
+    # An audit line says more of the same decision than the access line does.
+    told = {one.get("id", at): one for at, one in enumerate(sorted(then, key=len))}
+    return replace(request, at=0.0) if request is not None else None, list(told.values())
 
 
 def _entry_of(line: bytes, number: int, wanted: str) -> tuple[Recorded | None, list[dict[str, Any]]]:
     try:
         parsed = json.loads(line)
-        told = parsed.get("access") or parsed.get("audit") or {}
-        if wanted not in (told.get("request_id"), parsed.get("request_id")):
-            return None, []
+        told = parsed.get("audit") or parsed
+        decisions = [one for one in told.get("decisions") or () if isinstance(one, dict)]
+        # A decision is looked up by its own id, or all of a request by that of the request.
+        kept = [one for one in decisions if wanted == one.get("id")]
+        if not kept:
+            if wanted not in (told.get("request_id"), parsed.get("request_id")):
+                return None, []
+            kept = decisions
         found = entry(line, number)
     except (ValueError, KeyError, TypeError, AttributeError):
         return None, []
-    decisions = told.get("decisions") or []
-    kept = [one for one in decisions if isinstance(one, dict)] if decisions_of(told) else []
     return (found.request if found is not None else None), kept
 
 

@@ -29,12 +29,39 @@ _ESCAPE = re.compile(r"\\(?:x([0-9A-Fa-f]{2})|(.))")
 _MONTHS = {name: at for at, name in enumerate(re.findall("...", "JanFebMarAprMayJunJulAugSepOctNovDec"), 1)}
 
 
+class Then(NamedTuple):
+    """What was decided about a request when it was served, and by what part of it."""
+
+    layer: str
+    verdict: str
+    rule: str
+    part: str = ""
+
+
 class Entry(NamedTuple):
-    """A request and what was decided about it then: (layer, verdict, rule); None where no guard wrote the line."""
+    """A request and what was decided about it then; None where no guard wrote the line.
+
+    `clock` is when the clock of the host's counters began, in Unix seconds.
+    """
 
     number: int
     request: Recorded
-    decided: tuple[tuple[str, str, str], ...] | None
+    decided: tuple[Then, ...] | None
+    clock: float = 0.0
+
+
+class Reader:
+    """Reads the lines of one log, which says once in a while by what clock its host counts."""
+
+    def __init__(self) -> None:
+        self._clock = 0.0
+
+    def entry(self, line: bytes, number: int) -> Entry | None:
+        """As `entry`."""
+        if b'"clock"' in line and b'"wsgi_guard.audit"' in line:
+            self._clock = float(json.loads(line)["audit"].get("clock") or 0.0)
+        found = entry(line, number)
+        return found and found._replace(clock=self._clock)
 
 
 def entry(line: bytes, number: int) -> Entry | None:
@@ -77,17 +104,26 @@ def _of_json(line: dict[str, Any], number: int) -> Entry | None:
     duration = float(access.get("duration") or 0.0)
     ended = datetime.fromisoformat(line["time"])
     request = Recorded(
-        str(access["method"]), wire(str(access["path"])), str(access.get("client") or ""),
+        str(access["method"]), _target(access), str(access.get("client") or ""),
         str(access.get("identity") or ""), (), None, ended.timestamp() - duration, duration,
         int(access.get("status") or 0), str(access.get("request_id") or ""),
     )  # fmt: skip
     return Entry(number, checked(request), decisions_of(access))
 
 
-def decisions_of(told: dict[str, Any]) -> tuple[tuple[str, str, str], ...]:
+def _target(access: dict[str, Any]) -> str:
+    """As it came, where the line holds that; else the path, in which nothing is escaped."""
+    target = access.get("target")
+    if target is None:
+        return wire(str(access["path"]))
+    # What was taken out of it may have left other characters than those of a request line.
+    return wire(str(target)) if any(char > "\xff" for char in str(target)) else str(target)
+
+
+def decisions_of(told: dict[str, Any]) -> tuple[Then, ...]:
     """What an access or audit line of the guard's says was decided."""
-    found = told.get("decisions") or ()
-    return tuple((str(one.get("layer")), str(one.get("verdict")), str(one.get("rule") or "")) for one in found)
+    names = ("layer", "verdict", "rule", "part")
+    return tuple(Then(*(str(one.get(name) or "") for name in names)) for one in told.get("decisions") or ())
 
 
 def _plain(text: str | None) -> str:

@@ -8,13 +8,14 @@ import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
 from wsgi_guard.ratelimit.told import shadowed_rules
+from wsgi_guard.redact import MARK
 
-from .lines import LONGEST, Entry, entry, in_order
+from .lines import LONGEST, Entry, Reader, in_order
 
 if TYPE_CHECKING:
     from wsgi_guard.settings import Settings
@@ -23,7 +24,13 @@ if TYPE_CHECKING:
 
 REFUSED = ("deny", "error")
 BAR = 30  # characters
-EVERY = 2_000  # lines between two looks at the progress
+TOO_MANY = 429
+EVERY = 250  # lines between two looks at the progress
+UNLIKE = 20  # requests that are told one by one, of those about which something else was decided then
+
+# Parts of a request that no log holds: what was decided by them stands as it was.
+UNSEEN = frozenset({"body", "cookies", "files", "form", "headers"})
+AS_THEN = "{} request(s) were judged by headers, bodies or secrets, which the log does not hold; that stands as it was"
 
 Place = tuple[str, str, str]
 
@@ -57,7 +64,8 @@ class Totals:
     def __init__(self) -> None:
         self.requests = self.lost = self.stopped = 0
         # Against what the log's own guard did.
-        self.newly_refused = self.newly_passed = 0
+        self.newly_refused = self.newly_passed = self.as_then = 0
+        self.unlike: list[dict[str, Any]] = []
         self.span: list[float] = []
         # (verdict, layer, rule) -> requests, and the first line.
         self.counts: Counter[Place] = Counter()
@@ -71,18 +79,29 @@ class Totals:
         self.requests += 1
         at = one.request.at
         self.span = [min(at, *self.span), max(at, *self.span)] if self.span else [at, at]
-        refused = walk.status >= 400
+        kept = unseen(one, walk)
+        places = list(dict.fromkeys([*decided(walk), *kept]))
+        refused = walk.status >= 400 or any(verdict in REFUSED for verdict, _, _ in kept)
         self.stopped += refused
+        self.as_then += bool(kept)
         if one.decided is not None:
-            before = any(verdict in REFUSED for _, verdict, _ in one.decided)
-            self.newly_refused += refused and not before
-            self.newly_passed += before and not refused
-        for place in decided(walk):
+            self._compare(one, refusals(places))
+        for place in places:
             self.counts[place] += 1
             self.first.setdefault(place, one.number)
 
+    def _compare(self, one: Entry, now: list[Place]) -> None:
+        then = refusals((then.verdict, then.layer, then.rule) for then in one.decided or ())
+        if not then and one.request.status == TOO_MANY and any(layer == "rate_limit" for _, layer, _ in now):
+            # Who is denied again and again has a line about it once a minute.
+            then = now
+        self.newly_refused += bool(now) and not then
+        self.newly_passed += bool(then) and not now
+        if then != now and len(self.unlike) < UNLIKE:
+            self.unlike.append({"line": one.number, "then": then, "now": now})
+
     def _entries(self, file: IO[bytes], size: int | None) -> Iterator[Entry]:
-        read, number, bar = 0, 0, Bar(size)
+        read, number, bar, reader = 0, 0, Bar(size), Reader()
         while line := file.readline(LONGEST + 1):
             read += len(line)
             number += 1
@@ -94,8 +113,8 @@ class Totals:
             if not line.strip():
                 continue
             try:
-                found = entry(line, number)
-            except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
+                found = reader.entry(line, number)
+            except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
                 self.lost += 1
             else:
                 if found is not None:
@@ -111,6 +130,7 @@ class Totals:
         return {
             "requests": self.requests, "not_understood": self.lost, "refused": self.stopped,
             "refused_now_not_then": self.newly_refused, "refused_then_not_now": self.newly_passed,
+            "as_then": self.as_then, "unlike": self.unlike,
             "from": _shown(self.span[0]) if self.span else None, "to": _shown(self.span[1]) if self.span else None,
             "decisions": rows,
         }  # fmt: skip
@@ -123,6 +143,7 @@ def played(stage: Stage, entries: Iterator[Entry]) -> Iterator[tuple[Entry, Walk
         while flying and flying[0][0] <= one.request.at:
             ended, _, walk, code = heapq.heappop(flying)
             stage.end(walk, ended, code)
+        stage.set_clock(one.clock)
         walk = stage.walk(one.request)
         code = walk.status or one.request.status
         heapq.heappush(flying, (one.request.at + one.request.duration, one.number, walk, code))
@@ -139,6 +160,20 @@ def decided(walk: Walk) -> list[Place]:
     # The live layer tells of a client's shadow limits once a minute; here every request counts.
     found += [("shadow", "rate_limit", rule) for rule in shadowed_rules(walk.facts)]
     return list(dict.fromkeys(found))
+
+
+def unseen(one: Entry, walk: Walk) -> list[Place]:
+    """As `decided`, of what was decided then by parts that the log does not hold, if the request comes as far now."""
+    if walk.stopped in ("rate_limit", "validation"):
+        return []
+    hidden = UNSEEN | {"path", "query"} if MARK in one.request.target else UNSEEN
+    kept = (then for then in one.decided or () if then.layer == "validation" and then.part in hidden)
+    return [(then.verdict, then.layer, then.rule) for then in kept]
+
+
+def refusals(places: Iterable[tuple[str, ...]]) -> list[Place]:
+    """The places, each once and sorted, that refused the request."""
+    return sorted({(place[0], place[1], place[2]) for place in places if place[0] in REFUSED})
 
 
 def notes(settings: Settings) -> list[str]:
@@ -166,6 +201,7 @@ def words(found: dict[str, Any]) -> str:
             f"unlike then: {found['refused_now_not_then']} refused that had passed, "
             f"{found['refused_then_not_now']} passed that had been refused"
         )
+    lines += [f"  line {one['line']}: {_places(one['then'])}, now {_places(one['now'])}" for one in found["unlike"]]
     if found["decisions"]:
         lines += ["", f"{'verdict':<10} {'layer':<11} {'rule':<24} {'requests':>9} {'share':>8}  first line"]
         lines += [
@@ -173,7 +209,8 @@ def words(found: dict[str, Any]) -> str:
             f"{row['requests'] / asked:>8.2%}  {row['first_line']}"
             for row in found["decisions"]
         ]
-    lines += [f"note: {note}" for note in found["notes"]]
+    told = [*([AS_THEN.format(found["as_then"])] if found["as_then"] else []), *found["notes"]]
+    lines += [f"note: {note}" for note in told]
     return "\n".join(lines)
 
 
@@ -185,7 +222,7 @@ class Bar:
         self._shows = sys.stderr.isatty()
 
     def show(self, read: int, lines: int) -> None:
-        if not self._shows or lines % EVERY:
+        if not self._shows or lines % EVERY != 1:
             return
         if self._size:
             done = min(1.0, read / self._size)
@@ -207,6 +244,10 @@ def _skip(file: IO[bytes]) -> int:
         if piece.endswith(b"\n"):
             break
     return read
+
+
+def _places(places: list[Place]) -> str:
+    return ", ".join(f"{verdict} by {layer} {rule}".rstrip() for verdict, layer, rule in places) or "passed"
 
 
 def _share(part: int, whole: int) -> str:

@@ -20,6 +20,8 @@ from .request import Recorded, environ_of
 if TYPE_CHECKING:
     from wsgi_guard.settings import Settings
 
+# Seconds by which two processes of one host may say the same clock began; more is another start of the host.
+ALIKE = 1.0
 # What decides about a request; the others watch it, or serve the app.
 DECIDING = ("rate_limit", "validation", "health", "admin", "guard")
 FAILED = "the layer failed"
@@ -109,6 +111,9 @@ class Stage(Build):
         self._bodies = bodies
         self._live = live
         self._past = Past(settings.rate_limit.max_keys)
+        # When the clock of the counters began. That of Redis is Unix time.
+        self._clock = 0.0
+        self._counts_here = "://" not in settings.rate_limit.store.reveal()
         # Whether counters are those of running processes.
         self.asks_store = False
         self.made = self.stack()
@@ -131,9 +136,17 @@ class Stage(Build):
             made.judge_only(("path", "query"))
         return made
 
+    def set_clock(self, began: float) -> None:
+        """From now on windows are cut as by a clock that began then, in Unix seconds, where the host's own counts."""
+        if self._counts_here and abs(began - self._clock) > ALIKE:
+            self._clock, self._past.now = began, 0
+
+    def _pass(self, at: float) -> None:
+        self._past.now = max(self._past.now, int((at - self._clock) * 1_000_000))
+
     def walk(self, request: Recorded) -> Walk:
         """What the layers say of `request`, at its time; it is in flight until `end`."""
-        self._past.now = max(self._past.now, int(request.at * 1_000_000))
+        self._pass(request.at)
         facts = Facts(environ_of(request), self.made.origin)
         token = CURRENT.set(facts)
         try:
@@ -159,7 +172,7 @@ class Stage(Build):
 
     def end(self, walk: Walk, at: float, code: int) -> None:
         """The request ended at `at`, in Unix seconds, with status `code`."""
-        self._past.now = max(self._past.now, int(at * 1_000_000))
+        self._pass(at)
         outcome = Outcome(code, 0.0, "return", walk.reply is not None)
         for finish, _ in self._finishes:
             finish(walk.facts, outcome)

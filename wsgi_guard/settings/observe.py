@@ -13,6 +13,7 @@ class LogSection:
     """[log]: a line for each request, and where the guard's own lines go."""
 
     access: bool = option(True, "flag", "one line for each request, on the logger wsgi_guard.access")
+    target: bool = option(True, "flag", "the line of a request with a query or an escaped path holds both, secrets out")
     slow: float = option(1.0, "duration", "a request that takes as long is flagged, and its line is a WARNING")
     format: str = option(
         "json", "choice", "of the lines that the guard itself writes; text is for a terminal", choices=("json", "text")

@@ -132,7 +132,7 @@ class Bodies:
         """Raises `denial` where the settings refuse what cannot be inspected; else what it says goes on record."""
         if self._section.beyond == "refuse":
             raise denial
-        facts.decide("validation", "unscanned", "body", denial.reason)
+        facts.decide("validation", "unscanned", "body", denial.reason, part="body")
 
 
 def announced(facts: Facts) -> bool:

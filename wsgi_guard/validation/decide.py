@@ -28,13 +28,18 @@ Endpoints = Mapping[Any, Mapping[str, Any]]
 
 
 class Denial(Refused):
-    """A refusal with what goes on record about it; `rule` and `reason` hold nothing of the client's."""
+    """A refusal with what goes on record about it; `rule` and `reason` hold nothing of the client's.
+
+    `part` is that of the request that it rests on.
+    """
 
     def __init__(
-        self, status: int, detail: str, rule: str, reason: str = "", *, evidence: str = "", **more: Any
-    ) -> None:
+        self, status: int, detail: str, rule: str, reason: str = "", *, evidence: str = "", part: str = "body",
+        **more: Any,
+    ) -> None:  # fmt: skip
         super().__init__(status, detail, **more)
         self.evidence = evidence
+        self.part = part
         self.rule = rule
         self.reason = reason or detail
 
@@ -62,7 +67,7 @@ def endpoint(route: Route, verb: str, endpoints: Endpoints) -> tuple[Any, Hit] |
     for hits in route.forms:
         first = _first(hits, verb, endpoints)
         if first is not None and found is not None and first[0] is not found[0]:
-            raise Denial(400, AMBIGUOUS, "path")
+            raise Denial(400, AMBIGUOUS, "path", part="path")
         found = found or first
     return found
 
@@ -103,7 +108,7 @@ def misfit(file: str, violations: Sequence[Mapping[str, str]]) -> Denial:
     """The 400 that tells all mistakes, at most SHOWN of them."""
     first = violations[0]
     reason = f"{file}: {len(violations)} violation(s), the first is {first['keyword']!r} at {first['pointer']!r}"
-    return Denial(400, MISFIT, "schema", reason, members={"errors": list(violations[:SHOWN])})
+    return Denial(400, MISFIT, "schema", reason, part=first["part"], members={"errors": list(violations[:SHOWN])})
 
 
 def excuses(route: Route, excluded: Sequence[tuple[Any, ExcludeSection]], raw: str) -> tuple[Excuse, ...]:

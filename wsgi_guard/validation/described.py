@@ -129,7 +129,8 @@ class Described:
         refused = self._uploads.mismatch == "refuse"
         found = faults(files, parts[part].shape.properties if part == "files" else (), mismatch=refused)
         if not refused and faults(files, (), mismatch=True) != faults(files, (), mismatch=False):
-            facts.decide("validation", "shadow", "uploads", "the content of a file does not fit its name or type")
+            said = "the content of a file does not fit its name or type"
+            facts.decide("validation", "shadow", "uploads", said, part="files")
         return tuple({**violation, "part": part} for violation in found)
 
 

@@ -35,16 +35,18 @@ class Judge:
 
         All parts are judged before anything is refused, so that the client hears of every mistake at once.
         """
+        at = ""
         try:
             wrong: list[dict[str, str]] = []
             for name in ("path", "query", "headers", "cookies"):
                 if name in parts:
+                    at = name
                     wrong += self._part(facts, parts[name], self._fields(facts, parts[name], params), self._max_members)
-            read = NOTHING
+            read, at = NOTHING, "body"
             if not PARTS.isdisjoint(parts):
                 read = self._body(facts, parts, wrong)
         except Malformed as error:
-            raise Denial(400, str(error), "parse") from None
+            raise Denial(400, str(error), "parse", part=at) from None
         if wrong:
             raise decide.misfit(parts[wrong[0]["part"]].file, wrong)
         return read

@@ -123,10 +123,10 @@ class Validation:
         try:
             self._check(facts, sight)
         except Denial as denial:
-            facts.decide(self.name, "deny", denial.rule, denial.reason, denial.evidence)
+            facts.decide(self.name, "deny", denial.rule, denial.reason, denial.evidence, denial.part)
             raise
         except Refused as refused:
-            facts.decide(self.name, "deny", "body", refused.detail)
+            facts.decide(self.name, "deny", "body", refused.detail, part="body")
             raise
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
@@ -153,7 +153,7 @@ class Validation:
         if self._lengths is not None:
             self._lengths.check(facts.environ)
         if sight.ambiguous:
-            raise Denial(400, decide.AMBIGUOUS, "path")
+            raise Denial(400, decide.AMBIGUOUS, "path", part="path")
         read = self._judge.judge(facts, sight.parts, sight.params) if sight.parts else NOTHING
         inspector = self._inspector
         if inspector is not None:
@@ -174,10 +174,11 @@ class Validation:
             kind, reason = place.finding.kind, f"{place.part}{_shown(place.pointer)} {place.finding.rule}"
             if self._policy.refuses(place.finding):
                 members = {"decision": decision_id(facts, len(facts.root.decisions or ()))}
-                raise Denial(403, decide.ATTACK, kind, reason, evidence=evidence(place), members=members)
+                told = {"evidence": evidence(place), "part": place.part}
+                raise Denial(403, decide.ATTACK, kind, reason, **told, members=members)
             if reason not in seen and len(seen) < _REPORTED:
                 seen.add(reason)
-                facts.decide(self.name, "shadow", kind, reason, evidence(place))
+                facts.decide(self.name, "shadow", kind, reason, evidence(place), place.part)
 
     def _look(self, facts: Facts, route: Route) -> Sight:
         sight = Sight()

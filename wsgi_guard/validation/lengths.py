@@ -31,9 +31,10 @@ class Lengths:
     def check(self, environ: dict[str, Any]) -> None:
         """Raises Denial: 414 for the URL, 431 for the headers."""
         if self._url is not None and _url(environ) > self._url:
-            raise Denial(414, f"the URL of the request may have at most {self._url} bytes", "url")
+            raise Denial(414, f"the URL of the request may have at most {self._url} bytes", "url", part="path")
         if self._headers is not None and _headers(environ) > self._headers:
-            raise Denial(431, f"the headers of the request may have at most {self._headers} bytes", "headers")
+            said = f"the headers of the request may have at most {self._headers} bytes"
+            raise Denial(431, said, "headers", part="headers")
 
 
 def _url(environ: dict[str, Any]) -> int:
