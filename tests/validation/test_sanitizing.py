@@ -8,7 +8,7 @@ from contextlib import suppress
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 import pytest
 from hypothesis import given, settings
@@ -195,6 +195,38 @@ def test_form_is_rewritten_field_by_field(tmp_path: Path) -> None:
     site.post("/post", b"plain=%3Ci%3E&text=%3Cb%3Ex%3C%2Fb%3E%3Cx%3E&&a=1+2", FORM)
     assert site.body == b"plain=%3Ci%3E&text=%3Cb%3Ex%3C%2Fb%3E&&a=1+2&n=3"
     assert site.validated == {"form": {"plain": "<i>", "text": "<b>x</b>", "a": "1 2", "n": 3}}
+
+
+def test_what_the_app_reads_of_a_form_is_what_was_validated(tmp_path: Path) -> None:
+    texts = {"x-sanitize": True, "type": "string"}
+    schema = {"x-rewrite": True, "properties": {"many": {"type": "array", "items": texts}, "text": texts}}
+    site = Site(tmp_path, {"post/POST.form.json": schema})
+    for sent in (
+        "many=<x>1&many=2&many=<b>3</b><x>&text=<x>4", "many=<b>1,2</b>,<x>3&text=a", "many=,<x>,&text=", "text=<x>",
+    ):  # fmt: skip
+        assert site.post("/post", sent.encode(), FORM).code == 200
+        fields = parse_qs(site.body.decode(), keep_blank_values=True)
+        many = fields.get("many", [])
+        again = many if len(many) != 1 else many[0].split(",")
+        assert (again, fields["text"][0]) == (site.validated["form"].get("many", []), site.validated["form"]["text"])
+        assert b"%3Cx" not in site.body
+        assert b"<x" not in site.body
+
+
+def test_a_form_is_cleaned_once(tmp_path: Path) -> None:
+    site = Site(tmp_path, {"post/POST.form.json": {**RICH, "x-rewrite": True}})
+    body = urlencode({"text": "<b>x</b>&amp;<x>"}).encode()
+    asked: list[int] = []
+
+    def count(html: str, cleaning: Cleaning) -> str:
+        asked.append(len(html))
+        return BLEACH(html, cleaning)
+
+    layer = next(one for one in site._unchecked.stack.full.layers if one.name == "validation")
+    layer._judge._html = count  # type: ignore[attr-defined]
+    assert site.ask("/post", "POST", body, lawful=False, CONTENT_TYPE=FORM).code == 200
+    # The text, and what was left of it to see that it stays so.
+    assert len(asked) == 2
 
 
 def test_text_too_complex_to_clean_is_a_violation(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from .described import NOTHING, PARTS, Described, Read
 from .fields import as_object, native, parse_cookies, parse_fields
 from .parse import Malformed
 from .rewrite import rewritten_form, rewritten_json
-from .sanitize import Change, clean_fields, joined, lacking, sanitized
+from .sanitize import Change, changed_fields, joined, lacking, sanitized
 from .shapes import Shape
 
 ABSENT = {"pointer": "", "message": "a body is required", "keyword": "required"}
@@ -100,7 +100,7 @@ class Judge:
             text = rewritten_json(text, read.change)
             read.values[part.name] = facts.validated[part.name]
         elif read.fields is not None:
-            clean = clean_fields(read.fields, part.shape, Scrub(self._html)) if self._html else read.fields
+            clean = changed_fields(read.fields, read.change)
             text, read.fields = rewritten_form(text, read.fields, clean, read.change.added), clean
         facts.body.replace(text.encode())
 

@@ -5,12 +5,13 @@ A value is never changed in place: what looks for attacks sees what was sent.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 from .cleaning import Scrub
 from .fields import Fields
-from .shapes import ANY, Shape
+from .shapes import Shape
 
 
 class Change:
@@ -25,6 +26,9 @@ class Change:
         self.text = text
         self.below = below or {}
         self.added = added or {}
+
+
+SAME = Change()
 
 
 def sanitized(value: Any, shape: Shape, scrub: Scrub) -> tuple[Any, Change | None]:
@@ -64,13 +68,25 @@ def joined(one: Change | None, other: Change | None) -> Change | None:
     return Change(one.text, kept, one.added | other.added)
 
 
-def clean_fields(fields: Fields, shape: Shape, scrub: Scrub) -> Fields:
-    """Fields of a form, each value as its place says; a list by repetition has the shape of its items."""
-    return [(name, sanitized(value, _item(shape.of(name)), scrub)[0]) for name, value in fields]
+def changed_fields(fields: Fields, change: Change) -> Fields:
+    """Fields of a form as `change` of the object that they make says: a list by repetition or by commas."""
+    counts = Counter(name for name, _ in fields)
+    seen: Counter[str] = Counter()
+    found = []
+    for name, value in fields:
+        here = change.below.get(name)
+        if here is not None and counts[name] > 1:
+            here = here.below.get(seen[name])
+            seen[name] += 1
+        found.append((name, value if here is None else _text(value, here)))
+    return found
 
 
-def _item(shape: Shape) -> Shape:
-    return shape.items or ANY if shape.types is not None and "array" in shape.types else shape
+def _text(value: str, change: Change) -> str:
+    if change.text is not None or not change.below:
+        return value if change.text is None else change.text
+    items = value.split(",")
+    return ",".join(_text(item, change.below.get(index, SAME)) for index, item in enumerate(items))
 
 
 def _parts(value: Any, shape: Shape) -> Iterator[tuple[Any, Any, Shape]]:
