@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Set
-from os import getpid
-from time import monotonic, time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .announce import announce
 from .chain import Chain
 from .client import Addresses
 from .errors import ConfigurationError, Refused
-from .facts import Facts, Origin, new_id
+from .facts import Facts, Origin
 from .host import HOST
 from .layer import Layer, Reply
 from .problem import problem
@@ -49,8 +48,6 @@ ASIDE = ("capture", "health", "admin")
 OUTER_ONLY = ("capture", "health", "admin")
 
 FAILURE = "the request could not be checked"
-log = logging.getLogger("wsgi_guard")
-audit_log = logging.getLogger("wsgi_guard.audit")
 
 T = TypeVar("T")
 
@@ -83,15 +80,7 @@ class Stack:
             self.full.starts = (*self.full.starts, (self.port.start, self.port))
 
     def tell(self) -> None:
-        """Logs which settings this process runs with, and what they noted: what was left unread, and why."""
-        said = ", ".join(self.settings.sources) or "defaults"
-        decision = {"id": new_id(), "layer": self.name, "verdict": "load", "rule": "", "reason": said}
-        # When the clock of stores on this host began, since the epoch: their windows are cut by it.
-        clock = round(time() - monotonic(), 6)
-        audit = {"client": None, "pid": getpid(), "clock": clock, "decisions": [decision]}
-        audit_log.info("settings loaded from %s", said, extra={"audit": audit})
-        for note in self.settings.notes:
-            log.info("%s", note)
+        announce(self.settings)
 
     def _port(self, address: str) -> Port:
         from .aside import Aside
