@@ -6,7 +6,6 @@ them. A layer that is off is absent.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
