@@ -1,7 +1,8 @@
-"""Who may read details: a table of tokens, one of addresses."""
+"""Who may read details: a table of tokens, one of addresses; and how often a token may be guessed."""
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 
 from tests.health.asking import BEARER, TOKEN, WITH_TOKEN, facts_of, networks
 from wsgi_guard.admin import Admin, bearer
+from wsgi_guard.errors import Refused
+from wsgi_guard.guesses import CLIENTS, Guesses
 from wsgi_guard.settings.secret import Secret
 from wsgi_guard.settings.sections import AdminSection
 
@@ -121,3 +124,67 @@ def test_challenge_says_what_was_wrong() -> None:
     assert admin.challenge(facts_of("/", HTTP_AUTHORIZATION="Basic x")) == 'Bearer realm="admin"'
     wrong = facts_of("/", HTTP_AUTHORIZATION="Bearer x")
     assert admin.challenge(wrong) == 'Bearer realm="admin", error="invalid_token"'
+
+
+def guess(admin: Admin, address: str, count: int, **keys: Any) -> list[int]:
+    """The statuses of so many wrong tokens."""
+    found = []
+    for _ in range(count):
+        try:
+            assert not admin.may_read(facts_of("/", REMOTE_ADDR=address, HTTP_AUTHORIZATION="Bearer wrong", **keys))
+            found.append(401)
+        except Refused as refused:
+            found.append(refused.status)
+    return found
+
+
+def test_guesses_end_for_one_client_alone() -> None:
+    admin = Admin(WITH_TOKEN)
+    assert guess(admin, "203.0.113.9", 30) == [401] * 20 + [429] * 10
+    with pytest.raises(Refused) as caught:
+        admin.may_read(facts_of("/", REMOTE_ADDR="203.0.113.9", **BEARER))
+    ((name, value),) = caught.value.headers
+    assert (name, 0 < int(value) <= 60) == ("Retry-After", True)
+    with pytest.raises(Refused):
+        admin.may_change(facts_of("/", REMOTE_ADDR="203.0.113.9", **BEARER))
+    assert admin.may_read(facts_of("/", REMOTE_ADDR="203.0.113.8", **BEARER))
+    # Without a token nothing is guessed.
+    assert not admin.may_read(facts_of("/", REMOTE_ADDR="203.0.113.9"))
+
+
+def test_one_network_of_ipv6_is_one_client() -> None:
+    admin = Admin(WITH_TOKEN)
+    found = [guess(admin, f"2001:db8::{at:x}", 1)[0] for at in range(1, 31)]
+    assert found == [401] * 20 + [429] * 10
+    assert guess(admin, "2001:db8:0:1::1", 1) == [401]
+
+
+def test_client_behind_an_unknown_proxy_shuts_nobody_out() -> None:
+    admin = Admin(WITH_TOKEN)
+    shared: dict[str, Any] = {"trusted": None, "HTTP_X_FORWARDED_FOR": "203.0.113.9"}
+    assert guess(admin, "10.0.0.1", 30, **shared) == [401] * 30
+    assert admin.may_read(facts_of("/", REMOTE_ADDR="10.0.0.1", **shared, **BEARER))
+
+
+def test_allowed_address_reads_whatever_token_it_sends() -> None:
+    admin = Admin(AdminSection(token=Secret(TOKEN), allow=networks("10.0.0.0/8")))
+    wrong = facts_of("/", REMOTE_ADDR="10.1.2.3", HTTP_AUTHORIZATION="Bearer wrong")
+    assert all(admin.may_read(wrong) for _ in range(30))
+
+
+def test_guesses_are_forgotten_after_a_minute() -> None:
+    guesses = Guesses()
+    for at in range(25):
+        guesses.add("192.0.2.1", 100.0 + at)
+    assert guesses.wait("192.0.2.1", 130.0) == 30.0
+    assert guesses.wait("192.0.2.1", 160.0) == 0.0
+    guesses.add("192.0.2.1", 161.0)
+    assert guesses.wait("192.0.2.1", 161.0) == 0.0
+
+
+def test_memory_of_guesses_is_bounded() -> None:
+    guesses = Guesses()
+    for at in range(5 * CLIENTS):
+        guesses.add(str(ip_address(at)), 1.0)
+    kept = sum(guesses._wrong.get(str(ip_address(at))) is not None for at in range(5 * CLIENTS))
+    assert 0 < kept <= 2 * CLIENTS

@@ -1,16 +1,21 @@
 """Who may read details: the bearer of the admin token, or a client whose address is allowed; only the bearer acts.
 
-An address alone says nothing while all clients may share it. Knows nothing of paths and answers.
+An address alone says nothing while all clients may share it. Who sends wrong tokens is not listened to for a while.
+Knows nothing of paths and answers.
 """
 
 from __future__ import annotations
 
 import hmac
 from collections.abc import Mapping
+from math import ceil
+from time import monotonic
 from typing import Any
 
 from .client import SOCKETS, UNIX, UNKNOWN, lies_in
+from .errors import Refused
 from .facts import Facts
+from .guesses import Guesses
 from .settings.sections import AdminSection
 
 FORWARDING = (
@@ -21,29 +26,45 @@ FORWARDING = (
 
 
 class Admin:
-    """`configured` is False when neither a token nor an address is set; then nobody is an admin."""
+    """`configured` is False when neither a token nor an address is set; then nobody is an admin.
+
+    Both questions raise Refused, 429, for a client that has sent too many wrong tokens.
+    """
 
     def __init__(self, section: AdminSection) -> None:
         self._token = section.token.reveal().encode() if section.token else b""
         self._networks = tuple(network for network in section.allow if not isinstance(network, str))
         self._unix = UNIX in section.allow
+        self._guesses = Guesses()
         self.configured = bool(self._token or section.allow)
 
     def may_read(self, facts: Facts) -> bool:
-        return self._bears_token(facts.environ) or self._is_allowed(facts)
+        return self._is_allowed(facts) or self._bears_token(facts)
 
     def may_change(self, facts: Facts) -> bool:
         """An address alone may read, never change."""
-        return self._bears_token(facts.environ)
+        return self._bears_token(facts)
 
     def challenge(self, facts: Facts) -> str:
         """The WWW-Authenticate field of a 401 (RFC 6750, 3)."""
         wrong = bearer(facts.environ) is not None
         return 'Bearer realm="admin"' + (', error="invalid_token"' if wrong else "")
 
-    def _bears_token(self, environ: Mapping[str, Any]) -> bool:
-        sent = bearer(environ)
-        return bool(self._token) and sent is not None and hmac.compare_digest(sent, self._token)
+    def _bears_token(self, facts: Facts) -> bool:
+        sent = bearer(facts.environ)
+        if not self._token or sent is None:
+            return False
+        now, client = monotonic(), facts.client_ip
+        # Where all may share an address one of them could shut out the rest: the length of the token must do there.
+        wait = 0.0 if facts.shared_address else self._guesses.wait(client, now)
+        if wait > 0:
+            # A right one too, or guessing would go on.
+            facts.decide("admin", "deny", "token", "too many wrong tokens from this client")
+            raise Refused(429, "too many wrong tokens", headers=(("Retry-After", str(ceil(wait))),))
+        right = hmac.compare_digest(sent, self._token)
+        if not right:
+            self._guesses.add(client, now)
+        return right
 
     def _is_allowed(self, facts: Facts) -> bool:
         if facts.shared_address:

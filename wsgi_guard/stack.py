@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .admin import Admin
 from .announce import announce
 from .chain import Chain
 from .client import Addresses
@@ -103,6 +104,7 @@ class Build:
         self.routes = Routes()
         self.problems: list[str] = []
         self.alerting = bool(channels_of(settings.alerts))
+        self.admin = Admin(settings.admin)
         chosen = settings.guard.layers
         self.wanted = set(ORDER if chosen is None else ("capture", "admin", "data", *chosen))
 
@@ -171,7 +173,6 @@ class Build:
         self, limit: RateLimit | None, data: Data | None, metrics: Metrics | None, capture: Capture
     ) -> Pages | None:
         """The admin pages of all slices that have some; None when there is nobody to read them."""
-        from .admin import Admin
         from .pages import Page, Pages
 
         section = self.settings.admin
@@ -192,14 +193,11 @@ class Build:
             from .capture.pages import pages as pages_of_errors
 
             found.update(pages_of_errors(section.errors, capture))
-        admin = Admin(section)
-        return Pages(admin, found) if found and admin.configured else None
+        return Pages(self.admin, found) if found and self.admin.configured else None
 
     def _metrics(self, endpoints: Endpoints, sources: list[Any]) -> Metrics | None:
         """Nothing is counted where nobody may read it."""
-        from .admin import Admin
-
-        if not self.settings.metrics.path or not Admin(self.settings.admin).configured:
+        if not self.settings.metrics.path or not self.admin.configured:
             return None
         from .observe.metrics import Metrics
 
@@ -269,7 +267,7 @@ class Build:
         if place is not None and place.remote:
             pings["redis"] = vitals(place.open())
         draining = HOST.drained_by(self.settings.guard.drain_file)
-        return Health(self.settings.health, self.settings.admin, pings=pings, draining=draining, board=HOST.claim)
+        return Health(self.settings.health, self.admin, pings=pings, draining=draining, board=HOST.claim)
 
 
 def build(settings: Any = None, only: Any = None) -> Stack:

@@ -11,6 +11,7 @@ from typing import Any
 
 from tests.health.ticking import PATIENCE, until
 from tests.support.calling import request
+from wsgi_guard.admin import Admin
 from wsgi_guard.client import Addresses
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Facts, Origin
@@ -86,7 +87,7 @@ def make(
 ) -> Layer:
     draining = [False]
     section, admin = section or HealthSection(), admin or AdminSection()
-    health = Health(section, admin, pings=pings or {}, draining=lambda: draining[0], clock=clock)
+    health = Health(section, Admin(admin), pings=pings or {}, draining=lambda: draining[0], clock=clock)
     return Layer(health, draining)
 
 

@@ -11,6 +11,7 @@ import pytest
 from tests.health.asking import BEARER, CALM, TOKEN, WITH_TOKEN, Make, facts_of
 from tests.health.test_monitor import Counted, Hanging
 from tests.health.ticking import PATIENCE, Hands, until
+from wsgi_guard.admin import Admin
 from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.health.layer import Health
 from wsgi_guard.reports import Unproved
@@ -157,7 +158,7 @@ def test_own_paths_are_what_is_answered(make: Make) -> None:
 def test_colliding_paths_and_bad_checks_are_named_together() -> None:
     section = HealthSection(livez="/health/detailed", checks={"a": CheckSection(type="http")})
     with pytest.raises(ConfigurationError) as caught:
-        Health(section, WITH_TOKEN, pings={}, draining=lambda: False)
+        Health(section, Admin(WITH_TOKEN), pings={}, draining=lambda: False)
     assert len(caught.value.problems) == 2
 
 

@@ -107,9 +107,10 @@ def test_nothing_heavy_is_loaded_before_a_check_runs() -> None:
     program = """
 import sys
 from wsgi_guard.health.layer import Health
+from wsgi_guard.admin import Admin
 from wsgi_guard.settings.sections import AdminSection, HealthSection
 before = set(sys.modules)
-health = Health(HealthSection(), AdminSection(), pings={}, draining=lambda: False)
+health = Health(HealthSection(), Admin(AdminSection()), pings={}, draining=lambda: False)
 heavy = {"psutil", "redis", "psycopg", "http.client", "ssl", "wsgiref.simple_server"}
 print(sorted(heavy & set(sys.modules)), __import__("threading").active_count())
 """

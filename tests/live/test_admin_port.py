@@ -188,6 +188,27 @@ def test_one_process_watches_and_another_takes_over(kind: str, tmp_path: Path) -
         assert len(set(book.read_text().split())) == 1
 
 
+def test_token_cannot_be_guessed_at_any_port(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, *KINDS["sync"]) as site:
+        until(lambda: answers(port, "/livez"))
+        for at in (port, app_port(site)):
+            codes = [guess(at, path) for _ in range(40) for path in ("/health/detailed", "/metrics")]
+            # Twenty for each of two workers, whichever of the two ports takes them.
+            assert codes.count(401) <= 40
+            assert codes[-1] == 429
+        assert ask(port, "/livez")[0] == 200
+
+
+def guess(port: int, path: str) -> int:
+    line = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        line.request("GET", path, headers={"Authorization": "Bearer wrong"})
+        return line.getresponse().status
+    finally:
+        line.close()
+
+
 def test_port_outlives_a_reload(tmp_path: Path) -> None:
     port, missed = free_port(), 0
     with serving(tmp_path, port, *KINDS["sync"]) as site:

@@ -17,7 +17,7 @@ from wsgi_guard.layer import Reply
 from wsgi_guard.problem import phrase
 from wsgi_guard.reports import Report, Unproved
 from wsgi_guard.series import Series
-from wsgi_guard.settings.sections import AdminSection, HealthSection
+from wsgi_guard.settings.sections import HealthSection
 
 from . import decide, document
 from .checks import Checks, Ping
@@ -44,7 +44,7 @@ class Health:
     def __init__(
         self,
         section: HealthSection,
-        admin: AdminSection,
+        admin: Admin,
         *,
         pings: Mapping[str, Ping],
         draining: Callable[[], bool],
@@ -53,7 +53,7 @@ class Health:
     ) -> None:
         checks = Checks(section, pings, registered())
         self._checks = checks.declared
-        self._admin = Admin(admin)
+        self._admin = admin
         self._draining = draining
         self._reports: dict[str, Report] = {}
         self._alive = reply(200, document.public(decide.PASS))
