@@ -189,13 +189,15 @@ def open_door(server: Any, address: str | None) -> None:
 def say_last_words(settings: Any) -> None:
     """Alerts of what the workers counted or had under way: in the master, when all of them have ended."""
     from .observe.logs import ensure_output
-    from .stack import desk_of
+    from .stack import Build
 
     pages = HOST.errors.rows(-1) if HOST.errors is not None else []
-    found = load(settings)
-    desk = desk_of(found) if pages else None
+    made = Build(load(settings))
+    if not pages or not made.alerting:
+        return
+    ensure_output(made.settings.log)
+    desk = made.desk(made.place(), made.capture())
     if desk is not None:
-        ensure_output(found.log)
         desk.close_last(pages)
 
 

@@ -273,9 +273,3 @@ class Build:
 def build(settings: Any = None, only: Any = None) -> Stack:
     """The stack that `settings` describe. Raises ConfigurationError with every problem found."""
     return Build(load(settings, only=only)).stack()
-
-
-def desk_of(settings: Settings) -> Desk | None:
-    """Who writes alerts under `settings`, without a guard around; None when there is nobody to alert."""
-    made = Build(settings)
-    return made.desk(made.place(), made.capture()) if made.alerting else None

@@ -15,6 +15,7 @@ from tests.support.calling import request, serve
 from tests.support.redis import Redis
 from wsgi_guard import Guard
 from wsgi_guard.ratelimit.control import Control
+from wsgi_guard.ratelimit.reports import BURST
 from wsgi_guard.ratelimit.told import limits_of
 from wsgi_guard.settings.quantities import limits
 from wsgi_guard.settings.sections import Limit, OverrideSection
@@ -190,12 +191,16 @@ def test_known_denial_tells_what_the_store_would(stores: Callable[[], Store]) ->
     assert 0 < int(field(head, "Retry-After") or 0) <= 7200
 
 
-def test_known_denials_are_logged_once_a_minute() -> None:
+def test_known_denials_are_logged_one_by_one_and_then_once_a_minute() -> None:
     site = Site(rule(limit="1 per hour"))
-    site.codes(3)
-    site.send()
-    assert site.decisions() == []
-    assert site.layer.census.denials["all"] == 3
+    site.codes(2)
+    told = []
+    for _ in range(BURST + 2):
+        site.send()
+        told.append(len(site.decisions()))
+    # The store gave the first of them too.
+    assert told == [1] * (BURST + 1) + [0]
+    assert site.layer.census.denials["all"] == BURST + 3
 
 
 def test_another_limit_of_the_client_is_not_known_denied() -> None:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import ceil
 from time import monotonic
 from typing import Any
 
+from wsgi_guard.audit import act
 from wsgi_guard.errors import Outage, StoreError
 from wsgi_guard.stores import State
 from wsgi_guard.stores.standing import LONGEST_BLOCK, left, wait
@@ -20,6 +22,9 @@ from .rules import Quota, Rule, Rules
 
 MOST_BLOCKS = 50
 """Blocks that are told at once; the store is asked about each."""
+
+PLAIN = frozenset({"ip", "user", "endpoint"})
+"""Parts of a key that stand in every log line anyhow."""
 
 Key = str | Sequence[str] | Mapping[str, str]
 
@@ -87,6 +92,7 @@ class Control:
         """Forgets what the rule has counted for the key, and its block; every process knows within a second."""
         quotas, keys = self._all(rule, key)
         self._act(lambda: self._ledger.store.forget(quotas, keys))
+        self._tell("reset", rule, keys[0])
 
     def block(self, rule: str, key: Key, duration: int) -> None:
         """Denies the key for `duration` whole seconds, whatever it has left."""
@@ -95,11 +101,13 @@ class Control:
         quotas, keys = self._all(rule, key)
         self._act(lambda: self._ledger.store.block(quotas, keys, duration))
         self._census.blocked(rule, keys[0], monotonic() + duration)
+        self._tell(f"block for {duration} s", rule, keys[0])
 
     def unblock(self, rule: str, key: Key) -> None:
         """Ends a block; what was counted stays."""
         quotas, keys = self._all(rule, key)
         self._act(lambda: self._ledger.store.block(quotas, keys, 0))
+        self._tell("unblock", rule, keys[0])
 
     def blocks(self, known: Mapping[tuple[str, str], float]) -> list[tuple[str, str, int]]:
         """Rule, key and the whole seconds left of each block of a census that still stands.
@@ -122,9 +130,14 @@ class Control:
             return ceil(known)
         return max((seconds(state[1]) for state in states if state[0] < 0), default=0)
 
-    def _act(self, act: Any) -> None:
+    def _tell(self, what: str, name: str, key: str) -> None:
+        """Puts it into the audit trail, the key as a hash where it may be a secret."""
+        rule = self._rules.find(name)
+        act("rate_limit", name, what, f"key {shown(key, plain=PLAIN.issuperset(rule.key))}")
+
+    def _act(self, ask: Any) -> None:
         try:
-            act()
+            ask()
         except StoreError as error:
             raise Outage("the rate limit store") from error
         self._ledger.forget()
@@ -143,6 +156,10 @@ class Control:
 
     def _counted(self, rule: Rule, text: str) -> list[Quota]:
         return [quota for quota in _limits_of(rule, text) if quota.key is rule.quotas[0].key]
+
+
+def shown(key: str, *, plain: bool) -> str:
+    return key if plain else "#" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 
 def _limits_of(rule: Rule, text: str) -> tuple[Quota, ...]:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from wsgi_guard.recent import Recent
 from wsgi_guard.stores import State
 
-from .reports import Told
+from .reports import BURST, Told
 from .rules import Quota
 
 SIZE = 4096
@@ -36,7 +36,7 @@ class Denial:
         self.blocked = blocked
         self.until = until
         self.generation = generation
-        self.told = Told(now)
+        self.told = Told(now, BURST)
 
 
 class Denials(Recent[tuple[Quota, str], Denial]):

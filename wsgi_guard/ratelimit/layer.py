@@ -227,7 +227,7 @@ class RateLimit:
         raise answer.refusal(verdict, fields)
 
     def _count_known(self, facts: Facts, known: Sequence[Denial], now: float) -> None:
-        """Counts what is denied again; a log line a minute for each key."""
+        """Counts what is denied again; a line for each at first, then one a minute for each key with their number."""
         for denial in known:
             self.census.denied(denial.quota, denial.key)
             if count := denial.told.due(now):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
@@ -14,7 +13,7 @@ from wsgi_guard.pages import Page, command
 from wsgi_guard.settings.quantities import duration
 from wsgi_guard.stores.standing import LONGEST_BLOCK
 
-from .control import Control
+from .control import Control, shown
 
 if TYPE_CHECKING:
     from .layer import RateLimit
@@ -64,10 +63,6 @@ def status(limits: RateLimit, *, plain: bool = False) -> dict[str, Any]:
     }
 
 
-def shown(key: str, *, plain: bool) -> str:
-    return key if plain else "#" + blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
-
-
 def _limit(quota: Any) -> dict[str, Any]:
     return {
         "label": quota.label, "quantity": quota.quantity, "window": quota.window,
@@ -92,7 +87,6 @@ def _acting(act: Callable[[Control, str, Any, dict[str, Any]], Any], control: Co
             raise Refused(404, "there is no rate limit rule of that name") from None
         except ValueError:
             raise Refused(400, "the key or duration does not fit the rule") from None
-        facts.decide("rate_limit", "act", rule, facts.environ["PATH_INFO"].rpartition("/")[2])
         return {"done": True, "rule": rule}
 
     return answer

@@ -10,22 +10,26 @@ from wsgi_guard.recent import Recent
 from .rules import Quota
 
 EVERY = 60.0  # seconds between two lines about one client and limit
+BURST = 20  # denials of one key that have a line each before that
 CLIENTS = 2048  # half of the most (client, limit) pairs remembered; one that is forgotten speaks up anew
 
 
 class Told:
     """What was told about somebody at `now`, in seconds of any clock, and is not told again for a while."""
 
-    __slots__ = ("_count", "_until")
+    __slots__ = ("_burst", "_count", "_until")
 
-    def __init__(self, now: float) -> None:
+    def __init__(self, now: float, burst: int = 0) -> None:
         self._until = now + EVERY
+        self._burst = burst
         self._count = 0
 
     def due(self, now: float) -> int:
         """Counts one more; how many requests the line to write now stands for, 0 when none is due."""
         self._count += 1
-        if now < self._until:
+        if self._burst:
+            self._burst -= 1
+        elif now < self._until:
             return 0
         count, self._count, self._until = self._count, 0, now + EVERY
         return count

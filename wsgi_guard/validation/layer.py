@@ -9,6 +9,7 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from wsgi_guard.audit import audit
 from wsgi_guard.errors import ConfigurationError, Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Outcome
@@ -142,7 +143,7 @@ class Validation:
             if watch.changed(now):
                 self._use(self._load())
                 self._routes.forget()
-                log.info("schema files have changed and are in use")
+                audit(self.name, "load", "schemas", "schema files have changed and are in use")
                 self.start()
         except ConfigurationError as error:
             log.error("%s", FELL_BACK.format(problems="; ".join(error.problems)))
