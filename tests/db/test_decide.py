@@ -82,3 +82,14 @@ def test_outage_is_retried_later_than_exhaustion() -> None:
 
 def test_trust_follows_the_setting() -> None:
     assert 0.0 == decide.trust("always") < decide.trust("idle") < decide.trust("never")
+
+
+@pytest.mark.parametrize(
+    ("state", "known", "expected"),
+    [
+        ("active", True, False), ("hidden", True, False), ("idle", True, True), ("idle in transaction", False, True),
+        (None, True, True), (None, False, False),
+    ],
+)  # fmt: skip
+def test_process_has_forgotten(state: str | None, known: bool, expected: bool) -> None:
+    assert decide.forgotten(state, known=known) is expected

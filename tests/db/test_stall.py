@@ -93,6 +93,26 @@ def test_swallowed_query_lets_go(
         assert conn.execute("SELECT 3").fetchone() == (3,)
 
 
+@pytest.mark.parametrize("text", ["SELECT pg_sleep(20)", "SELECT 1; SELECT pg_sleep(20)"])
+def test_session_that_ended_unheard_lets_go(make_data: MakeData, private_postgres: Postgres, text: str) -> None:
+    proxy = BreakableProxy(private_postgres.url)
+    pool = make_data(QUICK, main=proxy.url).pools["main"]
+    try:
+        with ThreadPoolExecutor() as threads, pool.connection() as conn:
+            asked = threads.submit(conn.execute, text)
+            begun(private_postgres, "pg_sleep", 1)
+            proxy.forget()
+            started = time.monotonic()
+            with pytest.raises(psycopg.OperationalError, match="the server does not know of the statement"):
+                asked.result(10)
+            # The server itself takes up to a second to see that nobody is there.
+            assert time.monotonic() - started < NOTICED + 2.0
+        with pool.connection() as conn:
+            assert conn.execute("SELECT 1").fetchone() == (1,)
+    finally:
+        proxy.close()
+
+
 def test_slow_query_is_left_alone(make_data: MakeData, private_postgres: Postgres) -> None:
     pool = make_data({**QUICK, "timeout": 0.2}, main=private_postgres.url).pools["main"]
     with pool.connection() as conn:

@@ -23,6 +23,8 @@ class BreakableProxy:
         self._flows.set()
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self._servers: set[socket.socket] = set()
+        self._silent: set[socket.socket] = set()
         self._listener: socket.socket | None = None
         self.accept()
 
@@ -39,6 +41,13 @@ class BreakableProxy:
             victims, self._open = self._open, set()
         for victim in victims:
             _reset(victim)
+
+    def forget(self) -> None:
+        """Every connection ends on the server's side, and clients are told nothing, as by a router that restarted."""
+        with self._lock:
+            self._silent |= self._servers & self._open
+        for server in self._silent:
+            _reset(server)
 
     def refuse(self) -> None:
         """Reset every connection and refuse new ones until `accept()`."""
@@ -72,6 +81,7 @@ class BreakableProxy:
             server.settimeout(None)
             with self._lock:
                 self._open |= {client, server}
+                self._servers.add(server)
             for source, sink in ((client, server), (server, client)):
                 threading.Thread(target=self._pump, args=(source, sink), daemon=True).start()
 
@@ -80,7 +90,8 @@ class BreakableProxy:
             while data := source.recv(65536):
                 self._flows.wait()
                 sink.sendall(data)
-            sink.shutdown(socket.SHUT_WR)
+            if source not in self._silent:
+                sink.shutdown(socket.SHUT_WR)
         except OSError:
             pass
         finally:
@@ -90,6 +101,7 @@ class BreakableProxy:
         """Each pump closes the socket it reads from, so no descriptor is closed under the other's hands."""
         with self._lock:
             self._open.discard(source)
+            self._servers.discard(source)
         source.close()
 
 

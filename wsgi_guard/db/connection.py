@@ -62,7 +62,9 @@ class PooledConnection(Connection[TupleRow]):
     # When it began to wait for an answer, 0.0 while it does not; and why `stall.py` cut it under whoever waited.
     waiting_since = 0.0
     cut = ""
+    # The server's process for it, and whether that is what the server itself calls it: no pooler stands between.
     backend = 0
+    known = False
     _poller: select.poll
     _cursor_factory: type[Cursor[Any]]
     _server_cursor_factory: type[ServerCursor[Any]]

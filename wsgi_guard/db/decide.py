@@ -21,6 +21,9 @@ _CONFLICT = ("40001", "40P01")
 AWAY_PATIENCE = 0.5
 AT_ONCE = 0.05
 
+# Then for so long nobody waits, for a worker that has one request at a time would have each of them wait.
+AWAY_PAUSE = 0.5
+
 # A connection used less than this ago is trusted after a look at its socket; an older one answers an empty query
 # first. HikariCP's aliveBypassWindow has the same value.
 TRUSTED = 0.5
@@ -61,12 +64,12 @@ def trust(check: str) -> float:
     return {"idle": TRUSTED, "always": 0.0, "never": inf}[check]
 
 
-def forgotten(state: str | None) -> bool:
+def forgotten(state: str | None, *, known: bool) -> bool:
     """Whether a server process in this state of `pg_stat_activity` is not at work on what it was asked for.
 
-    None, for a process that is not there or not to be seen, says nothing: a pooler stands between.
+    None is a process that is not there: it has ended if it is `known` to be the server's, else a pooler stands between.
     """
-    return state is not None and state.startswith("idle")
+    return known if state is None else state.startswith("idle")
 
 
 def transient(sqlstate: str | None, closed: bool) -> bool:

@@ -31,7 +31,8 @@ from .watch import Watch
 # A server at work on a statement looks every second whether somebody still waits for it, from version 14 on and where
 # the system can tell; else what is cut here goes on there to its end.
 NOTICES = 140000
-NOTICE = "SET client_connection_check_interval = '1s'"
+NOTICE = "SELECT pg_backend_pid(), set_config('client_connection_check_interval', '1s', false)"
+WHO = "SELECT pg_backend_pid()"
 
 # Longest wait for each of the pool's threads when the interpreter ends; they only ever hang in connecting.
 LAST_WAIT = 0.3
@@ -100,9 +101,10 @@ class Pool(ConnectionPool[PooledConnection]):
         self._made.add(conn)
         conn.autocommit = True
         # A pooler hands each statement to another server, so nothing can be set on one.
-        if not self._section.pgbouncer and conn.info.server_version >= NOTICES:
+        if not self._section.pgbouncer:
             with suppress(Error):
-                Cursor(conn).execute(NOTICE)
+                row = Cursor(conn).execute(NOTICE if conn.info.server_version >= NOTICES else WHO).fetchone()
+                conn.known = row is not None and row[0] == conn.backend
         if self._greet is not None:
             self._greet(conn)
         conn.autocommit = False

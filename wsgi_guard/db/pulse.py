@@ -48,7 +48,7 @@ class Pulse:
         with self._lock:
             tries = now >= self._tries_at
             if tries:
-                self._tries_at = now + decide.AWAY_PATIENCE
+                self._tries_at = now + decide.AWAY_PATIENCE + decide.AWAY_PAUSE
         return decide.patience(timeout, tries=tries)
 
     def outage(self) -> Outage:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # Longest wait for the answer to "are you there", and for the end of a query that was cancelled.
 PATIENCE = 1.0
-STATE = "SELECT state FROM pg_stat_activity WHERE pid = {:d}"
+STATE = "SELECT coalesce(state, 'hidden') FROM pg_stat_activity WHERE pid = {:d}"
 
 
 class Silence:
@@ -72,7 +72,7 @@ class Stalls:
 
     def _ask(self, conn: PooledConnection, silence: Silence, now: float) -> None:
         try:
-            forgotten = decide.forgotten(self._state(conn, now))
+            forgotten = decide.forgotten(self._state(conn, now), known=conn.known)
         except TimeoutError:
             self._watch.pulse.failed()
             for other, wait in self._silences.items():
