@@ -6,8 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 from random import Random
@@ -15,6 +13,7 @@ from time import monotonic
 
 import pytest
 
+from tests.stores.children import forked
 from wsgi_guard.errors import StoreError
 from wsgi_guard.stores import Debt, MemoryStore, Policy
 from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
@@ -27,40 +26,6 @@ KEYS = 1_000_000 if SOAK else 30_000
 FORK = get_context("fork")
 START = 1_700_000_000_000_000
 HOUR = 3600
-
-
-def _forked(work: Callable[[], int]) -> int:
-    """A child that exits with what `work` returns, at most 255; its process id."""
-    pid = os.fork()
-    if pid:
-        return pid
-    status = 255
-    try:
-        status = work()
-    finally:
-        os._exit(status)
-
-
-@pytest.mark.parametrize("algorithm", [WINDOW, LOG, BUCKET])
-@pytest.mark.parametrize("others", [0, 2])
-def test_processes_and_threads_admit_exactly_the_limit(algorithm: str, others: int) -> None:
-    """8 processes of 4 threads; with other policies beside, whose keys may lie in other stripes."""
-    table = SharedTable.create(1024)
-    policies = [Policy(f"p{n}", 1000 if n == 0 else 10_000, 31 * 86400, algorithm=algorithm) for n in range(1 + others)]
-
-    def hammer() -> int:
-        store = SharedStore(table, 20.0)
-
-        def charge(thread: int) -> int:
-            mine = ["one", f"thread-{thread}", "all"][: 1 + others]
-            return sum(store.charge(policies, mine)[0] for _ in range(50))
-
-        with ThreadPoolExecutor(4) as threads:
-            return sum(threads.map(charge, range(4)))
-
-    children = [_forked(hammer) for _ in range(8)]
-    admitted = sum(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in children)
-    assert admitted == 1000
 
 
 def test_killed_workers_harm_nobody(tmp_path: Path) -> None:
@@ -88,7 +53,7 @@ def _kill_in_mid_charge(table: SharedTable, policy: Policy, dice: Random) -> Non
         while True:
             store.charge([policy], ["victim"])
 
-    pid = _forked(charge)
+    pid = forked(charge)
     os.read(ready, 1)
     os.close(ready)
     os.close(told)
@@ -108,7 +73,7 @@ def test_holder_that_died_leaves_the_stripe_free(tmp_path: Path, named: bool) ->
         os.kill(os.getpid(), signal.SIGKILL)
         return 0
 
-    os.waitpid(_forked(hold), 0)
+    os.waitpid(forked(hold), 0)
     store, policy = SharedStore(table, 1.0), Policy("p", 5, HOUR)
     assert all(store.charge([policy], [f"key-{n}"])[0] for n in range(200))
 
@@ -127,7 +92,7 @@ def test_frozen_holder_makes_others_give_up_until_it_goes_on(tmp_path: Path, nam
             table.stripes.give(stripe)
         return 0
 
-    pid = _forked(hold)
+    pid = forked(hold)
     os.read(ready, 1)
     store, policy = SharedStore(table, 0.05), Policy("p", 5, HOUR)
     began = monotonic()
@@ -151,7 +116,7 @@ def test_fork_while_a_thread_holds_a_stripe(tmp_path: Path) -> None:
     def charge() -> int:
         return int(SharedStore(table, 2.0).charge([policy], ["a"])[0])
 
-    assert os.waitstatus_to_exitcode(os.waitpid(_forked(charge), 0)[1]) == 1
+    assert os.waitstatus_to_exitcode(os.waitpid(forked(charge), 0)[1]) == 1
 
 
 def test_torn_slots_count_as_empty() -> None:
@@ -225,7 +190,7 @@ def test_generation_changes_in_every_process() -> None:
         SharedStore(table, 1.0).forget([policy], ["a"])
         return 0
 
-    os.waitpid(_forked(reset), 0)
+    os.waitpid(forked(reset), 0)
     assert store.generation != before
 
 
