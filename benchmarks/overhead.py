@@ -97,6 +97,7 @@ def variants(redis_url: str | None) -> dict[str, Measured]:
         "bare": request_of(apps.bare, "GET"),
         "flask": request_of(flask, "GET"),
         "capture": request_of(apps.guarded(apps.bare, ()), "GET"),
+        "capture, alerts, sentry": request_of(apps.alerted(apps.bare), "GET"),
         "capture + rate_limit": request_of(apps.guarded(apps.bare, ("rate_limit",)), "GET"),
         "capture + validation": request_of(apps.guarded(apps.bare, ("validation",), schemas=True), "GET"),
         "capture + health": request_of(apps.guarded(apps.bare, ("health",)), "GET"),

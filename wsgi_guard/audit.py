@@ -13,7 +13,7 @@ log = logging.getLogger("wsgi_guard.audit")
 
 
 def audit(layer: str, verdict: str, rule: str, reason: str, evidence: str = "", **more: Any) -> None:
-    """Writes it now; the texts must be fit to be read by everybody who reads logs. `more` stands beside the decision."""
+    """Writes it now; its texts must be fit for everybody who reads logs. `more` stands beside the decision."""
     decision: dict[str, Any] = {
         "id": new_id(), "layer": layer, "verdict": verdict, "rule": rule, "reason": one_line(reason),
     }  # fmt: skip

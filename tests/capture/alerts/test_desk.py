@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from pathlib import Path
@@ -22,11 +23,13 @@ from wsgi_guard.capture.alerts.rules import Rule, rules_of
 from wsgi_guard.capture.channels.webhook import Webhook
 from wsgi_guard.changes import FAILING, RECOVERED, Change
 from wsgi_guard.errors import StoreError
+from wsgi_guard.guard import Guard
 from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 from wsgi_guard.settings.sections import AlertsSection, WebhookSection
 from wsgi_guard.stores import MemoryStore
 
+from .failing import app
 from .making import desk_of, event, guarded, kinds
 from .receivers import Hook, Mail, hanging
 
@@ -223,6 +226,46 @@ def test_full_queue_drops_and_says_so(hook: Hook, lines: Lines) -> None:
     assert sum("was not delivered" in record.getMessage() for record in lines.records) == one.state()["dropped"]
     hook.gate.set()
     one.close()
+
+
+TOKEN = "0123456789abcdef"
+
+
+def test_what_was_lost_is_in_health_metrics_and_stats(hook: Hook) -> None:
+    hook.status = 404
+    alerts = {"webhook": {"url": hook.url}, "flush": 1}
+    guard = Guard(app, {"rate_limit": {"store": "memory"}, "alerts": alerts, "admin": {"token": TOKEN}})
+    bearer = {"HTTP_AUTHORIZATION": f"Bearer {TOKEN}"}
+    call(guard, "/fails")
+    hook.refused.wait(1)
+    desk_of(guard).close()
+    assert call(guard, "/health").body == b'{"status": "warn"}'
+    told = json.loads(call(guard, "/health/detailed", **bearer).body)["checks"]["guard:alerts"][0]
+    assert told["status"] == "warn"
+    assert "webhook: answered 404; messages were lost (1) or found no room in a queue (0)" in json.dumps(told)
+    stats = json.loads(call(guard, "/admin/errors/stats", **bearer).body)["alerts"]
+    assert (stats["state"], stats["lost"], stats["channels"][0]["failed"]) == ("degraded", 1, 1)
+    metrics = call(guard, "/metrics", **bearer).body.decode()
+    assert "wsgi_guard_alerts_lost_total 1.0" in metrics
+    assert 'wsgi_guard_alerts_failed_total{channel="webhook"} 1.0' in metrics
+    assert "wsgi_guard_alerts_dropped_total 0.0" in metrics
+    assert "wsgi_guard_alerts_queued 0.0" in metrics
+
+
+def test_where_no_thread_can_start_the_end_delivers_by_itself(hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As at the end of an interpreter, from 3.12 on."""
+    one = desk(hook, MemoryStore(1000))
+    start = threading.Thread.start
+
+    def refusing(thread: threading.Thread) -> None:
+        if thread.name.startswith("wsgi_guard-"):
+            raise RuntimeError("can't create new thread at interpreter shutdown")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refusing)
+    one.take(event(), None)
+    one.close()
+    assert kinds(hook.inbox.now()) == [("first", 1, 1)]
 
 
 class Away:

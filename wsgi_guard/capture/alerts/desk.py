@@ -205,16 +205,16 @@ class Desk:
         except Exception as failure:
             log_failure("looking for alerts of processes that are gone", failure)
 
-    def look(self, *, last: bool = False, hurry: bool = False) -> None:
+    def look(self, *, last: bool = False, hurry: bool = False, now: float | None = None) -> None:
         """One look at what happened; whatever fails in it is told in the log and tried again at the next.
 
-        `hurry`: there will be no other, so all is told that nobody was told of.
+        `hurry`: there will be no other, so all is told that nobody was told of. `now` in seconds of any clock.
         """
         with self._look:
             speaker = self._speaker
             try:
                 self._gather()
-                self._speak(hurry=hurry, every=last)
+                self._speak(time.monotonic() if now is None else now, hurry=hurry, every=last)
             except StoreError:
                 # `Counts` has told it. What was not counted still stands here.
                 pass
@@ -232,8 +232,7 @@ class Desk:
             self._causes.add(fingerprint, count, event)
         self._speaker.gather(drained)
 
-    def _speak(self, *, hurry: bool, every: bool) -> None:
-        now = time.monotonic()
+    def _speak(self, now: float, *, hurry: bool, every: bool) -> None:
         due = list(self._causes.items()) if every else self._causes.due(now)
         sums = self._counts.add([(key, cause.delta) for key, cause in due])
         for (key, cause), found in zip(due, sums, strict=True):

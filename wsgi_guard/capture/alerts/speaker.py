@@ -127,7 +127,8 @@ class Speaker:
         if key is None or cause is None:
             self._open[rule.name] = now
             if self._counts.claim(f"rule:{rule.name}", self._cooldown):
-                self.say(self._of_rule(rule, FIRST, f"{len(shares)} causes, none of them half of it"))
+                why = f"{len(shares)} causes, none of them half of it" if shares else "no error was seen behind it"
+                self.say(self._of_rule(rule, FIRST, why))
         elif not cause.escalated:
             self._blame(rule, key, cause)
 
