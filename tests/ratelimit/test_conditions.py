@@ -211,3 +211,8 @@ def test_rule_whose_networks_are_on_a_list_is_told() -> None:
 def test_cost_above_every_limit_is_told() -> None:
     site = Site(rule(limit="10 per hour", cost=11))
     assert any("its cost is above its limit" in note for note in site.layer.rules.notes)
+
+
+def test_cost_of_nothing_is_told() -> None:
+    site = Site(rule(cost=0))
+    assert any("its cost is 0" in note for note in site.layer.rules.notes)

@@ -196,6 +196,8 @@ class QuotaMaker:
                 f"will: each address is held to {CEILING} times its limit as well"
             )
         most = max((max(limit.quantity, written.burst) for limit in written.limit), default=0)
+        if written.cost == 0:
+            yield f"rate limit rule {written.name!r} never limits anybody: its cost is 0"
         if isinstance(written.cost, int) and written.cost > most and written.limit:
             yield f"rate limit rule {written.name!r} denies every request: its cost is above its limit"
 

@@ -6,7 +6,6 @@ dict is dropped at once when the next begins: expiry needs no timer and no scan.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 from typing import Any
@@ -121,12 +120,13 @@ def charge_usual(
 class Aging:
     """Two generations of values by key, for algorithms without windows; the older is looked into only on a miss."""
 
-    __slots__ = ("_life", "_new", "_old", "_room", "_since")
+    __slots__ = ("_held", "_life", "_new", "_old", "_room", "_since")
 
     def __init__(self, life: int, room: Room) -> None:
         self._life = life
         self._room = room
         self._since = 0
+        self._held = 0
         self._new: dict[str, Any] = {}
         self._old: dict[str, Any] = {}
 
@@ -147,18 +147,23 @@ class Aging:
     def expire(self, now: int) -> None:
         if now - self._since < self._life:
             return
-        self._room.held -= sum(map(weight, self._old.values()))
+        self._hold(-sum(map(weight, self._old.values())))
         self._old = self._new
         if now - self._since >= 2 * self._life:
-            self._room.held -= sum(map(weight, self._old.values()))
+            self._hold(-sum(map(weight, self._old.values())))
             self._old = {}
         self._new, self._since = {}, now
 
     def evict(self) -> None:
-        self._room.held -= drop_oldest(self._old or self._new)
+        self._hold(-drop_oldest(self._old or self._new))
+
+    def _hold(self, more: int) -> None:
+        """Counts what is held, here and in the room: whoever makes room asks each table how much, again and again."""
+        self._held += more
+        self._room.held += more
 
     def __len__(self) -> int:
-        return sum(map(weight, self._old.values())) + sum(map(weight, self._new.values()))
+        return self._held
 
 
 class Buckets(Aging):
@@ -185,7 +190,7 @@ class Buckets(Aging):
             self._write(debt.key, now, max(0, owed - back))
 
     def forget(self, key: str) -> None:
-        self._room.held -= self.drop(key) is not None
+        self._hold(-(self.drop(key) is not None))
 
     def _debt(self, policy: Policy, key: str, now: int) -> int:
         # Policies of one id may differ in quantity; a debt matters until the slowest of them has drained it.
@@ -195,12 +200,15 @@ class Buckets(Aging):
 
     def _write(self, key: str, now: int, debt: int) -> None:
         if self.drop(key) is None:
-            self._room.held += 1
+            self._hold(1)
         self._new[key] = (now, debt)
 
 
 class Logs(Aging):
-    """The sorted times of all charges by key. Each of them takes room, for they are what fills it."""
+    """The sorted times of all charges by key. Each of them takes room, for they are what fills it.
+
+    In lists, since most are short: a deque takes 600 bytes for its first entry.
+    """
 
     __slots__ = ()
 
@@ -218,11 +226,11 @@ class Logs(Aging):
     def count(self, policy: Policy, key: str, cost: int, now: int, state: State) -> State:
         times = self.get(key, now)
         if times is None:
-            times = deque()
+            times = []
         mark = max(now, times[-1]) if times else now
         times.extend([mark] * cost)
         self.put(key, times)
-        self._room.held += cost
+        self._hold(cost)
         return 1, len(times), times[0] + policy.span - now, mark
 
     def refund(self, debt: Debt, now: int) -> None:
@@ -230,21 +238,20 @@ class Logs(Aging):
         back = min(debt.cost, times.count(mark))
         for _ in range(back):
             del times[len(times) - 1 - list(reversed(times)).index(mark)]
-        self._room.held -= back
+        self._hold(-back)
         if not times:
             self.drop(debt.key)
 
     def forget(self, key: str) -> None:
-        self._room.held -= len(self.drop(key) or ())
+        self._hold(-len(self.drop(key) or ()))
 
-    def _times(self, policy: Policy, key: str, now: int) -> deque[int]:
-        times: deque[int] | None = self.get(key, now)
+    def _times(self, policy: Policy, key: str, now: int) -> list[int]:
+        times: list[int] | None = self.get(key, now)
         if times is None:
-            return deque()
+            return []
         gone = log.expired(times, now, policy.span)
-        for _ in range(gone):
-            times.popleft()
-        self._room.held -= gone
+        del times[:gone]
+        self._hold(-gone)
         if not times:
             self.drop(key)
         return times
@@ -261,7 +268,7 @@ def make_table(policy: Policy, room: Room) -> Table:
 
 def weight(value: Any) -> int:
     """What a value takes of the room."""
-    return len(value) if type(value) is deque else 1
+    return len(value) if type(value) is list else 1
 
 
 def drop_oldest(values: dict[str, Any]) -> int:
