@@ -46,8 +46,12 @@ RULES = [
 RATE_LIMIT = {"store": "memory", "builtin_rules": "off", "rules": RULES}
 LOG_FILE = str(Path(tempfile.mkdtemp(), "guard.log"))
 QUIET = {"log": {"access": False, "file": LOG_FILE}}
-# A line for each request, and metrics.
-OBSERVED = {"log": {"file": LOG_FILE}, "admin": {"token": "a-token-for-the-benchmark"}}
+# A line for each request, by logging and past it, and metrics.
+LOG: dict[str, Any] = {"log": {"file": LOG_FILE}}
+DIRECT: dict[str, Any] = {"log": {"file": LOG_FILE, "handler": "direct"}}
+METRICS: dict[str, Any] = {"admin": {"token": "a-token-for-the-benchmark"}}
+OBSERVED = {**LOG, **METRICS}
+FAST = {**DIRECT, **METRICS}
 # What denies all but the first requests.
 EXCEEDED = {**RATE_LIMIT, "rules": [{"name": "few", "limit": ["10 per day", "20 per 2 days"]}]}
 
@@ -82,7 +86,7 @@ def guarded(app: Any, only: tuple[str, ...] | None = None, *, schemas: bool = Fa
     settings = {"rate_limit": RATE_LIMIT, "validation": validation, **tables}
     if only is not None:
         # Tables of layers that are left out would be settings without effect.
-        settings = {name: table for name, table in settings.items() if name in only}
+        settings = {name: table for name, table in settings.items() if name in (*only, *OBSERVED)}
     return Guard(app, {**QUIET, **settings}, only=only)
 
 
@@ -131,6 +135,35 @@ def composite(storage: str) -> Any:
         return "hello"
 
     return SentryWsgiMiddleware(app)
+
+
+def observed() -> Any:
+    """What Flask users assemble for request ids, an access log of JSON lines and metrics."""
+    from uuid import uuid4
+
+    from flask import Flask, g, request
+    from prometheus_client import CollectorRegistry
+    from prometheus_flask_exporter import PrometheusMetrics
+
+    app = Flask("observed")
+    PrometheusMetrics(app, registry=CollectorRegistry())
+    log = json_logger()
+
+    @app.before_request
+    def take_id() -> None:
+        g.request_id = request.headers.get("X-Request-ID") or uuid4().hex
+
+    @app.after_request
+    def line(response: Any) -> Any:
+        response.headers["X-Request-ID"] = g.request_id
+        log.info("request", extra={"method": request.method, "path": request.path, "status": response.status_code})
+        return response
+
+    @app.route("/api/hello")
+    def hello() -> str:
+        return "hello"
+
+    return app
 
 
 class Lines(logging.Formatter):

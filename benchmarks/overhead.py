@@ -106,7 +106,7 @@ def variants(redis_url: str | None) -> dict[str, Measured]:
         "bare POST": request_of(apps.bare, "POST", apps.BODY),
         "json.loads + validator": parse_and_validate(),
         "four layers POST": request_of(four, "POST", apps.BODY),
-        "four layers, log, metrics": request_of(apps.guarded(apps.bare, schemas=True, **apps.OBSERVED), "GET"),
+        **observing(),
         "a denial": denied(apps.guarded(apps.bare, rate_limit=apps.EXCEEDED)),
     }
     if redis_url:
@@ -115,11 +115,26 @@ def variants(redis_url: str | None) -> dict[str, Measured]:
     return {name: partial(timed, request) for name, request in found.items()}
 
 
+def observing() -> dict[str, Variant]:
+    """Log and metrics by themselves and around four layers, by logging and [fast]."""
+    alone = {
+        "log": apps.LOG, "log [fast]": apps.DIRECT, "metrics": {**apps.QUIET, **apps.METRICS},
+        "log, metrics": apps.OBSERVED, "log, metrics [fast]": apps.FAST,
+    }  # fmt: skip
+    around = {"four layers, log, metrics": apps.OBSERVED, "four layers, log, metrics [fast]": apps.FAST}
+    return {
+        **{name: request_of(apps.guarded(apps.bare, (), **tables), "GET") for name, tables in alone.items()},
+        **{name: request_of(apps.guarded(apps.bare, schemas=True, **tables), "GET") for name, tables in around.items()},
+    }
+
+
 def composites(stack: ExitStack, redis_url: str | None) -> dict[str, Measured]:
-    from remote import composite
+    from remote import OBSERVED, composite
 
     memory = stack.enter_context(composite("memory://"))
+    observed = stack.enter_context(composite(OBSERVED))
     found: dict[str, Measured] = {
+        "composite of log and metrics": partial(observed.time, "GET"),
         "composite in memory": partial(memory.time, "GET"),
         "composite in memory POST": partial(memory.time, "POST"),
     }
@@ -142,7 +157,9 @@ def measure(found: dict[str, Measured], rounds: int, requests: int) -> dict[str,
 
 BASES = {
     "four layers on flask": "flask", "bare POST": None, "json.loads + validator": None, "flask": "bare", "bare": None,
-    "composite in memory": "flask", "composite, redis": "flask", "composite in memory POST": "flask",
+    "log": "capture", "log [fast]": "capture", "metrics": "capture", "log, metrics": "capture",
+    "log, metrics [fast]": "capture", "composite of log and metrics": "flask", "composite in memory": "flask",
+    "composite, redis": "flask", "composite in memory POST": "flask",
 }  # fmt: skip
 
 
@@ -168,10 +185,10 @@ def table(times: dict[str, list[float]]) -> list[dict[str, Any]]:
 
 
 def show(rows: list[dict[str, Any]]) -> None:
-    print(f"{'variant':28} {'median µs':>10} {'minimum µs':>11} {'adds µs':>9} {'adds hello':>11}")
+    print(f"{'variant':34} {'median µs':>10} {'minimum µs':>11} {'adds µs':>9} {'adds hello':>11}")
     for row in rows:
         added = f"{row['added_us']:9.2f} {row['added_hello']:11.3f}" if "added_us" in row else ""
-        print(f"{row['variant']:28} {row['median_us']:10.2f} {row['minimum_us']:11.2f} {added}")
+        print(f"{row['variant']:34} {row['median_us']:10.2f} {row['minimum_us']:11.2f} {added}")
 
 
 def main() -> None:

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+OBSERVED = "observed"
+"""In place of a storage: the composite of log and metrics alone."""
+
 
 class Remote:
-    """The composite on `storage`; `time(method, count)` is the mean of so many requests, in microseconds."""
+    """The composite on `storage`, or OBSERVED; `time(method, count)` is the mean of so many, in microseconds."""
 
     def __init__(self, storage: str) -> None:
         command = [sys.executable, str(Path(__file__).resolve()), storage]
@@ -45,7 +48,7 @@ def serve(storage: str) -> None:
     import apps
     from overhead import request_of, timed
 
-    app = apps.composite(storage)
+    app = apps.observed() if storage == OBSERVED else apps.composite(storage)
     requests = {"GET": request_of(app, "GET"), "POST": request_of(app, "POST", apps.BODY)}
     for line in sys.stdin:
         method, count = line.split()

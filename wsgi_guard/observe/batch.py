@@ -20,7 +20,7 @@ from wsgi_guard.native import original
 TOGETHER = 0.001
 """Seconds within which lines are one write."""
 
-LEFT = 0.02
+LEFT = 0.005
 """Seconds after which what was left is fetched."""
 
 Hand = Callable[[list[bytes], float], None]

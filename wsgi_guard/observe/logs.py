@@ -164,7 +164,7 @@ class OwnFile(logging.Handler):
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the lock of other handlers: a line is one write."""
-        found: Any = self.filter(record)
+        found: Any = not self.filters or self.filter(record)
         if found:
             # Since Python 3.12 a filter may put another record in place.
             self.emit(record if found is True else found)
@@ -172,7 +172,7 @@ class OwnFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._file.write(f"{self.format(record)}\n".encode("utf-8", "backslashreplace"), record.created)
+            self._file.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"), record.created)
         except Exception:
             self.handleError(record)
 
