@@ -31,8 +31,10 @@ def shown_path(facts: Facts, redactor: Redactor) -> str:
 
 def has_target(environ: Environ) -> bool:
     """Whether path and query as they came tell more than the path that is shown."""
+    if environ.get("QUERY_STRING"):
+        return True
     raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ.get("PATH_INFO") or ""
-    return bool(environ.get("QUERY_STRING")) or "%" in raw or "?" in raw
+    return "%" in raw or "?" in raw
 
 
 def shown_target(facts: Facts, path: str, redactor: Redactor) -> str:

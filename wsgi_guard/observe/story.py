@@ -8,7 +8,7 @@ from __future__ import annotations
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
-from wsgi_guard.facts import Decision, Environ, Facts
+from wsgi_guard.facts import Decision, Facts
 from wsgi_guard.layer import Outcome
 from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.shown import decision_id, has_target, shown_path, shown_target
@@ -46,8 +46,9 @@ class Story:
             # Microseconds, in half the time of `round`.
             "duration": int(duration * 1e6) / 1e6, "client": facts.client.ip, "identity": _identity(facts),
         }  # fmt: skip
-        if self._has_more(facts, outcome, slow):
-            told.update(self._more(facts, outcome, now, slow=slow))
+        more = self._more(facts, outcome, now, slow=slow)
+        if more is not None:
+            told.update(more)
         return told
 
     def line(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> tuple[str, dict[str, Any] | None]:
@@ -62,7 +63,7 @@ class Story:
             f'{"null" if size is None else size},"duration":{duration:.6f},"client":{quoted(facts.client.ip)},'
             f'"identity":{"null" if identity is None else quoted(identity)}'
         )
-        return line, self._more(facts, outcome, now, slow=slow) if self._has_more(facts, outcome, slow) else None
+        return line, self._more(facts, outcome, now, slow=slow)
 
     def _middle(self, facts: Facts, method: str, endpoint: str, code: int) -> str:
         middle = (
@@ -81,17 +82,17 @@ class Story:
             path = memo[_PATH] = shown_path(facts, self._redactor)
         return path
 
-
-    def _has_more(self, facts: Facts, outcome: Outcome, slow: bool) -> bool:
+    def _more(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str, Any] | None:
+        """What most requests have not; None for them."""
         environ = facts.environ
-        return bool(
-            slow or facts.decisions or facts.db_queries or facts.error_id or outcome.end in _ENDS or _queues(environ)
-            or (self._targets and has_target(environ))
-        )  # fmt: skip
-
-    def _more(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str, Any]:
+        target = self._targets and has_target(environ)
+        if not (
+            target or slow or facts.decisions or facts.db_queries or facts.error_id or outcome.end in _ENDS
+            or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
+        ):  # fmt: skip
+            return None
         more = _more(facts, outcome, now, slow=slow)
-        if self._targets and has_target(facts.environ):
+        if target:
             more["target"] = shown_target(facts, self._path(facts), self._redactor)
         return more
 
@@ -126,10 +127,6 @@ def _more(facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str
 def _decided(facts: Facts, at: int, one: Decision) -> dict[str, str]:
     told = {"id": decision_id(facts, at), "layer": one.layer, "verdict": one.verdict, "rule": one.rule}
     return {**told, "part": one.part} if one.part else told
-
-
-def _queues(environ: Environ) -> bool:
-    return "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
 
 
 def _waited(facts: Facts, began: float) -> float | None:
