@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from tests.capture.conftest import Lines
+from tests.live.servers import ROOT
 from wsgi_guard.capture.alerts.notice import message
 from wsgi_guard.capture.channels.email import Email
 from wsgi_guard.capture.channels.slack import Slack, escaped
@@ -156,6 +159,22 @@ def test_webhook_is_signed(hook: Hook) -> None:
     assert headers["X-WSGI-Guard-Signature"] == f"sha256={expected}"
     assert headers["X-WSGI-Guard-Id"] == told["id"] == ONE.id
     assert told["alerts"][0]["error_id"] == "0" * 32
+
+
+def test_receiver_of_the_manual_knows_what_is_genuine(hook: Hook) -> None:
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(next(block for block in blocks if "def is_genuine" in block), names)  # noqa: S102  (our own manual)
+    is_genuine = names["is_genuine"]
+    Webhook(WebhookSection(url=Secret(hook.url), secret=Secret("key-of-ours")), None).deliver(ONE, 5.0)
+    [(headers, _, body)] = hook.inbox.wait(1)
+    assert is_genuine(b"key-of-ours", headers, body)
+    assert not is_genuine(b"key-of-others", headers, body)
+    assert not is_genuine(b"key-of-ours", headers, body + b" ")
+    late = str(int(headers["X-WSGI-Guard-Timestamp"]) - 600)
+    signed = f"sha256={signature(b'key-of-ours', late, body)}"
+    old = {**headers, "X-WSGI-Guard-Timestamp": late, "X-WSGI-Guard-Signature": signed}
+    assert not is_genuine(b"key-of-ours", old, body)
 
 
 @pytest.mark.parametrize(("status", "final"), [(500, False), (404, True), (429, False), (302, False)])

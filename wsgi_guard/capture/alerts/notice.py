@@ -73,7 +73,8 @@ class Notice:
             ("environment", event.environment), ("release", event.release),
         ) if value]  # fmt: skip
         if event.request:
-            lines += [f"{name}: {one_line(str(value))}" for name, value in event.request.items()]
+            told = {"request id" if name == "id" else name: value for name, value in event.request.items()}
+            lines += [f"{name}: {one_line(str(value))}" for name, value in told.items()]
         if event.traceback:
             cut = event.traceback if len(event.traceback) <= TRACE else "...\n" + event.traceback[-TRACE:]
             lines += ["", cut]
