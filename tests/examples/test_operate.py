@@ -151,6 +151,11 @@ def test_every_series_is_exported(shop: Running) -> None:
     made = set(re.findall(r"record: \w+:(\w+):", (OPERATE / "rules.yml").read_text()))
     # What the other workers have counted is told about once a second.
     wait_for(lambda: wanted - made - {"wsgi_guard"} <= exported(shop))
+    manual = (ROOT / "README.md").read_text().partition("## Metrics\n")[2].partition("\n## ")[0]
+    families = set(re.findall(r"`((?:http|wsgi_guard)_\w+)`", manual))
+    assert len(families) > 12
+    there = exported(shop)
+    assert [name for name in families if not any(sample.startswith(name) for sample in there)] == []
 
 
 def test_real_prometheus_scrapes_four_workers_and_alerts(files: Path, site: Path, shop: Running) -> None:
