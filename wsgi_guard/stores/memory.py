@@ -58,7 +58,9 @@ class MemoryStore:
                 self._settle(now)
             tables, blocks = self._tables, self._blocks
             if costs is None and not blocks:
-                usual = self._usual(policies, keys, now)
+                row = tuple(policies)
+                windows = self._rows.get(row)
+                usual = charge_usual(self._windows(row) if windows is None else windows, row, keys, now)
                 if usual is not None:
                     return True, usual, now
             for policy, key, cost in zip(policies, keys, costs or repeat(1, len(policies)), strict=True):
@@ -139,16 +141,13 @@ class MemoryStore:
             table = self._tables[policy.id] = make_table(policy, self._room)
         return table
 
-    def _usual(self, policies: Sequence[Policy], keys: Sequence[str], now: int) -> list[State] | None:
-        row = tuple(policies)
-        windows = self._rows.get(row)
-        if windows is None:
-            found = [self._table(policy) for policy in row]
-            windows = tuple(table for table in found if type(table) is Windows)
-            if len(windows) < len(row):
-                windows = ()
-            self._rows.put(row, windows)
-        return charge_usual(windows, row, keys, now) if windows else None
+    def _windows(self, row: tuple[Policy, ...]) -> tuple[Windows, ...]:
+        found = [self._table(policy) for policy in row]
+        windows = tuple(table for table in found if type(table) is Windows)
+        if len(windows) < len(row):
+            windows = ()
+        self._rows.put(row, windows)
+        return windows
 
     def _count(
         self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None, now: int,

@@ -12,7 +12,7 @@ from typing import Any
 
 from . import bucket, log, window
 from .contract import BUCKET, LOG, Debt, Policy, State
-from .window import PARTS
+from .window import HALF, PARTS
 
 EVICTED = 64
 """Part of a dict, one in so many, that is dropped at a time: once per key would rescan the gaps at its front."""
@@ -96,8 +96,10 @@ def charge_usual(
 ) -> list[State] | None:
     """The states of a charge of 1 each that fits, counted: most charges, at half the cost of looking and counting.
 
-    None, nothing being counted, where a key is new in its window or anything else is not as usual.
+    None, nothing being counted, where there are no tables, a key is new in its window, or anything else is unusual.
     """
+    if not tables:
+        return None
     states: list[State] = []
     for table, policy, key in zip(tables, policies, keys, strict=True):
         index, elapsed = divmod(now, policy.span)
@@ -106,10 +108,10 @@ def charge_usual(
             return None
         part = elapsed // policy.window
         previous = table.previous.get(key, 0)
-        if previous:
-            if not window.fits(policy.scaled, part, previous, current):
-                return None
-        elif current >= policy.quantity:
+        # As `window.fits`, whose call would be dear here.
+        if current >= policy.quantity or (
+            previous and previous * (PARTS - part) + current * PARTS + HALF >= policy.scaled
+        ):
             return None
         states.append((1, part, previous, current + 1))
     for table, key, state in zip(tables, keys, states, strict=True):
