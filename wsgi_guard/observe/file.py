@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+from weakref import finalize
 
 EVERY = 1.0
 """Seconds between two looks whether the file was moved away, as logrotate does."""
@@ -19,7 +20,13 @@ class File:
 
     def __init__(self, path: str | None) -> None:
         self._path = path
-        self._file = STANDARD_ERROR if path is None else _opened(path)
+        self._file = STANDARD_ERROR
+        self._end: finalize[[int], File] | None = None
+        if path is not None:
+            self._file = _opened(path)
+            self._end = finalize(self, os.close, self._file)
+            # The last lines come when the process ends.
+            self._end.atexit = False
         self._looked = 0.0
         # Guards the change of files, not the writing.
         self._lock = threading.Lock()
@@ -47,8 +54,8 @@ class File:
             self._lock.release()
 
     def close(self) -> None:
-        if self._path is not None:
-            os.close(self._file)
+        if self._end is not None:
+            self._end()
 
 
 def _opened(path: str) -> int:
