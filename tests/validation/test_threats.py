@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 
 from wsgi_guard.settings.sections import THREATS
 from wsgi_guard.validation.threats import cmdi, files, markup, scripts, sqlsigns, traversal
+from wsgi_guard.validation.threats.budget import Budget
 from wsgi_guard.validation.threats.classes import CLASSES
 from wsgi_guard.validation.threats.evidence import THRESHOLDS
 from wsgi_guard.validation.threats.normalise import decoded
-from wsgi_guard.validation.threats.rules import Budget, Rule, strongest
-from wsgi_guard.validation.threats.screen import FINDERS, is_plain, screen
+from wsgi_guard.validation.threats.rules import Rule
+from wsgi_guard.validation.threats.screen import CROWDED, FINDERS, is_plain, screen
 
 from .attacks import ATTACKS, COUNTS
 from .innocent import COUNT, INNOCENT
@@ -133,7 +134,8 @@ def test_an_apostrophe_inside_a_word_is_no_quote(value: str, plain: bool) -> Non
 
 
 ALL_RULES: tuple[Rule, ...] = (
-    *markup.RULES, *scripts.RULES, *cmdi.RULES, *sqlsigns.RULES, *traversal.CLIMBS, *traversal.ON_TEXT, *files.KNOWN,
+    *markup.RULES, *scripts.RULES, *cmdi.RULES.all, *sqlsigns.RULES.all, *traversal.CLIMBS.all,
+    *traversal.ON_TEXT.all, *files.KNOWN.all,
 )  # fmt: skip
 
 
@@ -167,11 +169,19 @@ def test_length_hides_nothing(attack: str, before: int, after: int) -> None:
 
 
 def test_a_spent_budget_is_a_finding() -> None:
-    budget = Budget(0)
+    budget = Budget()
     budget.left = 0
-    found = strongest("<script>", markup.RULES, budget)
-    assert found is not None
-    assert (found.rule, found.score) == ("crowded", THRESHOLDS[1])
+    found = screen("<script>", CLASSES, budget=budget)
+    assert [(one.rule, one.score) for one in found] == [(CROWDED, THRESHOLDS[1])]
+
+
+def test_what_was_found_before_the_budget_was_spent_stands() -> None:
+    costly = "<script>alert(1)</script>" + "'or'" * 2000
+    for left in range(0, 3_000_000, 50_000):
+        budget = Budget()
+        budget.left = left
+        found = screen(costly, ("xss", "sqli"), budget=budget)
+        assert {one.rule for one in found} == {CROWDED} or found[0].kind == "xss"
 
 
 @given(st.text("\u2474\u00bd\u212b\ufb01\uff41\u3400\u00e9\u0430 ab1._-", max_size=30))

@@ -16,14 +16,13 @@ from . import decide
 from .decide import Denial
 from .described import PARTS, Read
 from .encodings import codings, inflated
-from .fields import Fields, joined, native, parse_fields
 from .leaves import Leaf, of_document, of_fields, of_json
 from .media import Media, boundary, media
 from .multipart import Multipart
 from .parse import JsonReader, Malformed
 from .shapes import ANY
 from .uploads import Bounds, Gathered, Upload
-from .views import Texts, Views, is_binary, legible
+from .views import Texts, Views, is_binary, legible, split
 
 
 class Bodies:
@@ -31,9 +30,10 @@ class Bodies:
 
     def __init__(self, section: ValidationSection) -> None:
         self._section = section.threats
+        self._most = section.max_members
         self._last_counts = section.duplicate_keys == "last"
         self._json = JsonReader(section.max_depth, section.max_members)
-        self._views = Views(self._json)
+        self._views = Views(self._json, section.max_members)
 
     def texts(self, facts: Facts, parts: dict[str, Any], read: Read) -> Iterable[Texts]:
         """What is to be looked at; raises Denial for a body that may not pass unread."""
@@ -69,39 +69,32 @@ class Bodies:
         if kind.kind not in decide.SCREENED:
             # On servers whose streams end by themselves a POST without a body is one with an empty body.
             if facts.body.chunked or facts.body.length:
-                self._unscanned(facts, Denial(415, f"bodies of this type ({kind.kind}) are not inspected", "type"))
+                self.unscanned(facts, Denial(415, f"bodies of this type ({kind.kind}) are not inspected", "type"))
             return
         for data, seen in self._datas(facts, kind):
             if seen.kind in ("multipart", "mixed"):
                 yield from self._multipart(facts, data, content_type, seen)
                 continue
-            yield from self._views.texts(data, seen)
-            if seen.kind == "form":
-                yield from self._split(facts, self._views.form(data.decode("utf-8", "replace"), seen))
+            yield from self._views.texts(data, seen, facts.environ.get("QUERY_STRING") or "")
 
     def _multipart(self, facts: Facts, data: bytes, content_type: str, kind: Media) -> Iterator[Texts]:
         found = Gathered(Bounds(), errors="replace")
         try:
             if kind.kind == "mixed":
                 raise Malformed("the body is multipart, but no form-data")
-            parts = Multipart(boundary(content_type), found, len(data))
+            if data.count(b"\r\n\r\n") > self._most:
+                raise Malformed(f"there are more than {self._most} parts")
+            parts = Multipart(boundary(content_type), found, self._most)
             parts.feed(data)
             parts.end()
         except Malformed as error:
-            self._unscanned(facts, Denial(400, str(error), "parse"))
+            self.unscanned(facts, Denial(400, str(error), "parse"))
             yield from self._views.scraps(data, content_type, kind)
             return
         yield from self._views.gathered(found)
-        yield from self._split(facts, found.fields)
+        yield from split(facts.environ.get("QUERY_STRING") or "", found.fields)
         if not kind.readable:
             yield from self._views.scraps(data, content_type, kind)
-
-    def _split(self, facts: Facts, fields: Fields) -> Iterator[Texts]:
-        """What an attack could be put together from: values of one name, from the query and from the body."""
-        query = facts.environ.get("QUERY_STRING") or ""
-        whole = joined(parse_fields(native(query, errors="replace"), None, errors="replace"), fields)
-        if whole:
-            yield "form", of_fields(whole, ANY)
 
     def _datas(self, facts: Facts, kind: Media) -> list[tuple[bytes, Media]]:
         """The body as apps may see it: decoded, and as it came. Raises Denial where the settings refuse it."""
@@ -109,15 +102,15 @@ class Bodies:
         names = codings(facts.environ.get("HTTP_CONTENT_ENCODING") or "")
         if not kind.readable:
             # It is looked at all the same: an app may not care what the header says.
-            self._unscanned(facts, Denial(415, decide.CHARSET, "charset"))
+            self.unscanned(facts, Denial(415, decide.CHARSET, "charset"))
         data = facts.body.read_within(limit)
         if data is None:
             reason = "the body is larger than validation.threats.scan, or its end is not known"
-            self._unscanned(facts, Denial(413, f"the body may have at most {limit} bytes", "body", reason))
+            self.unscanned(facts, Denial(413, f"the body may have at most {limit} bytes", "body", reason))
         if not data:
             return []
         if kind.kind == "none" and is_binary(data) and not names:
-            self._unscanned(facts, Denial(415, "bodies without a type are inspected if they are text", "type"))
+            self.unscanned(facts, Denial(415, "bodies without a type are inspected if they are text", "type"))
             return []
         if not names:
             return [(data, kind)]
@@ -125,10 +118,10 @@ class Bodies:
         try:
             found.append((inflated(data, names, limit), kind))
         except (Denial, Malformed) as error:
-            self._unscanned(facts, error if isinstance(error, Denial) else Denial(400, str(error), "parse"))
+            self.unscanned(facts, error if isinstance(error, Denial) else Denial(400, str(error), "parse"))
         return found
 
-    def _unscanned(self, facts: Facts, denial: Denial) -> None:
+    def unscanned(self, facts: Facts, denial: Denial) -> None:
         """Raises `denial` where the settings refuse what cannot be inspected; else what it says goes on record."""
         if self._section.beyond == "refuse":
             raise denial

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
-from urllib.parse import unquote
 
 from .parse import Malformed
-from .threats.normalise import undo_overlong
+from .threats.normalise import undo_overlong, unquoted
 
 Fields = list[tuple[str, str]]
 
@@ -24,10 +23,13 @@ def parse_fields(text: str, limit: int | None, *, errors: str = "strict", encodi
     if limit is not None and text.count("&") >= limit:
         raise Malformed(f"there are more than {limit} fields")
     found = []
+    escaped = "%" in text or "+" in text
     for item in text.split("&"):
         if item:
             name, _, value = item.partition("=")
-            found.append((_unquote(name, errors, encoding), _unquote(value, errors, encoding)))
+            if escaped:
+                name, value = _unquote(name, errors, encoding), _unquote(value, errors, encoding)
+            found.append((name, value))
     return found
 
 
@@ -39,7 +41,7 @@ def _unquote(text: str, errors: str, encoding: str) -> str:
     if errors == "replace" and encoding == "utf-8":
         text = undo_overlong(text)
     try:
-        return unquote(text, encoding, errors)
+        return unquoted(text, encoding, errors)
     except UnicodeDecodeError:
         raise Malformed("a field is not UTF-8") from None
 

@@ -13,15 +13,16 @@ from wsgi_guard.routes import as_text
 from wsgi_guard.settings.sections import ValidationSection
 
 from .bodies import Bodies
-from .decide import Excuse
+from .decide import Denial, Excuse
 from .described import Read
 from .fields import native, parse_fields
 from .leaves import Leaf, of_fields
 from .shapes import ANY, Shape
+from .threats.budget import Budget
 from .threats.policy import Policy
-from .threats.rules import Budget
-from .threats.screen import Finding, screen, wordy_query
+from .threats.screen import CROWDED, Finding, screen, wordy_query
 from .threats.shown import shown
+from .views import Texts
 
 # A query of plain fields: names and values of which `is_plain` is true, `+` and a few escapes standing for what is
 # plain too, each field with one `=` at most ("1 or 1=1" has a second).
@@ -55,6 +56,8 @@ _PASSED_OVER = frozenset({
 _REMEMBERED, _LONGEST = 512, 1024
 # The names that the settings add are taken out where the line is written.
 _REDACTOR = Redactor()
+# What goes on record of a body that holds more signs and words of attacks than its length pays for looking at.
+_CROWDED = "the body is too dense to be inspected as a whole"
 _ADDRESS = re.compile(r"https?://[^/?#]*+([^?#]*+)\??([^#]*+)", re.I)
 
 
@@ -83,45 +86,58 @@ class Inspector:
 
     def path(self, given: str, excuses: tuple[Excuse, ...]) -> list[Place]:
         """Findings in a path: a traversal has no place in one segment, all else has; markup may hold a slash."""
-        text = as_text(given)
+        text, budget = as_text(given), Budget()
         whole = tuple(kind for kind in self._classes if kind in ("traversal", "xss"))
-        found = list(self._look("path", [Leaf((), text, ANY)], excuses, whole))
+        found = list(self._look("path", [Leaf((), text, ANY)], excuses, budget, whole))
         others = tuple(kind for kind in self._classes if kind != "traversal")
         segments = [Leaf((), segment, ANY) for segment in text.split("/")]
-        return found + list(self._look("path", segments, excuses, others))
+        return found + list(self._look("path", segments, excuses, budget, others))
 
     def head(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any]) -> Sequence[Place]:
         """Findings in query and headers, in this order."""
-        environ = facts.environ
+        environ, budget = facts.environ, Budget()
         found: list[Place] | None = None
         query = environ.get("QUERY_STRING")
         if query and (_PLAIN_QUERY.fullmatch(query) is None or wordy_query(query)):
-            found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY)
+            found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY, budget)
         innocent = self._innocent
         for name, value in environ.items():
             if name not in _PASSED_OVER and name[:5] == "HTTP_" and innocent.get(value) is None:
-                found = [*(found or ()), *self._header(name, value, innocent, excuses)]
+                found = [*(found or ()), *self._header(name, value, innocent, excuses, budget)]
         for name, known in self._split:
             value = environ.get(name)
             if value and known.get(value) is None:
-                found = [*(found or ()), *self._header(name, value, known, excuses)]
+                found = [*(found or ()), *self._header(name, value, known, excuses, budget)]
         return found or ()
 
     def body(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterable[Place]:
         """Findings in the body; raises Denial for one that may not pass unread."""
         texts = self._bodies.texts(facts, parts, read)
-        return self._each(texts, excuses) if texts else ()
+        return self._each(facts, texts, excuses) if texts else ()
 
-    def _each(self, texts: Iterable[tuple[str, list[Leaf]]], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+    def _each(self, facts: Facts, texts: Iterable[Texts], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
+        budget = Budget()
         for part, leaves in texts:
-            yield from self._look(part, leaves, excuses)
+            for place in self._look(part, leaves, excuses, budget):
+                if place.finding.rule == CROWDED:
+                    # As with a body that is too long: the settings say whether it passes.
+                    self._bodies.unscanned(facts, Denial(413, _CROWDED, "body"))
+                    return
+                yield place
 
     def _look(
-        self, part: str, leaves: Sequence[Leaf], excuses: tuple[Excuse, ...], among: tuple[str, ...] | None = None
+        self,
+        part: str,
+        leaves: Sequence[Leaf],
+        excuses: tuple[Excuse, ...],
+        budget: Budget,
+        among: tuple[str, ...] | None = None,
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
-        budget = Budget(sum(len(leaf.text) for leaf in leaves))
+        budget.grow(sum(len(leaf.text) for leaf in leaves))
+        # Texts in which nothing was found; where exclusions hold, that depends on the place.
+        innocent: set[str] = set()
         for leaf in leaves:
             classes = wanted
             if leaf.shape.skip or excuses:
@@ -131,18 +147,25 @@ class Inspector:
                     for kind in wanted
                     if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
                 )
-            for finding in screen(leaf.text, classes, self._least, budget):
-                yield Place(part, leaf.pointer, finding)
+            elif leaf.text in innocent:
+                continue
+            found = screen(leaf.text, classes, self._least, budget)
+            if found:
+                yield from (Place(part, leaf.pointer, finding) for finding in found)
+            elif classes is wanted:
+                innocent.add(leaf.text)
 
-    def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape) -> list[Place]:
+    def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape, budget: Budget) -> list[Place]:
         # All of its fields, however many: the server bounds the line, and one too many must not hide the rest.
         fields = parse_fields(native(query, errors="replace"), None, errors="replace")
-        return list(self._look("query", of_fields(fields, shape), excuses))
+        return list(self._look("query", of_fields(fields, shape), excuses, budget))
 
-    def _header(self, name: str, value: str, known: Recent[str, bool], excuses: tuple[Excuse, ...]) -> list[Place]:
+    def _header(
+        self, name: str, value: str, known: Recent[str, bool], excuses: tuple[Excuse, ...], budget: Budget
+    ) -> list[Place]:
         text = native(value, errors="replace")
         leaf = Leaf(((), name[5:].lower().replace("_", "-")), text, ANY)
-        found = list(self._look("headers", self._values(name, leaf), excuses))
+        found = list(self._look("headers", self._values(name, leaf), excuses, budget))
         if not found and not excuses and len(value) <= _LONGEST:
             known.put(value, True)
         return found

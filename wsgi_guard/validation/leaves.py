@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from html import unescape
 from typing import Any, NamedTuple
 
 from .parse import JsonReader, Malformed
 from .shapes import ANY, Shape
+from .threats.normalise import undo_references
 from .threats.prose import without_apostrophes
 from .threats.screen import PLAIN, is_plain, wordy
 
@@ -62,6 +62,8 @@ def of_json(value: Any, shape: Shape, *, calm: bool = False) -> list[Leaf]:
     found: list[Leaf] = []
     fits = PLAIN.fullmatch
     rest: list[tuple[Trail, Any, Shape]] = [((), value, shape)]
+    # Documents repeat their texts.
+    plain = _Plain()
     while rest:
         trail, item, known = rest.pop()
         if isinstance(item, dict):
@@ -70,10 +72,10 @@ def of_json(value: Any, shape: Shape, *, calm: bool = False) -> list[Leaf]:
                 part = properties.get(name)
                 if part is None:
                     part = known.of(name)
-                    if not is_plain(name):
+                    if not plain[name]:
                         found.append(Leaf(trail, name, known))
                 if type(below) is str:
-                    if not (part.silent or (calm and fits(below)) or is_plain(below)):
+                    if not (part.silent or (calm and fits(below)) or plain[below]):
                         found.append(Leaf((trail, name), below, part))
                 elif type(below) is dict or type(below) is list:
                     rest.append(((trail, name), below, part))
@@ -82,11 +84,19 @@ def of_json(value: Any, shape: Shape, *, calm: bool = False) -> list[Leaf]:
                 if type(below) is not str:
                     if type(below) is dict or type(below) is list:
                         rest.append(((trail, index), below, known.at(index)))
-                elif not ((calm and fits(below)) or is_plain(below)) and not (part := known.at(index)).silent:
+                elif not ((calm and fits(below)) or plain[below]) and not (part := known.at(index)).silent:
                     found.append(Leaf((trail, index), below, part))
-        elif isinstance(item, str) and not known.silent and not is_plain(item):
+        elif isinstance(item, str) and not known.silent and not plain[item]:
             found.append(Leaf(trail, item, known))
     return opened(found)
+
+
+class _Plain(dict[str, bool]):
+    """Whether texts are plain, each asked once."""
+
+    def __missing__(self, text: str) -> bool:
+        found = self[text] = is_plain(text)
+        return found
 
 
 def opened(leaves: list[Leaf]) -> list[Leaf]:
@@ -122,15 +132,20 @@ def _inside(leaf: Leaf) -> list[Leaf] | None:
 def of_fields(fields: Iterable[tuple[str, str]], shape: Shape) -> list[Leaf]:
     """Values of fields that are not plain, and names that no schema knows."""
     found: list[Leaf] = []
+    plain = _Plain()
+    parts: dict[str, Shape] = {}
     for name, value in fields:
-        part = shape.of(name)
-        if part.types is not None and "array" in part.types:
-            part = part.items or ANY
-        if not part.silent and not is_plain(value):
+        part = parts.get(name)
+        if part is None:
+            part = shape.of(name)
+            if part.types is not None and "array" in part.types:
+                part = part.items or ANY
+            parts[name] = part
+            if name not in shape.properties and not plain[name]:
+                # at the root: a name that is looked at for itself is the client's text and no place
+                found.append(Leaf((), name, shape))
+        if not part.silent and not plain[value]:
             found.append(Leaf(((), name), value, part))
-        if name not in shape.properties and not is_plain(name):
-            # at the root: a name that is looked at for itself is the client's text and no place
-            found.append(Leaf((), name, shape))
     return opened(found)
 
 
@@ -138,7 +153,7 @@ def of_text(text: str) -> list[Leaf]:
     """A text as one, or each text inside of it if it is XML."""
     if not text.lstrip().startswith(("<?xml", "<soap", "<rss")):
         return [Leaf((), text, ANY)]
-    found = [unescape(one or two or three) for one, two, three in _XML_TEXT.findall(text)]
+    found = [undo_references(one or two or three) for one, two, three in _XML_TEXT.findall(text)]
     start = text.find(_CDATA)
     while start >= 0:
         end = text.find(_CDATA_END, start)

@@ -15,6 +15,7 @@ from .parts import Part, part_of
 
 # RFC 7578 names three header fields; gunicorn and Apache take at most 8190 bytes for one field of a request.
 LONGEST_HEAD = 8 * 1024
+_REMEMBERED = 16
 _SPACE = b" \t\r\n"
 _END = b"\r\n"
 
@@ -32,12 +33,14 @@ class Taker(Protocol):
 class Multipart:
     """Cuts what it is fed at `boundary`. All methods raise Malformed for what is ambiguous or over a limit."""
 
-    __slots__ = ("_at", "_buffer", "_delimiter", "_last", "_over", "_parts", "_started", "_state", "_taker")
+    __slots__ = ("_at", "_buffer", "_delimiter", "_heads", "_last", "_over", "_parts", "_started", "_state", "_taker")
 
     def __init__(self, boundary: bytes, taker: Taker, max_parts: int) -> None:
         self._delimiter = b"--" + boundary
         self._taker = taker
         self._parts = max_parts
+        # Bodies of many parts name the same field again and again.
+        self._heads: dict[bytes, Part] = {}
         # The first delimiter may stand at the very start, all others stand behind a line break.
         self._buffer = _END
         self._at = 0
@@ -99,7 +102,13 @@ class Multipart:
         if self._parts < 0:
             raise Malformed("the multipart body has too many parts")
         self._started = True
-        self._taker.begin(part_of(buffer[start:stop]))
+        head = buffer[start:stop]
+        part = self._heads.get(head)
+        if part is None:
+            part = part_of(head)
+            if len(self._heads) < _REMEMBERED:
+                self._heads[head] = part
+        self._taker.begin(part)
         self._at = stop + 4
         self._state = self._content
         return True

@@ -147,9 +147,12 @@ def _longest_number(text: str) -> int:
 
 
 def literals(text: str) -> list[str]:
-    """Every string of a text that is not JSON as a whole, its escapes undone where they can be."""
+    """Every string, once, of a text that is not JSON as a whole, its escapes undone where they can be."""
     found = []
-    for literal in _STRING.findall(text):
+    for literal in dict.fromkeys(_STRING.findall(text)):
+        if "\\" not in literal:
+            found.append(literal.strip('"'))
+            continue
         try:
             found.append(json.loads(literal, strict=False))
         except ValueError:

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from html import unescape
 
 from .charsets import codec, readings
-from .fields import Fields, parse_fields
+from .fields import Fields, joined, native, parse_fields
 from .leaves import Leaf, of_document, of_fields, of_json, of_text
 from .loose import scraps
 from .media import Media
 from .parse import JsonReader, Malformed, literals
 from .shapes import ANY
+from .threats.normalise import undo_references, unquoted
 from .uploads import Gathered
 
 # A part of the request and what in it needs a look.
@@ -32,22 +32,34 @@ _RUN = re.compile(rb"[\t\n\r -~]{8,}+")
 
 
 class Views:
-    """Takes bodies apart; `reader` bounds JSON documents."""
+    """Takes bodies apart; `reader` bounds JSON documents, `most` is how many fields or texts are looked at singly."""
 
-    def __init__(self, reader: JsonReader) -> None:
+    def __init__(self, reader: JsonReader, most: int) -> None:
         self._json = reader
+        self._most = most
 
-    def texts(self, data: bytes, kind: Media) -> Iterator[Texts]:
-        """What is to be looked at in a body of any kind but multipart."""
+    def texts(self, data: bytes, kind: Media, query: str = "") -> Iterator[Texts]:
+        """What is to be looked at in a body of any kind but multipart, and across a form and `query`."""
         for text in readings(data, kind.charset):
             if kind.kind == "form":
-                yield "form", of_fields(self.form(text, kind), ANY)
+                whole, crowd = text, text.count("&") >= self._most
+                if crowd:
+                    # Those are looked at singly that are not the same, and as one text nothing hides in the rest.
+                    text = "&".join(list(dict.fromkeys(text.split("&")))[: self._most])
+                fields = self.form(text, kind)
+                yield "form", of_fields(fields, ANY)
+                if crowd:
+                    yield "form", [Leaf((), unquoted(whole, errors="replace"), ANY)]
+                yield from split(query, fields)
                 if _opens(text):
                     yield "body", self._document(text, alone=True)
             elif kind.kind == "lines":
                 yield "body", self._lines(text)
             elif kind.kind == "xml" and text.lstrip("\ufeff \t\r\n")[:1] == "<":
-                yield "body", list(_each(unescape(found) for found in marked_up(text)))
+                found = list(dict.fromkeys(marked_up(text)))
+                if len(found) > self._most:
+                    found = [text, *found[: self._most]]
+                yield "body", list(_each(map(undo_references, found)))
             elif kind.kind == "json" or _opens(text):
                 yield "body", self._document(text)
             else:
@@ -91,6 +103,13 @@ class Views:
             return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
         except Malformed:
             return [Leaf((), text, ANY), *_each(literals(text))]
+
+
+def split(query: str, fields: Fields) -> Iterator[Texts]:
+    """What an attack could be put together from: values of one name, from the query and from the body."""
+    whole = joined(parse_fields(native(query, errors="replace"), None, errors="replace"), fields)
+    if whole:
+        yield "form", of_fields(whole, ANY)
 
 
 def marked_up(text: str) -> list[str]:

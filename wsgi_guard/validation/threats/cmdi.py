@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import re
 
+from .budget import Budget
 from .evidence import Hit, better, hit
-from .rules import CROWDED, Budget, Rule, rule, strongest
+from .rules import REACH, Rules, rule
 from .shell import Command, commands, for_shell
 from .windows import RULES as WINDOWS
+from .words import holds
 
 HINTS = (
     ";", "|", "&", "`", "$", "\n", "\r", "{", "(", "[", "+", "%", "bin/", "dev/", "etc/", "/?", " /", " -", "http",
@@ -42,16 +44,16 @@ _PIPED = frozenset({
     "host", "users", "last", "file", "path", "user", "test", "start", "source", "groups", "info", "title", "color",
     "print",
 })  # fmt: skip
-# What weighing a command costs, as `Budget` counts.
-_WEIGHED = 400
+# What a character costs to read as a shell does, and to weigh a command.
+_VIEWED, _WEIGHED = 40, 4_000
 _VERB = (
     r"(?:cat|ls|ll|cp|mv|rm|tac|head|tail|more|less|nl|od|xxd|vi|vim|nano|grep|awk|sed|find|strings|base64|dd"
     r"|chmod|chown|source|touch|zcat|zstdcat|curl|wget|nc|echo|dir|type|php|perl|python\d?|bash|sh|tee)"
 )
 _SHELL = r"(?:ba|z|k|c|da)?sh"
-RULES: tuple[Rule, ...] = (
+RULES = Rules(
     rule(
-        "shell-path", 6, ("bin/", "/?", "dev/", "*"),
+        "shell-path", 6, 110, ("bin/", "/?", "dev/", "*"),
         r"[;|&`$(<>] ?/?(?:usr/)?(?:local/)?s?bin/[a-z0-9_.-]{1,20}(?: (?:-|/|\w)| ?$|[;|&])",
         rf"^/?(?:usr/)?(?:local/)?s?bin/(?:{_SHELL}|cat|ls|id|nc|ncat|netcat|python\d?|perl|php|ruby|ansible|uname"
         rf"|whoami"
@@ -62,42 +64,42 @@ RULES: tuple[Rule, ...] = (
         r"(?:^|[ ;|&])/[a-z]\*[a-z]?/[a-z]{0,3}\*[a-z]{0,3}",
     ),
     rule(
-        "file-read", 5, ("/",),
+        "file-read", 5, REACH, ("/",),
         rf"^{_VERB} (?:-\w{{1,9}} )?[^ ]{{0,40}}/(?:etc|var/(?:log|www)|proc|root|bin|usr|home|tmp|dev|sys|opt)/[^ ]",
         r"^(?:cat|tac|head|tail|nl|od|xxd|less|more|strings|grep \w+) (?:-\w{1,9} )?/[\w?*\[\]{}.-]{1,30}"
         r"(?:/[\w?*\[\]{}.-]{1,30}){1,5} ?$",
     ),
     rule(
-        "download", 5, ("://",),
+        "download", 5, 500, ("://",),
         r"^(?:wget|curl|iwr|invoke-webrequest|fetch|lynx|aria2c) (?:-{1,2}[\w-]{1,20}[ =]){0,9}['\"]?(?:https?|ftp)://"
         r"[^ ]{3,200}(?: ?$| -|[|;>&])",
     ),
     rule(
-        "shell-flag", 5, ("-c", "-i", "-e", "-r", "-wrapper", "-l", "-p", "-v", " /", "sh -"),
+        "shell-flag", 5, 130, ("-c", "-i", "-e", "-r", "-wrapper", "-l", "-p", "-v", " /", "sh -"),
         rf"(?:^|[;|&`(]) ?{_SHELL} -[ic] ?['\"$(]|[;|&`(] ?{_SHELL} -[ic]\b|-wrapper \w{{1,12}},-c",
         r"^(?:perl|ruby|php\d?|python\d?|lua|node) -[erc] ?['\"(]|^(?:nc|ncat|netcat) -\w{0,6}[elvp] ?[\w.:]{0,40} ?/",
         r"^(?:env|sudo|nohup|strace|setsid) /|^busybox -c ['\"]",
     ),
     rule(
-        "shellshock", 7, ("()", "( )"), r"^\(\) ?\{|\(\) ?\{ ?(?:[:_;]|[a-z]{1,9};)|:\(\) ?\{ ?:\|",
+        "shellshock", 7, 80, ("()", "( )"), r"^\(\) ?\{|\(\) ?\{ ?(?:[:_;]|[a-z]{1,9};)|:\(\) ?\{ ?:\|",
     ),
     rule(
-        "brace-expansion", 6, ("{",),
+        "brace-expansion", 6, 180, ("{",),
         r"\{,?(?:cat|ls|wget|curl|ping|nc|id|bash|sh|echo|ip|ifconfig|uname|whoami|netstat|rm|chmod|perl|python|php),"
         r"[^}\s]{0,100}\}",
     ),
     rule(
-        "alias", 5, ("alias ",), r"(?:^|[;|&`(]) ?alias (?:[-+][a-z] ?){0,3}['\"]?[\w.!-]{1,30}['\"]?=",
+        "alias", 5, 120, ("alias ",), r"(?:^|[;|&`(]) ?alias (?:[-+][a-z] ?){0,3}['\"]?[\w.!-]{1,30}['\"]?=",
     ),
     rule(
-        "variable", 5, ("$",),
+        "variable", 5, REACH, ("$",),
         # set, then used: ;a=i;b=d;$a$b
         r"(?:^|[;&|] ?)([a-z]\w{0,9})=[\w/$\\'\"]{1,30} ?(?:;|&&?) ?[^&]{0,60}\$\{?\1(?![a-z0-9])",
         r"\$\{[^}\s]{0,20}(?:#|%|:-|,,|\^\^)[^}]{0,20}\}\S{0,10}\$\{|\$\(\( ?\d{1,9} ?[-+*] ?\d{1,9} ?\)\)[^$]{0,30}$",
         r"\$\[ ?\d+ ?[+*-] ?\d+ ?\]",
     ),
     rule(
-        "code", 5, ("system", "exec", "passthru", "popen", "proc_open", "subprocess", "__import__", "runtime"),
+        "code", 5, 110, ("system", "exec", "passthru", "popen", "proc_open", "subprocess", "__import__", "runtime"),
         r"(?:^|[;:|&{(\"'<?=] ?)(?:@?(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec)|os\.(?:system|popen)"
         r"|subprocess\.\w{3,12}|kernel\.(?:system|exec)|io\.popen) ?\( ?['\"$\[`]|__import__\( ?['\"](?:os|subprocess)",
         r"runtime\.?getruntime\(\)\.exec|\bchild_process\b[^;]{0,20}\bexec",
@@ -108,15 +110,15 @@ RULES: tuple[Rule, ...] = (
 
 def find(text: str, budget: Budget) -> Hit | None:
     """The strongest evidence in decoded, lower-case `text`; None when there is none."""
-    if not any(hint in text for hint in HINTS):
+    if not holds(text, HINTS):
         return None
+    budget.spend(len(text) * _VIEWED)
     view = for_shell(text.rstrip())
-    best = strongest(view, RULES, budget)
+    best = RULES.strongest(view, budget)
     if best is not None and best.score > 5:
         return best
     for command in commands(view):
-        if not budget.spend(_WEIGHED):
-            return better(best, CROWDED)
+        budget.spend(_WEIGHED)
         best = better(best, _weigh(command, view))
         if best is not None and best.score > 5:
             return best

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from .budget import Budget
 from .evidence import Hit, hit
-from .rules import Budget
 
 _BREAK = r"(?:\r\n?|\n)[ \t]{0,4}"
 # Headers that no letter and no list begins its lines with.

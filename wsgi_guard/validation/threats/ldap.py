@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from .budget import Budget
 from .evidence import Hit, hit
-from .rules import Budget
+from .words import holds
 
 HINTS = ("*", "(", ")", "\\2")
 
@@ -25,7 +26,7 @@ _RULES = (
 
 def find(text: str, budget: Budget) -> Hit | None:
     """The strongest evidence in decoded, lower-case `text`; None when there is none."""
-    if not any(hint in text for hint in HINTS):
+    if not holds(text, HINTS):
         return None
     if "\\" in text:
         text = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)

@@ -6,8 +6,8 @@ Each view is lower-case text, made in linear time, with runs of white space fold
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from collections.abc import Iterator
-from html import unescape
 from unicodedata import normalize
 from urllib.parse import unquote
 
@@ -17,6 +17,7 @@ ROUNDS = 3
 # once. What the rules look for are compatibility forms of single characters, which no border can part.
 _PIECE = 256
 
+_ESCAPE, _NO_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I), re.compile(r"%(?![0-9a-f]{2})", re.I)
 _U_ESCAPE = re.compile(r"%u([0-9a-f]{4})", re.I)
 _BACKSLASH = re.compile(r"\\{1,4}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{1,4}x([0-9a-f]{2})|\\([0-7]{2,3})", re.I)
 # Overlong UTF-8 of ASCII in two and three bytes, which old decoders accept (RFC 3629, 10).
@@ -24,9 +25,16 @@ _OVERLONG = re.compile(r"%(?:c([01])|e0%8([01]))%([89ab][0-9a-f])", re.I)
 _SQL_VERSIONED = re.compile(r"/\*!\d{0,6}")
 _SQL_COMMENT = re.compile(r"/\*[^*]{0,200}\*++/")
 _SQL_LINE = re.compile(r"(?:#|--)[^\n]{0,80}\n")
-_SPACE = re.compile(r"[\s\x00-\x1f\xa0]++")
-_BLANK = re.compile(r"[^\S\n]++")
-_LINE = re.compile(r" ?\n[ \n]*+")
+_CONTROLS = dict.fromkeys(range(32), " ")
+_REFERENCE = re.compile(r"&(?:#x0*+([0-9a-f]{1,6});?|#0*+([0-9]{1,7});?|(lt|gt|amp|quot|nbsp);?|([a-z]{3,16});)", re.I)
+# Names of the characters of which markup and scripts are made (HTML, 13.5).
+_NAMED = {
+    "lt": "<", "gt": ">", "amp": "&", "quot": '"', "apos": "'", "nbsp": " ", "tab": "\t", "newline": "\n", "excl": "!",
+    "num": "#", "dollar": "$", "percnt": "%", "lpar": "(", "rpar": ")", "ast": "*", "midast": "*", "plus": "+",
+    "comma": ",", "period": ".", "sol": "/", "colon": ":", "semi": ";", "equals": "=", "quest": "?", "commat": "@",
+    "lsqb": "[", "lbrack": "[", "bsol": "\\", "rsqb": "]", "rbrack": "]", "hat": "^", "lowbar": "_", "grave": "`",
+    "diacriticalgrave": "`", "lcub": "{", "lbrace": "{", "verbar": "|", "vert": "|", "rcub": "}", "rbrace": "}",
+}  # fmt: skip
 # What browsers leave out of a scheme: controls and white space, and what nobody sees.
 _UNSEEN = re.compile(r"[\x00-\x1f\u200b-\u200f\u2060\ufeff]++")
 _COMMENT = re.compile(r"/\*[^*]{0,80}\*/|<!--[^>]{0,80}-->")
@@ -63,7 +71,42 @@ def undo_overlong(text: str) -> str:
 def _undo_percent(value: str) -> str:
     if "%u" in value or "%U" in value:
         value = _U_ESCAPE.sub(lambda found: chr(int(found[1], 16)), value)
-    return unquote(undo_overlong(value), errors="replace")
+    return unquoted(undo_overlong(value), errors="replace")
+
+
+def unquoted(text: str, encoding: str = "utf-8", errors: str = "strict") -> str:
+    """As `urllib.parse.unquote`, but a megabyte of escapes takes no longer than one of letters."""
+    if _ESCAPE.search(text) is None:
+        return text
+    if not text.isascii() or _NO_ESCAPE.search(text) is not None:
+        return unquote(text, encoding, errors)
+    # Quoted-printable (RFC 2045, 6.7) has the same escapes behind another sign.
+    data = text.encode().replace(b"=", b"=3D").replace(b"%", b"=")
+    return a2b_qp(data).decode(encoding, errors)
+
+
+def one_spaced(text: str) -> str:
+    """`text` with one space for each run of white space and controls."""
+    if text.isprintable():
+        if "  " not in text:
+            return text
+    else:
+        text = text.translate(_CONTROLS)
+    plain = " ".join(text.split())
+    return f"{' ' * text[:1].isspace()}{plain}{' ' * (text[-1:].isspace() and plain != '')}"
+
+
+def undo_references(text: str) -> str:
+    """Character references of HTML as the characters they stand for, as far as attacks are made of them."""
+    return _REFERENCE.sub(_referred, text) if "&" in text else text
+
+
+def _referred(found: re.Match[str]) -> str:
+    name = found[3] or found[4]
+    if name is not None:
+        return _NAMED.get(name.lower(), found[0])
+    code = int(found[1], 16) if found[1] else int(found[2])
+    return chr(code) if 0 < code < 0xD800 or 0xDFFF < code <= 0x10FFFF else "\ufffd"
 
 
 def for_sql(text: str) -> str:
@@ -74,14 +117,14 @@ def for_sql(text: str) -> str:
         text = _SQL_COMMENT.sub(" ", _SQL_VERSIONED.sub(" ", text))
     if "*/" in text:
         text = text.replace("*/", " ")
-    return _SPACE.sub(" ", text)
+    return one_spaced(text)
 
 
 def for_markup(text: str) -> str:
     """Markup with one space for all white space; character references undone where no markup shows without that."""
-    text = _SPACE.sub(" ", text)
+    text = one_spaced(text)
     if "&" in text and _REAL_TAG.search(text) is None:
-        text = _SPACE.sub(" ", unescape(text).lower())
+        text = one_spaced(undo_references(text).lower())
     return text
 
 
@@ -89,14 +132,13 @@ def for_script(text: str, view: str) -> Iterator[tuple[str, bool]]:
     """Further readings of markup, each with whether it holds for the inside of tags alone: references and escapes
     undone, comments left out, and old character sets."""
     if "\\" in view:
-        yield _SPACE.sub(" ", _BACKSLASH.sub(_escaped, view)).lower(), False
+        yield one_spaced(_BACKSLASH.sub(_escaped, view)).lower(), False
     if "&" in text:
         # Twice, and in attributes alone where tags show: there a browser undoes references.
         tags = _REAL_TAG.search(text) is not None
-        plain = text.replace("&tab;", "\t").replace("&newline;", "\n")
-        yield (_no_new_tags(plain) if tags else unescape(unescape(plain)).lower()), tags
+        yield (_no_new_tags(text) if tags else undo_references(undo_references(text)).lower()), tags
     if "/*" in view or "<!--" in view:
-        yield _SPACE.sub(" ", _COMMENT.sub("", view)), False
+        yield one_spaced(_COMMENT.sub("", view)), False
     if "+ad" in view:
         for form, char in _UTF7.items():
             view = view.replace(form, char)
@@ -107,7 +149,7 @@ def for_script(text: str, view: str) -> Iterator[tuple[str, bool]]:
 
 def _no_new_tags(view: str) -> str:
     text = view.replace("&lt", "&amp;lt").replace("&#60", " ").replace("&#x3c", " ")
-    return unescape(unescape(text).replace("&lt", " ")).lower()
+    return undo_references(undo_references(text).replace("&lt", " ")).lower()
 
 
 def _escaped(found: re.Match[str]) -> str:

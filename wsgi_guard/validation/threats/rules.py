@@ -1,8 +1,4 @@
-"""How rules are tried on a value: each only where its words are, and all of a request within a budget. Pure.
-
-A crafted value costs no more than its length allows: what is left when the budget is spent is not looked at, and that
-is a finding of its own ("crowded"). Honest requests stay far below it.
-"""
+"""How rules are tried on a value: each only where its words are, and all of a request within a budget. Pure."""
 
 from __future__ import annotations
 
@@ -10,99 +6,115 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from .budget import Budget
 from .evidence import Hit, better, hit
+from .words import Words, holds, split
 
-# Views up to this length are searched as a whole, longer ones this far around each word of a rule.
-WHOLE, REACH = 1_500, 600
+# Around each of its words a rule looks this far, if it says nothing else. Views that are not longer than this many
+# times that are searched as a whole.
+REACH = 600
+_WHOLE = 3
 # Of words closer together than this one is enough: what is around it is looked at anyway.
 _STEP = 64
-# What trying a rule costs beside the characters it reads, in characters (measured: about 1 µs against 20 ns).
-_TRIAL = 50
-# A budget in characters that rules may read: so much for any request, and so many times its length.
-_FLOOR, _FACTOR = 200_000, 5
-CROWDED = Hit("crowded", 5, "")
-
-
-class Budget:
-    """What may still be spent on looking, in characters."""
-
-    __slots__ = ("left",)
-
-    def __init__(self, size: int) -> None:
-        self.left = _FLOOR + _FACTOR * size
-
-    def spend(self, characters: int) -> bool:
-        """Whether that much was left."""
-        self.left -= characters + _TRIAL
-        return self.left > 0
-
-
-# Words, or a pattern that begins with a literal and is fast.
-Words = tuple[str, ...] | re.Pattern[str]
+# What rules cost, in nanoseconds: a trial and a character of it; a place of a word; a hundred characters that are asked
+# for a sign, or for a pattern of words.
+_TRIAL, _CHARACTER, _PLACE, _SIGN, _PATTERN = 1_000, 40, 250, 60, 1_000
 
 
 class Rule(NamedTuple):
-    """A pattern, the score of its match, and words of which a text that matches holds one."""
+    """A pattern, the score of its match, words of which a text that matches holds one, and how far from it it reads.
+
+    Words may be a pattern, which begins with a literal and is fast.
+    """
 
     name: str
     score: int
-    words: Words
+    reach: int
+    words: tuple[str, ...] | re.Pattern[str]
     pattern: re.Pattern[str]
 
 
-def rule(name: str, score: int, words: Words, *alternatives: str) -> Rule:
-    """A rule that matches where one of `alternatives` does."""
-    return Rule(name, score, words, re.compile("|".join(alternatives)))
+def rule(
+    name: str, score: int, reach: int, words: tuple[str, ...] | re.Pattern[str], *alternatives: str
+) -> Rule:
+    """A rule that matches where one of `alternatives` does, each at most `reach` characters from a word."""
+    return Rule(name, score, reach, words, re.compile("|".join(alternatives)))
 
 
-def strongest(view: str, rules: Iterable[Rule], budget: Budget, prose: int = 1) -> Hit | None:
-    """The hit with the highest score; CROWDED when the budget ends before it is known."""
-    best: Hit | None = None
-    for one in rules:
-        if best is not None and one.score <= best.score:
-            continue
-        for start, end in places(view, one.words):
-            if not budget.spend(end - start):
-                return better(best, CROWDED)
-            found = one.pattern.search(view, start, end)
-            if found is not None:
-                best = better(best, hit(one.name, one.score, view, found.start(), found.end(), prose))
-                break
-    return best
+# The words of all rules.
+WORDS = Words()
 
 
-def places(view: str, words: Words) -> Iterator[tuple[int, int]]:
+class Rules:
+    """Rules for one kind of view, of which only those are tried whose words are there."""
+
+    def __init__(self, *rules: Rule) -> None:
+        self._looks = tuple(_look(one) for one in rules)
+        signs = sum(len(signs) for _, signs, _ in self._looks)
+        self._cost = signs * _SIGN + len({one.words for one in rules if isinstance(one.words, re.Pattern)}) * _PATTERN
+        self.all = rules
+
+    def strongest(self, view: str, budget: Budget, prose: int = 1) -> Hit | None:
+        """The hit with the highest score; None when no rule matches."""
+        budget.spend(len(view) * self._cost // 100)
+        present = WORDS.within(view, budget)
+        best: Hit | None = None
+        matched: dict[re.Pattern[str], list[int]] = {}
+        for bit, signs, one in self._looks:
+            if best is not None and one.score <= best.score:
+                continue
+            if isinstance(one.words, re.Pattern):
+                if one.words not in matched:
+                    matched[one.words] = [found.start() for found in one.words.finditer(view)]
+                    budget.spend(len(matched[one.words]) * _PLACE)
+                where: Iterable[tuple[int, int]] = _around(matched[one.words], len(view), one.reach)
+            elif bit & present or holds(view, signs):
+                where = places(view, one.words, one.reach, budget)
+            else:
+                continue
+            for start, end in where:
+                budget.spend((end - start) * _CHARACTER + _TRIAL)
+                found = one.pattern.search(view, start, end)
+                if found is not None:
+                    best = better(best, hit(one.name, one.score, view, found.start(), found.end(), prose))
+                    break
+        return best
+
+
+def _look(one: Rule) -> tuple[int, tuple[str, ...], Rule]:
+    """A rule with the bit of its words and those of them that are signs."""
+    if isinstance(one.words, re.Pattern):
+        return 0, (), one
+    letters, signs = split(one.words)
+    return WORDS.add(letters), signs, one
+
+
+def places(view: str, words: tuple[str, ...], reach: int, budget: Budget) -> Iterator[tuple[int, int]]:
     """Where in `view` a rule with these words may match: all of it, or around each word."""
-    length = len(view)
-    if length > WHOLE:
-        for positions in _positions(view, words):
-            yield from _merged(positions, length)
-    elif words.search(view) if isinstance(words, re.Pattern) else any(word in view for word in words):
-        yield 0, length
+    if len(view) <= _WHOLE * reach:
+        if holds(view, words):
+            yield 0, len(view)
+        return
+    for word in words:
+        yield from _around(_finds(view, word, budget), len(view), reach)
 
 
-def _positions(view: str, words: Words) -> Iterator[Iterator[int]]:
-    if isinstance(words, re.Pattern):
-        yield (found.start() for found in words.finditer(view))
-    else:
-        yield from (_finds(view, word) for word in words)
-
-
-def _finds(view: str, word: str) -> Iterator[int]:
+def _finds(view: str, word: str, budget: Budget) -> Iterator[int]:
     at = view.find(word)
     while at >= 0:
+        budget.spend(_PLACE)
         yield at
         at = view.find(word, at + _STEP)
 
 
-def _merged(positions: Iterable[int], length: int) -> Iterator[tuple[int, int]]:
+def _around(positions: Iterable[int], length: int, reach: int) -> Iterator[tuple[int, int]]:
     """Pieces of a text of that length around the positions, each character in one piece at most."""
     start = end = -1
     for at in positions:
-        if at - REACH > end:
+        if at - reach > end:
             if end >= 0:
                 yield start, end
-            start = max(0, at - REACH)
-        end = min(length, at + REACH)
+            start = max(0, at - reach)
+        end = min(length, at + reach)
     if end >= 0:
         yield start, end

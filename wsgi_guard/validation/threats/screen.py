@@ -11,10 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from . import cmdi, header, ldap, sqli, traversal, xss
+from .budget import Budget, Spent
 from .evidence import THRESHOLDS, Hit
 from .normalise import decoded, folded
 from .prose import without_apostrophes
-from .rules import Budget
+from .words import holds
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
 PLAIN = re.compile(r"[\w .,@:-]*+", re.A)
@@ -36,6 +37,11 @@ _SHORTEST = 8
 _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 # A value that may be text in base64: what that says is looked at too, once.
 _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?", re.I | re.A)
+
+# What decoding costs: a character, one of a text that is not ASCII, an escape; and for each class its view and a look.
+_DECODED, _FOLDED, _ESCAPE, _VIEWED, _LOOK = 2, 80, 100, 6, 1_000
+# The rule of a finding that says that there was no time to look any further.
+CROWDED = "crowded"
 
 FINDERS: dict[str, Callable[[str, Budget], Hit | None]] = {
     "sqli": sqli.find, "xss": xss.find, "cmdi": cmdi.find, "traversal": traversal.find, "ldap": ldap.find,
@@ -73,19 +79,12 @@ def wordy(value: str) -> bool:
     """Whether `value` holds a word of which attacks are made that need nothing but words."""
     text = value.lower()
     # One character is found ten times as fast as a word.
-    return ("_" in text and _holds(text, _UNDERSCORED)) or (" by" in text and _holds(text, _BY)) or _holds(text, _OTHER)
+    return ("_" in text and holds(text, _UNDERSCORED)) or (" by" in text and holds(text, _BY)) or holds(text, _OTHER)
 
 
 def wordy_query(query: str) -> bool:
     """As `wordy`, for a query string as it came."""
-    return _holds(query.lower(), _IN_QUERY)
-
-
-def _holds(text: str, words: tuple[str, ...]) -> bool:
-    for word in words:  # noqa: SIM110 (a third of what a generator costs, and every value pays it)
-        if word in text:
-            return True
-    return False
+    return holds(query.lower(), _IN_QUERY)
 
 
 def screen(
@@ -107,9 +106,19 @@ def screen(
 
 
 def _find(value: str, classes: Iterable[str], least: int, budget: Budget) -> list[Finding]:
-    text = decoded(value)
-    hits = [(kind, FINDERS[kind](text, budget)) for kind in classes]
-    return [Finding(kind, *hit) for kind, hit in hits if hit is not None and hit.score >= least]
+    found: list[Finding] = []
+    kind = ""
+    try:
+        budget.spend(len(value) * (_DECODED if value.isascii() else _FOLDED) + value.count("%") * _ESCAPE)
+        text = decoded(value)
+        for kind in classes:
+            budget.spend(len(text) * _VIEWED + _LOOK)
+            hit = FINDERS[kind](text, budget)
+            if hit is not None and hit.score >= least:
+                found.append(Finding(kind, *hit))
+    except Spent:
+        return found or [Finding(kind, CROWDED, THRESHOLDS[1], "")]
+    return found
 
 
 def _from_base64(value: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .rules import rule
+from .rules import REACH, rule
 
 # Calls with which an attack shows itself or takes what it came for.
 _SINKS = (
@@ -46,59 +46,62 @@ _SHOWN = r"(?:alert|confirm|prompt|eval)"
 
 RULES = (
     rule(
-        "script-breakout", 6, _SINKS,
+        "script-breakout", 6, 300, _SINKS,
         # A quote or bracket, signs of an expression, a call. `) { call(` is what honest code looks like.
         r"(?!\) \{)(?:[\"'`)\]}\\;]|^)[ \\]?(?:(?:[;,+*/|&?:^%=!~{}<>)-]|//|/\*[^*]{0,20}\*/| in | instanceof ) ?){1,6}"
         rf"[(!~+ -]{{0,5}}{CALLED}",
     ),
-    rule("script-breakout", 6, ("${", "#{"), rf"[$#]\{{ ?{CALLED}"),
+    rule("script-breakout", 6, 140, ("${", "#{"), rf"[$#]\{{ ?{CALLED}"),
     rule(
-        "script-breakout", 6, ("constructor",),
+        "script-breakout", 6, 100, ("constructor",),
         r"\bconstructor ?(?:\.constructor|\[[\"']?constructor)? ?\( ?[\"'`]|[\"'`]constructor[\"'`] ?\]",
         r"constructor\.constructor",
     ),
     rule(
-        "script-breakout", 6, tuple(f"{name}[" for name in _GLOBALS) + tuple(f"{name} [" for name in _GLOBALS),
+        "script-breakout", 6, 160, tuple(f"{name}[" for name in _GLOBALS) + tuple(f"{name} [" for name in _GLOBALS),
         rf"\b{_GLOBAL} ?\[ ?(?:[\"'`/]|\w{{1,20}} ?\+|[a-z]{{1,20}}\()|\b{_GLOBAL} ?\[[^\]]{{0,80}}\] ?[(`]",
     ),
     rule(
-        "script-breakout", 6, ("].", "] ."),
+        "script-breakout", 6, 180, ("].", "] ."),
         rf"\[ ?[^\]\[]{{0,30}}\] ?\. ?(?:/\*\*/ ?)?{_METHOD} ?\.? ?(?:call|apply"
         rf"|constructor)?[ (`]{{1,3}}(?:\$ ?\{{ ?)?"
         rf" ?{SINK}",
     ),
-    rule("script-breakout", 6, ("function",), r"`function ?\(", rf"function ?\(\) ?\{{ ?{CALLED}", r"\bnew function\("),
-    rule("script-breakout", 6, ("reflect.", "with"), r"reflect\.(?:apply|construct|set)\b",
+    rule(
+        "script-breakout", 6, 160, ("function",),
+        r"`function ?\(", rf"function ?\(\) ?\{{ ?{CALLED}", r"\bnew function\(",
+    ),
+    rule("script-breakout", 6, 90, ("reflect.", "with"), r"reflect\.(?:apply|construct|set)\b",
          r"\bwith ?\( ?(?:document|window|location)\)"),
     # Scripts of signs alone.
     rule(
-        "script-signs", 6, ("[]",),
+        "script-signs", 6, 80, ("[]",),
         r"\(?!\[\]\+\[\]|\[\]\[\(!\[\]|\(!\[\] ?\+? ?\[\] ?\)|\[\+!\+\[\]|^\+? ?!!\[\]|\[ ?\+? ?\[\]\]",
     ),
     rule(
-        "script-breakout", 6, ("import", "onerror", "fromcharcode", "\\x61lert", "a\\u0065"),
+        "script-breakout", 6, 90, ("import", "onerror", "fromcharcode", "\\x61lert", "a\\u0065"),
         r"\bimport ?\( ?[\"'`](?:https?:)?//|\bthrow ?[/{ ]?onerror|onerror ?= ?(?:alert|eval)|\bfromcharcode ?\(",
         r"\\x61lert|\ba\\u0065",
     ),
     rule(
-        "script-breakout", 6, ("eval", "settimeout", "setinterval", "function"),
+        "script-breakout", 6, 90, ("eval", "settimeout", "setinterval", "function"),
         r"\b(?:eval|settimeout|setinterval|function) ?\( ?(?:atob|unescape|string|name|location|[\"'`\\/]|\d)",
         r"^(?:settimeout|setinterval|eval|function) ?`",
     ),
     rule(
-        "document-access", 4, ("document", "window.location", "html", ".parentnode.", "xmlhttprequest"),
+        "document-access", 4, 180, ("document", "window.location", "html", ".parentnode.", "xmlhttprequest"),
         r"\bdocument ?\. ?(?:cookie|domain|write(?:ln)? ?\(|location ?=|body\.innerhtml)|\bwindow\.location ?=",
         r"\bdocument\.(?:queryselector|getelementbyid)\([^)]{1,60}\)\.\w{1,20} ?=|\.(?:inner|outer)html ?="
         r"|\.parentnode\.",
         r"\bxmlhttprequest\b",
     ),
     rule(
-        "document-access", 5, ("document",),
+        "document-access", 5, 190, ("document",),
         r"^document\.(?:queryselector|getelement\w{2,20})\([^)]{1,60}\)\.\w{1,20} ?=",
         r"(?:^|[;=+(,:\"'?&]) ?document ?\. ?(?:cookie|write(?:ln)? ?\(|location ?=)",
     ),
     rule(
-        "bare-call", 6, ("alert", "confirm", "prompt", "eval", "new function"),
+        "bare-call", 6, REACH, ("alert", "confirm", "prompt", "eval", "new function"),
         rf"^[ ;(!~+-]{{0,9}}(?:{_GLOBAL}\.)?(?:{_SHOWN}|new function)(?:[(`]|\?\.\()[^<>]{{0,200}}[)`][^a-z]{{0,40}}"
         r"(?:$|;|//|<!--|alert)",
         rf"^[(\[]{{1,3}}[^)\]]{{0,20}}\b{_SHOWN}[)\]]+ ?[(`]|^[\w$]{{1,12}} ?= ?{_SHOWN}\b ?[,;]",

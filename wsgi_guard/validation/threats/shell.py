@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from html import unescape
 from typing import NamedTuple
 
 from .commands import BEFORE, SURE, WORDS
+from .normalise import one_spaced, undo_references
 
-_BLANK = re.compile(r"[^\S\n]++")
-_LINE = re.compile(r" ?\n[ \n]*+")
 _IFS = re.compile(r"\$\{?ifs(?:%\?\?|:0:1|,,)?\}?(?:\$\d|\$\(\))?|<>(?=/)")
 # What a shell drops inside a word: empty quotes and substitutions, backslashes, carets, variables that are not set.
-_DROPPED = re.compile(
-    r"''|\"\"|(?<!`)``(?!`)|\$\(\)|\\(?=[a-z/])|(?<=[a-z])\^(?=[a-z])|\$[@*?!_#-](?=[a-z/ ]|$)|\$\{[@*]\}"
-    r"|(?<=[a-z/])\$[a-z]\b(?![({])|(?<=[;|&])\$[a-z] "
+# Each begins with its sign, so that everything else is passed over fast.
+_DROPPED = (
+    ("``", re.compile(r"``(?<!```)(?!`)")),
+    ("\\", re.compile(r"\\(?=[a-z/])")),
+    ("^", re.compile(r"\^(?<=[a-z]\^)(?=[a-z])")),
+    ("$", re.compile(
+        r"\$(?:\(\)|[@*?!_#-](?=[a-z/ ]|$)|\{[@*]\}|(?<=[a-z/]\$)[a-z]\b(?![({])|(?<=[;|&]\$)[a-z] )"
+    )),
+)  # fmt: skip
+_QUOTED_LETTERS = re.compile(
+    r"(['\"])(?:(?<=[a-z].)([a-z]{1,8})\1(?=[a-z]|\b)|(?<![a-z=].)([a-z]{1,12})\1(?=[a-z '\";|]|$))"
 )
-_QUOTED_LETTERS = re.compile(r"(?<=[a-z])(['\"])([a-z]{1,8})\1(?=[a-z]|\b)"
-    r"|(?<![a-z=])(['\"])([a-z]{1,12})\3(?=[a-z '\";|]|$)")
 _BRACKET = re.compile(r"\[[!^]?([a-z/?])[/a-z]{0,12}\]")
 # Where a command may begin, and the first word of it.
 _BEGIN = re.compile(
@@ -44,17 +48,27 @@ def for_shell(text: str) -> str:
     """`${IFS}` as a space, quotes and backslashes inside words left out, one space or line break for many."""
     text = text.replace("\x00", "").replace("\r", "\n")
     if "&" in text and ";" in text:
-        text = unescape(text)
+        text = undo_references(text)
     if "ifs" in text or "<>" in text:
         text = _IFS.sub(" ", text)
     if "+" in text and " " not in text:
         text = text.replace("+", " ")
     if "[" in text:
         text = _BRACKET.sub(r"\1", text)
-    text = _DROPPED.sub("", text)
+    text = text.replace("''", "").replace('""', "")
+    for sign, pattern in _DROPPED:
+        if sign in text:
+            text = pattern.sub("", text)
     if "'" in text or '"' in text:
-        text = _QUOTED_LETTERS.sub(lambda found: found[2] or found[4], text)
-    return _LINE.sub("\n", _BLANK.sub(" ", text))
+        text = _QUOTED_LETTERS.sub(lambda found: found[2] or found[3], text)
+    return _lines(text) if "\n" in text else one_spaced(text)
+
+
+def _lines(text: str) -> str:
+    """One space for all within a line, and no empty lines."""
+    lines = [" ".join(line.split()) for line in text.split("\n")]
+    start = "\n" if not lines[0] else " " if text[0].isspace() else ""
+    return start + "\n".join(filter(None, lines))
 
 
 def commands(view: str) -> Iterator[Command]:

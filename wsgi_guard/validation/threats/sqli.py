@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 
+from .budget import Budget
 from .evidence import Hit, better
 from .normalise import for_sql
-from .rules import CROWDED, Budget, strongest
+from .rules import WORDS
 from .sqlgrammar import Read, judge
 from .sqlsigns import RULES
 from .sqltokens import WINDOW, tokens
+from .words import holds, split
 
 # Without one of these a text has neither a breakout nor a statement: a quote, a number or sign at its start, or a word
 # of the language.
@@ -24,6 +26,7 @@ _WORDS = (
     "truncate", "order", "group", "declare", "exec", "procedure", "dbms", "drop", "shutdown", "schema", "database",
     "char", "chr", "cast", "case", "call", "rand", "or ", "and ", "||", "(", "_", "@@", ".e", "::", "/*",
 )  # fmt: skip
+_LETTERS, _SIGNS = WORDS.add(split(_WORDS)[0]), split(_WORDS)[1]
 # Grammar made of words alone is prose, but for what these begin.
 _SIGN = re.compile(r"[^\w .,@:-]")
 _WORDS_ALONE = ("union", "--", "_schema", "xp_", "pg_", "sqlite_", "@@", "order by", "group by", "waitfor", "0x2")
@@ -40,24 +43,28 @@ _CURLY = {0xB4: "'", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 # A comment inside a word, for where a filter takes comments out.
 _PARTING = re.compile(r"(?<=[a-z])/\*[^*]{0,80}\*/(?=[a-z])")
 _RUNS = re.compile(r"(['\"])\1++")
-# What a reading costs, as `Budget` counts: 60 tokens.
-_READING = 800
+# What a reading costs: 60 tokens and the readings of them.
+_READING = 12_000
 
 
 def find(text: str, budget: Budget) -> Hit | None:
     """The strongest evidence in decoded, lower-case `text`; None when there is none."""
-    quoted = any(quote in text for quote in _QUOTES)
-    if not quoted and _SIGN.search(text) is None and not any(word in text for word in _WORDS_ALONE):
+    quoted = holds(text, _QUOTES)
+    if not quoted and _SIGN.search(text) is None and not holds(text, _WORDS_ALONE):
         return None
-    if not quoted and _START.match(text) is None and not any(word in text for word in _WORDS):
+    if not quoted and _START.match(text) is None and not _worded(text, budget):
         return None
     view = for_sql(text).strip()
-    best = better(strongest(view, RULES, budget), _bare(view, budget))
+    best = better(RULES.strongest(view, budget), _bare(view, budget))
     if best is None and "/*" in text and (parted := for_sql(_PARTING.sub("", text)).strip()) != view:
-        best = better(strongest(parted, RULES, budget), _bare(parted, budget))
+        best = better(RULES.strongest(parted, budget), _bare(parted, budget))
     if not quoted or (best is not None and best.score > 5):
         return best
     return better(best, _broken_out(view, budget))
+
+
+def _worded(text: str, budget: Budget) -> bool:
+    return bool(_LETTERS & WORDS.within(text, budget)) or holds(text, _SIGNS)
 
 
 def _broken_out(view: str, budget: Budget) -> Hit | None:
@@ -76,9 +83,10 @@ def _broken_out(view: str, budget: Budget) -> Hit | None:
 
 
 def _bare(view: str, budget: Budget) -> Hit | None:
-    if _START.match(view) is None and not any(word in view[:WINDOW] for word in _WORDS):
+    if _START.match(view) is None and not holds(view[:WINDOW], _WORDS):
         return None
-    return judge(Read(view, tokens(view), 0, quoted=False), "") if budget.spend(_READING) else CROWDED
+    budget.spend(_READING)
+    return judge(Read(view, tokens(view), 0, quoted=False), "")
 
 
 def _quoted(view: str, quote: str, budget: Budget) -> Hit | None:
@@ -91,8 +99,7 @@ def _quoted(view: str, quote: str, budget: Budget) -> Hit | None:
 
 def _read(view: str, at: int, budget: Budget) -> Hit | None:
     """A reading of what follows the quote in front of `at`."""
-    if not budget.spend(_READING):
-        return CROWDED
+    budget.spend(_READING)
     return judge(Read(view, tokens(view, at), at, quoted=True), view[max(0, at - 101) : at - 1])
 
 
@@ -109,8 +116,6 @@ def _again(view: str, budget: Budget) -> Hit | None:
     best: Hit | None = None
     for found in _AGAIN.finditer(view):
         further = _read(view, found.start() + 1, budget)
-        if further is CROWDED:
-            return better(best, CROWDED)
         if further is not None:
             best = better(best, further._replace(score=further.score - 1))
             if best is not None and best.score > 5:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 
-from .rules import rule
+from .rules import Rules, rule
 
 _NUM = r"['\"]?-?\d[\d.]*['\"]?"
 # The start of a comparison that may say nothing, for texts that are long.
-_COMPARED = re.compile(r"(?:or|and|xor|having|\|\||&&)[ (!+~-]{1,6}['\"]?\w{1,20}['\"]? ?(?:=|like|<=>|rlike)")
-RULES = (
+_COMPARED = re.compile(
+    r"(?:or|and|xor|having|\|\||&&)[ (!+~-]{1,6}+['\"]?\w{1,20}+(?:['\"]? ?(?:=|like|<=>|rlike)|(?<=like))"
+)
+RULES = Rules(
     rule(
-        "timing", 6, ("waitfor", "sleep", "benchmark", "receive_message", "randomblob"),
+        "timing", 6, 250, ("waitfor", "sleep", "benchmark", "receive_message", "randomblob"),
         rf"\bwaitfor (?:delay|time) ?['\"@]|\bpg_sleep(?:_for)? ?\( ?{_NUM}|\bbenchmark ?\( ?\d[\d ]{{3,12}},"
         rf"|\bdbms_lock\.sleep ?\("
         rf"|\bdbms_pipe\.receive_message ?\(|\brandomblob ?\( ?\d{{4}}|\buser_lock\.sleep ?\("
@@ -19,7 +21,7 @@ RULES = (
         r"|\bsleep ?\(\d+\.to_i\)",
     ),
     rule(
-        "procedure", 6, (
+        "procedure", 6, 140, (
             "xp_", "sp_", "extractvalue", "updatexml", "utl_", "dbms_", "ctxsys", "procedure", "openrowset",
             "opendatasource", "load_file", "httpuritype", "xmltype", "sys_eval", "sys_exec",
         ),
@@ -37,7 +39,7 @@ RULES = (
         r"|\bhttpuritype ?\(|\bsys_(?:eval|exec) ?\(",
     ),
     rule(
-        "catalogue", 6, (
+        "catalogue", 6, 100, (
             "information_schema", "sys", "pg_", "sqlite_master", "mysql.", "@@", "rdb$", "msysaccess", "user_tab",
             "all_tab", "v$", "master.",
         ),
@@ -50,11 +52,11 @@ RULES = (
         r"|(?:select|union|[=,(<>'\"]) ?@@(?:version|datadir|hostname|servername|basedir|global|language|spid)\b",
     ),
     rule(
-        "file", 6, ("outfile", "dumpfile", "infile"),
+        "file", 6, 90, ("outfile", "dumpfile", "infile"),
         r"\binto (?:out|dump)file ?['\"]|\bload data (?:local )?infile ?['\"]",
     ),
     rule(
-        "encoded", 6, ("char", "chr", "concat", "0x"),
+        "encoded", 6, 480, ("char", "chr", "concat", "0x"),
         r"\bch(?:a?)r ?\( ?\d{1,3} ?\) ?(?:\+|\|\||,|&) ?ch(?:a?)r ?\( ?\d|\bconcat(?:_ws)? ?\( ?(?:0x[0-9a-f]{2}"
         r"|['\"]?, ?\(select|char ?\()"
         r"|\bgroup_concat ?\( ?[a-z0-9_(]|\b(?:select|exec|execute|declare|set) ?[@\w (=]{0,40}0x[0-9a-f]{8}"
@@ -62,7 +64,7 @@ RULES = (
         r"|^0x[0-9a-f]{16,400} exec",
     ),
     rule(
-        "statement", 6, ("declare", "exec", "drop", "truncate", "alter", "create", "insert", "delete", "update",
+        "statement", 6, 450, ("declare", "exec", "drop", "truncate", "alter", "create", "insert", "delete", "update",
                          "select", "shutdown",
                          "grant"),
         r"\bdeclare ?@\w{1,30} ?(?:as )?(?:n?varchar|n?char|int|cursor|sysname)\b"
@@ -78,12 +80,12 @@ RULES = (
         r"|;[; ]*shutdown ?(?:with nowait|;|--|$)|;[; ]*drop (?:table|database)\b",
     ),
     rule(
-        "case", 6, ("case", "if(", "if (", "ifnull", "elt", "make_set", "rlike", "regexp"),
+        "case", 6, 250, ("case", "if(", "if (", "ifnull", "elt", "make_set", "rlike", "regexp"),
         rf"\bcase ?\(?when ?\(? ?{_NUM} ?[=<>] ?{_NUM}|\b(?:iif|elt|make_set|ifnull|if) ?\( ?\(? ?{_NUM} ?[=<>] ?{_NUM}"
         r"|\br(?:like|egexp) ?\( ?(?:select|case)|\brlike ?sleep ?\(",
     ),
     rule(
-        "subquery", 6, ("select",),
+        "subquery", 6, 300, ("select",),
         r"[=<>+|*/,(-] ?\( ?select (?:\d|['\"(*@]|count ?\(|case\b|top \d|char|concat|\w{1,60} from \w)"
         r"|\bexists ?\( ?select\b|\(select \* from ?\("
         r"|\bunion (?:all |distinct )?\(? ?select (?:null|all|distinct|\d{1,9}(?:,|$| ?--| from)|['\"@(*]|concat"
@@ -91,15 +93,15 @@ RULES = (
         r"|\bunion[(+]+select\b|\bselect (?:\d{1,6} ?, ?){2}|\bselect ?\( ?\d",
     ),
     rule(
-        "json", 6, ("::", ".e"),
+        "json", 6, 80, ("::", ".e"),
         r"['\"] ?:: ?jsonb?\b|\b\d\.e ?\(|\b\d\.e\.[a-z]",
     ),
     rule(
-        "variable", 5, ("@@", "select"),
+        "variable", 5, 100, ("@@", "select"),
         r"^@@[a-z]\w{6,30}$|^select (?:user|version|database|current_user|system_user|session_user) ?\( ?\)",
     ),
     rule(
-        "call", 5, ("(",),
+        "call", 5, 150, ("(",),
         r"^(?:select )?(?:group_concat|load_file|updatexml|extractvalue|xmltype|pg_sleep|benchmark|concat_ws"
         r"|current_user|db_name|schema_name|sysdate|coalesce"
         r"|database|user_name|suser_name|row_count|json_extract|sqlite_version|pg_read_file|make_set|unhex|compress"
@@ -109,19 +111,19 @@ RULES = (
         r"|^[^(]{0,60}[=<>+|,-] ?json_(?:extract|value|query|contains) ?\(",
     ),
     rule(
-        "literal", 5, ("'",),
+        "literal", 5, 110, ("'",),
         r"^'[^']{0,20}'(?:=|!=|<>|<|>)'[^']{0,20}'?$",
     ),
     rule(
-        "name", 5, ("_",),
+        "name", 5, 100, ("_",),
         r"^(?:information_schema|pg_catalog|exec xp_\w{3,20}|select pg_sleep|from [`\"\[]?information_schema[`\"\]]?)$",
     ),
     rule(
-        "inline", 6, ("/*", "having", "group by"),
+        "inline", 6, 250, ("/*", "having", "group by"),
         r"\b(?:group by|having) [\w.,() ]{1,60}having ?\(? ?\d+ ?= ?\d+|\bfloor ?\( ?rand ?\(",
     ),
     rule(
-        "tautology", 6, _COMPARED,
+        "tautology", 6, 160, _COMPARED,
         r"(?:\b(?:or|and|xor|having)|\|\||&&)[ (!+~-]{1,6}(['\"]?)(\w{1,20})\1 ?(?:=|<=>"
         r"|r?like(?= ?['\"])) ?(['\"]?)\2\3?(?![\w'.])[) ]*(?:--|#|/\*|;|and\b|or\b|$)",
     ),

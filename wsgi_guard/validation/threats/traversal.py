@@ -3,35 +3,36 @@
 from __future__ import annotations
 
 import re
-from itertools import islice
 
+from .budget import Budget
 from .evidence import Hit, better, hit
 from .files import KNOWN
 from .normalise import for_path
-from .rules import CROWDED, Budget, Rule, places, rule, strongest
+from .rules import REACH, Rules, places, rule
+from .words import holds
 
 # Paths have one of these; so have most URLs, and the rules their own words.
 HINTS = ("/", "\\", "..", "%2f", "%5c", "0x2", "u22", "\x00", "%00", "expect:", "php:", "data:", "http")
 
 _UP = r"(?:\.\.;?/|\.\.%(?:25){0,4}2f/?)"
-CLIMBS: tuple[Rule, ...] = (
+CLIMBS = Rules(
     rule(
-        "climbs", 6, ("..",),
+        "climbs", 6, REACH, ("..",),
         rf"(?:^|[=:,;|&\s\"'/(>]){_UP}{{2,}}|^{_UP}{{1,40}}[\w.-]{{1,80}}/?(?:\x00|$)|^/?{_UP}{{1,40}}(?:\.\.)?$"
         rf"|^/\.\.$",
         rf"^{_UP}[\w.~-]+/|^/{_UP}+\w|^file:/{{0,2}}{_UP}|^\w{{0,9}}:?/{{1,2}}{_UP}",
     ),
 )  # fmt: skip
-ON_TEXT: tuple[Rule, ...] = (
+ON_TEXT = Rules(
     rule(
-        "disguised", 6, ("..", "0x2e", "\\x2e", "u002e", "&#46;", "%2e", "\\x2f"),
+        "disguised", 6, 250, ("..", "0x2e", "\\x2e", "u002e", "&#46;", "%2e", "\\x2f"),
         r"(?<!\.)\.{4,100}/+\.{2}|\.{3}/\./\.|\.{3}//?\.{3}/+[\w.]|\.\.\.\.//",
         r"\.{2}/{0,2}(?:%(?:25){0,9}(?:2f|5c)|0x2f|0x5c|\\x2f|\\x5c|u2215|u2216|%(?:c0|c1|e0))",
         r"(?:0x2e|\\x2e|\\u002e|%u002e|&#46;|%2e){1,2}[./]?(?:0x2e|\\x2e|0x2f|0x5c|/|%2f|%5c)|0x5c0x2e\.",
         r"\.{2}(?:\?|\|\||\ufffd{1,3})/?\.{2}|^\.{2}[\x01-\x1f \x7f]/\.{2}|\.\./ \.\./|/\.{2};/|^\.\|\./",
     ),
     rule(
-        "wrapper", 6, (":/", "php:", "expect:", "data:", "\\\\\\\\"),
+        "wrapper", 6, 140, (":/", "php:", "expect:", "data:", "\\\\\\\\"),
         r"(?:^|[=\"'(\s,;:|])(?:php:/{0,2}(?:filter|input|stdin|fd|memory|temp|output)|expect:/{0,2}\w|jar:(?:file"
         r"|https?):"
         r"|(?:zip|phar|glob|rar|ogg|ssh2(?:\.\w{2,6})?|zlib|bzip2|compress\.\w{1,8}|jar|netdoc|gopher|dict|ldap"
@@ -41,15 +42,17 @@ ON_TEXT: tuple[Rule, ...] = (
         r"|usr/|home/"
         r"|root/|tmp/|\.\.|[\w/.-]{0,40}(?:passwd|shadow|\.ini|\.conf|\.key))|\\\\\\\\[\w.-]{1,60}\\\\)",
     ),
-    rule("nul", 5, ("\x00", "%00"), r"[\w./-](?:\x00|%00)(?:$|[\w.])"),
+    rule("nul", 5, 70, ("\x00", "%00"), r"[\w./-](?:\x00|%00)(?:$|[\w.])"),
     rule(
-        "remote-file", 5, ("://", "http", "ftp"),
+        "remote-file", 5, REACH, ("://", "http", "ftp"),
         r"^(?:https?|ftps?)://(?:\d{1,3}(?:\.\d{1,3}){3}|[\w.-]{1,80})/[^\s?]{0,80}\.(?:php\d?|txt|inc)\?+$",
         r"^(?:https?|ftps?):?/{0,2}\?$|^https?://[^\s?]{1,100}(?:/(?:c99|r57|shell|cmd|evil)\w{0,9}\.(?:txt|php|gif))",
     ),
 )  # fmt: skip
 # Folders, then more steps up than these; a path that comes back to where it started is a path.
 _FOLDERS = re.compile(rf"(?:^|[=:\s\"'])/?((?:(?!\.\.)[\w.%~-]{{1,60}}/){{1,12}})({_UP}{{1,40}})[\w.~]")
+# What looking for folders costs for a character.
+_FOLDER = 40
 # What pages and sources link to: of these a step or two up is everyday.
 _HARMLESS = re.compile(
     r"(?:\.\./){1,2}(?:[\w-]{1,40}/){0,5}[\w.-]{1,60}\.(?:png|jpe?g|gif|svg|webp|ico|css|s[ac]ss|less|m?[jt]sx?|vue|md"
@@ -59,23 +62,22 @@ _HARMLESS = re.compile(
 
 def find(text: str, budget: Budget) -> Hit | None:
     """The strongest evidence in decoded, lower-case `text`; None when there is none."""
-    if not any(hint in text for hint in HINTS):
+    if not holds(text, HINTS):
         return None
-    best = strongest(text, ON_TEXT, budget)
+    best = ON_TEXT.strongest(text, budget)
     view = for_path(text.strip())
-    climb = strongest(view, CLIMBS, budget)
+    climb = CLIMBS.strongest(view, budget)
     if ".." in view:
         climb = better(climb, _above(view, budget))
         if climb is not None and _HARMLESS.fullmatch(view):
             climb = climb._replace(score=3)
-    return better(better(best, climb), strongest(view, KNOWN, budget))
+    return better(better(best, climb), KNOWN.strongest(view, budget))
 
 
 def _above(view: str, budget: Budget) -> Hit | None:
     """A path that leaves the folder it starts in."""
-    for start, end in islice(places(view, ("../",)), 50):
-        if not budget.spend(end - start):
-            return CROWDED
+    for start, end in places(view, ("../",), REACH, budget):
+        budget.spend((end - start) * _FOLDER)
         for found in _FOLDERS.finditer(view, start, end):
             if found[2].count("..") > found[1].count("/"):
                 return hit("folder-climbs", 6, view, found.start(), found.end())

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from . import markup, scripts
+from .budget import Budget
 from .evidence import Hit, better, hit
 from .normalise import for_markup, for_script, without_controls
-from .rules import Budget, strongest
+from .rules import Rules
+from .words import holds
 
 # Each rule needs one of these once references and escapes are undone, and `&`, `+`, `%` or a backslash may become any.
 HINTS = ("<", "&", "\\", "script", "on", "(", "`", "data:", "+a", "document.", "window.", "[", "\xbc", "url(")
-RULES = (*markup.RULES, *scripts.RULES)
+# What an ampersand costs, an escape or a reference by number, and a character of each further reading.
+_AMPERSAND, _ESCAPE, _READ = 150, 500, 20
+RULES = Rules(*markup.RULES, *scripts.RULES)
 
 
 def find(text: str, budget: Budget) -> Hit | None:
     """The strongest evidence in decoded, lower-case `text`; None when there is none."""
-    if not any(hint in text for hint in HINTS):
+    if not holds(text, HINTS):
         return None
+    budget.spend(text.count("&") * _AMPERSAND + text.count("&#") * _ESCAPE + text.count("\\") * _ESCAPE)
     view = for_markup(text)
-    best = strongest(view, RULES, budget, 0)
+    best = RULES.strongest(view, budget, 0)
     if best is not None and best.score > 5:
         return best
     for other, inside in for_script(text, view):
-        best = better(best, strongest(other, markup.INSIDE if inside else RULES, budget, 0))
+        budget.spend(len(other) * _READ)
+        best = better(best, (markup.INSIDE if inside else RULES).strongest(other, budget, 0))
         best = better(best, _hidden_scheme(other, view))
     return better(best, _hidden_scheme(text, view))
 

@@ -1,0 +1,38 @@
+"""Escapes are undone as the standard library does it, however many there are."""
+
+from __future__ import annotations
+
+from urllib.parse import unquote
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from wsgi_guard.validation.threats.normalise import one_spaced, undo_references, unquoted
+
+PIECES = st.sampled_from([
+    "%", "%2", "%27", "%3D", "%3d", "=", "%c3%a9", "%C3", "%0d%0a", "=\n", "%25", "\r\n", "_", " ", "\t", "é", "a5",
+])  # fmt: skip
+
+
+@given(st.lists(PIECES | st.text(max_size=3), max_size=12).map("".join))
+@example("%3d%0a==\r\n%41= ")
+@example("a=%20\n%20\t ")
+def test_escapes_become_what_the_library_makes_of_them(text: str) -> None:
+    assert unquoted(text, errors="replace") == unquote(text, errors="replace")
+
+
+@given(st.text(st.sampled_from("&#xX;lt6c0ampgq \n"), max_size=20) | st.text(max_size=10))
+@example("&#x3C;&LT;&#0060;&lpar;&nosuch;&#xd800;&#x110000;&#0;")
+def test_any_reference_is_undone_or_left(text: str) -> None:
+    undone = undo_references(text)
+    assert len(undone) <= len(text)
+    assert undo_references("&#x3C;&LT;&#0060;&lpar;&lpar") == "<<<(&lpar"
+
+
+@given(st.text(st.sampled_from(" \t\n\x00\x1c\xa0\u2003ab"), max_size=12))
+def test_all_white_space_is_one_space(text: str) -> None:
+    folded = one_spaced(text)
+    assert "  " not in folded
+    assert set(folded) <= {" ", "a", "b"}
+    assert folded.replace(" ", "") == "".join(char for char in text if char in "ab")
+    assert one_spaced(folded) == folded

@@ -1,0 +1,38 @@
+"""What may be spent on looking through a request, so that a crafted one costs no more than its length allows. Pure.
+
+Everything that looks at text says what that costs, about nanoseconds as measured; what comes when the budget is spent
+is not looked at. Ordinary requests stay below it.
+"""
+
+from __future__ import annotations
+
+# For any request so much, and so much for each character: `json.loads` takes 4 to 8 of an ordinary document.
+_FLOOR, _EACH = 4_000_000, 14
+
+
+class Spent(Exception):
+    """There is nothing left to look any further with."""
+
+
+class Budget:
+    """What is left of the budget of texts that are `size` characters long together."""
+
+    __slots__ = ("_size", "left", "present", "text")
+
+    def __init__(self, size: int = 0) -> None:
+        self._size = size
+        self.left = _FLOOR + _EACH * size
+        # The text that was looked through last for words of rules, and which it holds.
+        self.text, self.present = "", 0
+
+    def grow(self, size: int) -> None:
+        """Makes it that of a request whose largest reading has `size` characters: a body may be read in many ways."""
+        if size > self._size:
+            self.left += _EACH * (size - self._size)
+            self._size = size
+
+    def spend(self, cost: int) -> None:
+        """Takes `cost`; raises Spent when less than that is left."""
+        self.left -= cost
+        if self.left < 0:
+            raise Spent
