@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import mmap
+import os
 import platform
 import socket
 import statistics
+import struct
 import threading
 from collections.abc import Callable
 from time import perf_counter
@@ -124,6 +127,37 @@ RATIOS = (
 )
 
 
+def waits(processes: int, count: int) -> dict[str, float]:
+    """Microseconds of a charge on shared memory while so many processes charge, each its own key: median and p99."""
+    table, found = SharedTable.create(100_000), []
+    told = mmap.mmap(-1, 8 * count * processes)
+
+    def charge(number: int) -> None:
+        store, key = SharedStore(table, 1.0), f"key-{number}"
+        times = []
+        for _ in range(count):
+            start = perf_counter()
+            store.charge(POLICIES, (key,) * 3)
+            times.append((perf_counter() - start) * 1e6)
+        struct.pack_into(f"{count}d", told, 8 * count * number, *times)
+
+    for number in range(processes):
+        pid = os.fork()
+        if not pid:
+            try:
+                charge(number)
+            finally:
+                os._exit(0)
+        found.append(pid)
+    for pid in found:
+        os.waitpid(pid, 0)
+    times = sorted(struct.unpack(f"{count * processes}d", told))
+    return {
+        f"shared, {processes} processes, median µs": times[len(times) // 2],
+        f"shared, {processes} processes, p99 µs": times[len(times) * 99 // 100],
+    }
+
+
 def commands(url: str, count: int) -> dict[str, float]:
     """Redis commands for one charge, by name, without those that scripts call; and bytes for a key."""
     server: Any = redis.Redis.from_url(url, protocol=2)
@@ -164,7 +198,7 @@ def main() -> None:
             name: threaded(table[name], 1000, options.threads)
             for name in table if "raw" not in name and "Flask" not in name
         }  # fmt: skip
-        counted = commands(url, 200) if url else {}
+        counted = {**waits(8, 5000), **(commands(url, 200) if url else {})}
     print(f"{platform.python_implementation()} {platform.python_version()}, µs for a charge of three limits")
     for name in table:
         print(f"  {name:52} {medians[name]:8.1f}  minimum {minima[name]:8.1f}" +

@@ -43,7 +43,7 @@ Row = tuple[str, int, int]
 
 
 def rows(quotas: Sequence[Quota]) -> tuple[Row, ...]:
-    """One for each quota; none where some are not windows that answers speak of"""
+    """One for each quota; none where some are no windows, or not spoken of."""
     if any(quota.algorithm != WINDOW or not quota.told for quota in quotas):
         return ()
     return tuple((f'"{quota.label}";r=', quota.quantity, quota.window) for quota in quotas)

@@ -58,6 +58,9 @@ class SharedStore:
         place = (*policies, *keys)
         row = self._rows.get(place)
         if row is None:
+            if any(self._hashes.get(key) is None for key in keys):
+                # Perhaps the only charge of this key: a row is for those who come again.
+                return None
             row = row_of(self._table, policies, self._hashed(keys), [self._named(policy) for policy in policies])
             self._rows.put(place, row)
         stripes, spots = row
