@@ -215,8 +215,9 @@ class Build:
 
         if place is None or capture is None:
             return None
-        alerts, sentry = self.settings.alerts, capture.sentry
-        return build_desk(alerts, sentry, place.open, lambda: HOST.errors is None or place.alone)
+        found, sentry = self.settings, capture.sentry
+        alone = lambda: HOST.errors is None or place.alone  # noqa: E731  (asked when the process ends)
+        return build_desk(found.alerts, sentry, place.open, alone, found.environment)
 
     def _attach(self, desk: Desk, capture: Capture, health: Health | None) -> None:
         """Alerts hear of every event and of every check that changes, and health of alerts that do not get through."""

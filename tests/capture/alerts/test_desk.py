@@ -14,6 +14,7 @@ import pytest
 from tests.capture.conftest import Lines
 from tests.capture.support import call
 from tests.health.ticking import until
+from tests.support.redis import Redis
 from wsgi_guard import capture_error
 from wsgi_guard.capture.alerts.counts import Counts
 from wsgi_guard.capture.alerts.desk import Desk, Policy
@@ -85,6 +86,15 @@ def test_many_processes_have_one_sender(hook: Hook) -> None:
     told = kinds(hook.inbox.wait(99, 1.0))
     assert [kind for kind, _, _ in told].count("first") == 1
     assert sum(count for _, count, _ in told) == 80
+
+
+def test_staging_and_production_are_two_fleets() -> None:
+    store = MemoryStore(1000)
+    fleets = [Counts(lambda: store, 30, space) for space in ("staging/", "production/", "production/")]
+    assert [counts.claim("cause", 60) for counts in fleets] == [True, True, False]
+    assert [counts.add([("cause", 1)])[0].total for counts in fleets] == [1, 1, 2]
+    fleets[0].release("cause", 60)
+    assert [counts.claimed("cause", 60) for counts in fleets] == [False, True, True]
 
 
 def test_threshold_blames_the_one_cause_behind_it(hook: Hook) -> None:
@@ -284,6 +294,28 @@ def test_alerts_go_out_while_the_store_is_away(hook: Hook) -> None:
     assert kinds(hook.inbox.wait(1)) == [("first", 7, 7)]
     assert "the store is away" in str(one.report())
     one.close()
+
+
+def test_end_tells_what_the_store_could_not_count(hook: Hook) -> None:
+    one = desk(hook, Away())
+    for _ in range(3):
+        one.take(event(), None)
+    one.close()
+    assert kinds(hook.inbox.now()) == [("first", 3, 3)]
+
+
+@pytest.mark.live
+def test_frozen_redis_holds_up_no_end(hook: Hook, redis_server: Redis) -> None:
+    guard = guarded({"webhook": {"url": hook.url}, "flush": 1}, rate_limit={"store": redis_server.url})
+    call(guard, "/fails")
+    hook.inbox.wait(1)
+    redis_server.freeze()
+    call(guard, "/fails")
+    began = monotonic()
+    desk_of(guard).close()
+    assert monotonic() - began < 3
+    redis_server.thaw()
+    assert "again" in str(kinds(hook.inbox.now())) or len(hook.inbox.now()) == 2
 
 
 def test_error_rate_counts_requests(hook: Hook) -> None:

@@ -19,8 +19,9 @@ from .rules import rules_of
 
 
 def build_desk(
-    section: AlertsSection, sentry: Sentry | None, store: Callable[[], Store], alone: Callable[[], bool]
-) -> Desk | None:
+    section: AlertsSection, sentry: Sentry | None, store: Callable[[], Store], alone: Callable[[], bool],
+    environment: str | None = None,
+) -> Desk | None:  # fmt: skip
     """Raises ConfigurationError for certificates that cannot be read and path templates that make no sense."""
     names = channels_of(section)
     if not names:
@@ -33,7 +34,7 @@ def build_desk(
         section.flush,
     )  # fmt: skip
     try:
-        return Desk(policy, rules_of(section), outbox, store, alone)
+        return Desk(policy, rules_of(section), outbox, store, alone, f"{environment}/" if environment else "")
     except ValueError as error:
         raise ConfigurationError([f"alerts.rules: {error}"]) from None
 

@@ -8,6 +8,7 @@ the process counts for itself: better told by each worker than by none.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import NamedTuple, TypeVar
@@ -45,10 +46,14 @@ class Sums(NamedTuple):
 
 
 class Counts:
-    """`store` opens the store at first use; `quiet` seconds without an error make a cause a past one."""
+    """`store` opens the store at first use; `quiet` seconds without an error make a cause a past one.
 
-    def __init__(self, store: Callable[[], Store], quiet: int) -> None:
+    `space` keeps apart what counts in one store and is no fleet, as staging and production.
+    """
+
+    def __init__(self, store: Callable[[], Store], quiet: int, space: str = "") -> None:
         self._store = store
+        self._space = space
         self._fresh = Policy(f"alerts:fresh:{quiet}", MOST, quiet, enforced=False)
         self._own = MemoryStore(OWN_KEYS)
         self._failures = 0
@@ -59,6 +64,10 @@ class Counts:
     def away(self) -> bool:
         """Whether this process counts for itself since the store does not answer."""
         return self._failures >= FAILURES
+
+    def go_alone(self) -> None:
+        """From now on this process counts for itself: it ends, and will not see the store again."""
+        self._failures, self._away_until = FAILURES, math.inf
 
     def add(self, deltas: Sequence[tuple[str, int]]) -> list[Sums]:
         """The sums of each cause after so many more errors. Raises StoreError when it cannot tell."""
@@ -85,12 +94,12 @@ class Counts:
     def claimed(self, name: str, seconds: int) -> bool:
         """Whether somebody has the claim."""
         policy = self._log(seconds, 1)
-        found: list[State] = self._ask(lambda store: store.peek([policy], [name])[1])
+        found: list[State] = self._ask(lambda store: store.peek([policy], [self._space + name])[1])
         return found[0][0] != 1
 
     def release(self, name: str, seconds: int) -> None:
         policy = self._log(seconds, 1)
-        self._ask(lambda store: store.forget([policy], [name]))
+        self._ask(lambda store: store.forget([policy], [self._space + name]))
 
     def over(self, rule: Rule, count: int) -> bool:
         """Whether there are more events than the rule's count in its window, with `count` new ones."""
@@ -127,7 +136,8 @@ class Counts:
         return found
 
     def _charge(self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int]) -> list[State]:
-        return self._ask(lambda store: store.charge(policies, keys, costs)[1])
+        named = [self._space + key for key in keys]
+        return self._ask(lambda store: store.charge(policies, named, costs)[1])
 
     def _ask(self, act: Callable[[Store], T]) -> T:
         if self._failures >= FAILURES and monotonic() < self._away_until:

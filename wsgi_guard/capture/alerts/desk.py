@@ -66,12 +66,12 @@ class Desk:
 
     def __init__(
         self, policy: Policy, rules: tuple[Rule, ...], outbox: Outbox, store: Callable[[], Store],
-        alone: Callable[[], bool] = lambda: True,
+        alone: Callable[[], bool] = lambda: True, space: str = "",
     ) -> None:  # fmt: skip
         self._policy = policy
         self._rules = rules
         self._outbox = outbox
-        self._counts = Counts(store, policy.quiet)
+        self._counts = Counts(store, policy.quiet, space)
         self._tally = Tally(rules)
         self._alone = alone
         self._account = Account(outbox, self._own_numbers)
@@ -161,8 +161,6 @@ class Desk:
         self._outbox.begin()
         self._begin()
 
-    # what it tells
-
     def report(self) -> str | None:
         """What keeps alerts of this host from their readers, in a sentence (see `reports.py`)."""
         return self._account.report()
@@ -180,8 +178,6 @@ class Desk:
 
     def series(self) -> Iterable[Series]:
         return self._outbox.series()
-
-    # the thread
 
     def _run(self) -> None:
         bell, closing = self._bell, self._closing
@@ -214,16 +210,22 @@ class Desk:
             speaker = self._speaker
             try:
                 self._gather()
-                self._speak(time.monotonic() if now is None else now, hurry=hurry, every=last)
-            except StoreError:
-                # `Counts` has told it. What was not counted still stands here.
-                pass
+                self._ask(time.monotonic() if now is None else now, last=last, hurry=hurry)
             except Exception as failure:
                 log_failure("looking for alerts", failure)
             try:
                 self._cap.hand_over(speaker.spoken(), last=last)
             except Exception as failure:
                 log_failure("handing over alerts", failure)
+
+    def _ask(self, now: float, *, last: bool, hurry: bool) -> None:
+        try:
+            self._speak(now, hurry=hurry, every=last)
+        except StoreError:
+            # `Counts` has told it. What was not counted still stands here, for the next look if there is one.
+            if last:
+                self._counts.go_alone()
+                self._speak(now, hurry=hurry, every=True)
 
     def _gather(self) -> None:
         drained = self._tally.drain()
