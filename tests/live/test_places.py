@@ -23,6 +23,7 @@ LEASE = 2
 SETTINGS = f"""
 [rate_limit]
 builtin_rules = "off"
+store_timeout = "2s"
 
 [[rate_limit.rules]]
 name = "reports"

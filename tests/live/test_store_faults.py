@@ -20,9 +20,9 @@ from .servers import Running, running
 pytestmark = pytest.mark.live
 
 WORKERS, LIMIT, SHARE = 2, 5, 3
-TIMEOUT = 0.2
+TIMEOUT = 1.0
 SLACK = 1.5
-"""Seconds beyond the store's timeout that a busy machine may take for one request."""
+"""Seconds beyond the store's timeout and the longest request that no rule counts, which a busy machine slows too."""
 SETTINGS = f"""
 [guard]
 trusted_proxies = ["127.0.0.1"]
@@ -53,18 +53,24 @@ class Site:
     def __init__(self, server: Running) -> None:
         self.server = server
         self.asked: list[Asked] = []
+        self.uncounted: list[Asked] = []
 
     def one(self, client: str) -> int:
+        return self._ask("/pages", client, self.asked)
+
+    def _ask(self, path: str, client: str, told: list[Asked]) -> int:
         began = monotonic()
-        status = self.server.get("/pages", headers={"X-Forwarded-For": client}).status
-        self.asked.append(Asked(status, monotonic() - began))
+        status = self.server.get(path, headers={"X-Forwarded-For": client}).status
+        told.append(Asked(status, monotonic() - began))
         return status
 
     def admitted(self, clients: int) -> list[int]:
         """How many of ten requests passed, for each of so many clients never seen before; eight ask at a time."""
         names = [f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in (next(_clients) for _ in range(clients))]
         with ThreadPoolExecutor(8) as threads:
+            beside = [threads.submit(self._ask, "/free", name, self.uncounted) for name in names]
             found = list(threads.map(self.one, names * 10))
+            assert {one.result() for one in beside} == {200}
         return [sum(status == 200 for status in found[at::clients]) for at in range(clients)]
 
 
@@ -131,7 +137,7 @@ def test_traffic_outlives_the_fault(folder: Path, fault: Fault) -> None:
     env = {"WSGI_GUARD_RATE_LIMIT__STORE": fault.url}
     with running("gunicorn-gthread", "shop:app", options=options, folder=folder, env=env) as server:
         site = Site(server)
-        assert site.admitted(8) == [LIMIT] * 8
+        until(lambda: site.admitted(8) == [LIMIT] * 8)
         with ThreadPoolExecutor(1) as aside:
             during = aside.submit(lambda: [passed for _ in range(4) for passed in site.admitted(8)])
             fault.hurt()
@@ -141,4 +147,8 @@ def test_traffic_outlives_the_fault(folder: Path, fault: Fault) -> None:
         fault.mend()
         until(lambda: [site.admitted(8) for _ in range(3)] == [[LIMIT] * 8] * 3)
         assert {asked.status for asked in site.asked} == {200, 429}
-        assert max(asked.seconds for asked in site.asked) < TIMEOUT + SLACK
+        assert longest(site.asked) < TIMEOUT + SLACK + longest(site.uncounted)
+
+
+def longest(asked: list[Asked]) -> float:
+    return max(one.seconds for one in asked)
