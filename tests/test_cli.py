@@ -35,6 +35,15 @@ def test_check_tells_every_problem(folder: Path, capsys: pytest.CaptureFixture[s
     assert "wsgi_guard.toml [guard] drian: unknown key, nearest is 'drain'" in told.err
 
 
+def test_check_tells_what_a_rule_never_does(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "wsgi_guard.toml").write_text(
+        '[[rate_limit.rules]]\nname = "free"\npath = "/assets/{rest+}"\nexempt = true\n'
+        '[[rate_limit.rules]]\nname = "styles"\npath = "/assets/css"\nlimit = "5 per minute"\n'
+    )
+    assert main(["check"]) == 0
+    assert "note: rate limit rule 'styles' can never match: 'free' before it" in capsys.readouterr().out
+
+
 def test_check_proves_schema_files(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (folder / "wsgi_guard.toml").write_text('[validation]\nschemas = "schemas"\n')
     (folder / "schemas" / "api").mkdir(parents=True)

@@ -73,6 +73,7 @@ class RateLimit:
         self._place = place
         self._lists = Lists(section.allow, section.deny) if section.allow or section.deny else None
         self._own_paths = own_paths
+        self.notes = (*self.rules.notes, *free(self.rules.all, own_paths))
         self._form = section.headers
         self._warned = self._told_alone = False
         self._reports = Reports()
@@ -94,7 +95,7 @@ class RateLimit:
 
     def start(self) -> None:
         self.ledger.start()
-        for note in (*self.rules.notes, *free(self.rules.all, self._own_paths)):
+        for note in self.notes:
             log.warning("%s", note)
         log.info("%s", self._place.why())
 
