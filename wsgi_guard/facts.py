@@ -46,12 +46,14 @@ class Origin(NamedTuple):
 class Facts:
     """One request. Attributes documented in the README are the same values that the environ holds for the app.
 
-    `replied` says that the answer is the guard's own, `open` that the request has not ended yet.
+    `replied` says that the answer is the guard's own, `own_page` that a page of the guard's was asked for, `open` that
+    the request has not ended yet.
     """
 
     # Defaults stand on the class: a request that needs none of them pays for none (24 slots took 1 µs to fill).
     open = True
     replied = False
+    own_page = False
     decisions: list[Decision] | None = None
     errors: Any = None
     error: BaseException | None = None

@@ -49,6 +49,7 @@ class Pages:
         page = self._pages.get(facts.environ.get("PATH_INFO", ""))
         if page is None:
             return None
+        facts.own_page = True
         self._admit(facts, page)
         found = page.answer(facts)
         if isinstance(found, Reply):

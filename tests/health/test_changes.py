@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -18,14 +19,15 @@ INTERVAL = 30.0
 class Scene:
     """`app` needs `db`; each is as `bad` says. Time moves by rounds."""
 
-    def __init__(self) -> None:
+    def __init__(self, **app: Any) -> None:
         self.bad: set[str] = set()
         self.gate = threading.Event()
         self.gate.set()
         self.hands = Hands()
         self.told: list[Change] = []
         self.count = 0
-        checks = {"db": Check("db", "own"), "app": Check("app", "own", needs=("db",), tier="ready")}
+        app_check = Check("app", "own", needs=("db",), tier="ready", **app)
+        self.checks = checks = {"db": Check("db", "own"), "app": app_check}
         self.monitor = Monitor(checks, {name: self.run(name) for name in checks}, self.hands.clock)
         self.monitor.listeners.append(self.told.append)
         self.monitor.start()
@@ -40,9 +42,11 @@ class Scene:
         return one
 
     def settle(self) -> None:
-        """Until every check has a result of now, and what follows from it was told."""
-        seen = self.monitor.seen
-        until(lambda: all(one.result and one.result.at >= self.hands.time and not one.since for one in seen().values()))
+        """Until every check that is due has a result of now, and what follows from it was told."""
+        seen, fast = self.monitor.seen, [name for name, check in self.checks.items() if check.interval == INTERVAL]
+        until(lambda: all(one.result and not one.since for one in seen().values()))
+        until(lambda: all(seen()[name].result.at >= self.hands.time for name in fast))  # type: ignore[union-attr]
+        until(lambda: not any(one.since for one in seen().values()))
         self.monitor.wake()
         until(self.monitor._watch.news.empty)  # type: ignore[union-attr]
 
@@ -87,6 +91,26 @@ def test_dependant_that_stays_broken_is_told_once_its_need_is_well(scene: Scene)
         scene.round()
     until(lambda: set(scene.words) == {("db", "failing"), ("db", "recovered"), ("app", "failing")})
     assert next(change for change in scene.told if change.check == "app").tier == "ready"
+
+
+def test_failure_under_a_root_that_is_gone_is_not_told() -> None:
+    scene = Scene(interval=300.0, failures=1)
+    try:
+        scene.bad = {"db", "app"}
+        for _ in range(11):
+            scene.round()
+        until(lambda: scene.words == [("db", "failing")])
+        assert scene.monitor.seen()["app"].standing.failures == 1
+        # The root is well again long before its dependant is looked at.
+        scene.bad = set()
+        for _ in range(3):
+            scene.round()
+        until(lambda: scene.words == [("db", "failing"), ("db", "recovered")])
+        for _ in range(10):
+            scene.round()
+        assert scene.words == [("db", "failing"), ("db", "recovered")]
+    finally:
+        scene.monitor.stop(PATIENCE)
 
 
 def test_one_bad_run_is_no_news(scene: Scene) -> None:

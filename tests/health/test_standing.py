@@ -63,7 +63,7 @@ def test_tellings_alternate_and_begin_with_failing(runs: str) -> None:
     assert words == "FR" * (len(words) // 2) + "F" * (len(words) % 2)
 
 
-BAD = Standing(failures=5, began=10.0)
+BAD = Standing(failures=5, alone=5, began=10.0)
 CASCADE = [
     # its need, when that was looked at, what is told of the check that fails since 10
     (Standing(passes=9), 11.0, FAILING),
@@ -82,6 +82,31 @@ def test_cascade_table_is_whole() -> None:
 def test_only_the_root_is_told(need: Standing, looked: float | None, state: str) -> None:
     times = {} if looked is None else {"b": looked}
     assert standing.change(CHECK, {"a": BAD, "b": need}, ["b"], times) == state
+
+
+BLOCKED = [
+    # runs of a check, capital while something above it fails; how often it failed by itself
+    ("ff", 2),
+    ("fF", 0),
+    ("FFF", 0),
+    ("FFf", 1),
+    ("FFff", 2),
+    ("ffp", 0),
+    ("FFpff", 2),
+]
+
+
+def test_blocked_table_is_whole() -> None:
+    assert len(BLOCKED) == 7
+
+
+@pytest.mark.parametrize(("runs", "alone"), BLOCKED)
+def test_failures_under_a_root_are_not_ones_own(runs: str, alone: int) -> None:
+    own = Standing()
+    for at, run in enumerate(runs):
+        own = standing.after(own, run in "fF", float(at), 1000.0 + at, blocked=run.isupper())
+    assert own.alone == alone
+    assert standing.change(CHECK, {"a": own}, (), {}) == (FAILING if alone >= 2 else "")
 
 
 def test_recovery_is_told_while_a_need_fails() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,3 +74,36 @@ def test_cpu_of_a_container_is_a_share_of_its_quota(tmp_path: Path) -> None:
         (tmp_path / "cpu.stat").write_text(f"usage_usec {usage}\nuser_usec 1\n")
         assert check(5.0).observed.get("cpu_percent") == expected
         now[0] += 10.0
+
+
+def test_memory_is_what_the_kernel_says() -> None:
+    kib = {line.split(":")[0]: int(line.split()[1]) for line in Path("/proc/meminfo").read_text().splitlines()}
+    expected = 100 * (1 - kib["MemAvailable"] / kib["MemTotal"])
+    assert abs(System(Cgroups("/nowhere", ""))(5.0).observed["memory_percent"] - expected) < 3
+
+
+DESCRIPTORS = """
+import os, resource
+from wsgi_guard.health.checks import Checks
+from wsgi_guard.health.measured import measured
+from wsgi_guard.health.monitor import Clock
+from wsgi_guard.settings.sections import HealthSection
+
+resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100))
+checks = Checks(HealthSection(), {})
+check, run = checks.declared["system"], checks.runs["system"]
+for most in (50, 85, 97):
+    # Who lists them has one more open for the while, here and in the check.
+    while len(os.listdir("/proc/self/fd")) < most:
+        os.open("/dev/null", os.O_RDONLY)
+    result = measured(check, run, Clock())
+    found = [word for word in result.reading.cause.split(", ") if word.startswith("descriptors")]
+    print(result.reading.observed["descriptors_percent"], *found)
+"""
+
+
+def test_descriptors_are_counted_against_the_limit_of_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", DESCRIPTORS], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        "50.0", "85.0 descriptors_percent >= 80", "97.0 descriptors_percent >= 95"
+    ]

@@ -44,6 +44,10 @@ def app(environ, start_response):
     start_response("200 OK", [("Content-Type", "text/plain"), ("Content-Length", str(len(body)))])
     return [body]
 
+def opens():
+    while not os.path.exists("open"):
+        time.sleep(0.01)
+
 def watched():
     with open("watched", "a") as file:
         file.write(f"{os.getpid()}\\n")
@@ -186,6 +190,45 @@ def test_one_process_watches_and_another_takes_over(kind: str, tmp_path: Path) -
         book.unlink()
         until(lambda: book.exists() and len(book.read_text().split()) > 5)
         assert len(set(book.read_text().split())) == 1
+
+
+def test_results_of_a_frozen_watch_are_told_as_stale(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, *KINDS["sync"], WSGI_GUARD_HEALTH__CHECKS__WATCHED__TIMEOUT="0.5") as site:
+        book = tmp_path / "watched"
+        until(lambda: book.exists() and len(book.read_text().split()) > 5)
+        (watching,) = map(int, set(book.read_text().split()))
+        until(lambda: all(part(port)["status"] == "pass" for _ in range(10)))
+        os.kill(watching, signal.SIGSTOP)
+        # It may take one more connection before the signal gets to it.
+        until(lambda: Path(f"/proc/{watching}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+        try:
+            until(lambda: part(port)["status"] == "unknown")
+            assert part(port)["output"].startswith("stale: last run ")
+            # No reason to take the last instance out of the balancer, and one to look.
+            assert ask(port, "/readyz")[0] == 200
+            assert ask(port, "/health") == (200, {"status": "warn"})
+        finally:
+            os.kill(watching, signal.SIGCONT)
+        until(lambda: all(part(port)["status"] == "pass" for _ in range(10)))
+        assert site.get("/livez").status == 200
+
+
+def part(port: int) -> Any:
+    return ask(port, "/health/check/watched")[1]["checks"]["watched"][0]
+
+
+def test_port_is_not_ready_before_the_first_round_is_over(tmp_path: Path) -> None:
+    port = free_port()
+    with serving(tmp_path, port, *KINDS["sync"], WSGI_GUARD_HEALTH__CHECKS__WATCHED__TYPE='"shop:opens"') as site:
+        until(lambda: answers(port, "/livez"))
+        for _ in range(10):
+            assert ask(port, "/livez") == (200, {"status": "pass"})
+            assert ask(port, "/readyz") == (503, {"status": "fail", "output": "starting"})
+        assert site.get("/readyz").status == 503
+        assert site.get("/shop").status == 200
+        (tmp_path / "open").touch()
+        until(lambda: all(ask(port, "/readyz")[0] == 200 for _ in range(10)))
 
 
 def test_token_cannot_be_guessed_at_any_port(tmp_path: Path) -> None:

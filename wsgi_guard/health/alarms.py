@@ -44,7 +44,9 @@ class Alarms:
         trend, stands = before.trend or Trend(), before.standing
         if counts:
             trend.add(result.at, result.took, failed=failed)
-            stands = standing.after(stands, failed, result.at, result.time)
+            needs = [self.seen[need].standing for need in self._above[name]]
+            blocked = standing.blocked(needs, result.at - result.took)
+            stands = standing.after(stands, failed, result.at, result.time, blocked=blocked)
         self.seen[name] = replace(before, result=before.result if keep else result, standing=stands, trend=trend)
         self.fresh = True
         self._note(name, failed, result.reading.cause)

@@ -45,8 +45,9 @@ class Check:
 class Standing:
     """How the runs of a check went in a row, and what was told of it (see `standing.py`).
 
-    `failures` and `passes` are runs in a row, `runs` the last of them as letters. `began` (monotonic) and `since`
-    (epoch) tell the first failure; `told` while an alarm is out; `flaps` while the check goes to and fro.
+    `failures` and `passes` are runs in a row, `runs` the last of them as letters; `alone` those of the failures during
+    which nothing failed that the check needs. `began` (monotonic) and `since` (epoch) tell the first failure, `cleared`
+    (monotonic) the first pass after it; `told` while an alarm is out; `flaps` while the check goes to and fro.
     """
 
     failures: int = 0
@@ -56,6 +57,8 @@ class Standing:
     since: float = 0.0
     told: bool = False
     flaps: bool = False
+    alone: int = 0
+    cleared: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class Health:
             if self._one is None or not path.startswith(self._one) or not is_segment(path[len(self._one) :]):
                 return None
             answer = Health._single
+        facts.own_page = True
         made = answer(self, facts)
         return made._replace(body=b"") if facts.method == "HEAD" else made
 

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.capture.support import call
+from tests.health.asking import facts_of
 from wsgi_guard.capture.alerts.counts import Counts
 from wsgi_guard.capture.alerts.desk import Desk, Policy
 from wsgi_guard.capture.alerts.outbox import Outbox
@@ -26,6 +27,8 @@ from wsgi_guard.stores.contract import Tally
 
 from .making import desk_of, event, guarded, kinds
 from .receivers import Hook
+
+FACTS = facts_of("/shop")
 
 NUMBERS = Policy("ERROR", 300, 30, 1000, 600, 2.0)
 
@@ -68,7 +71,7 @@ class Fleet:
             self.desks[next(self._turn) % len(self.desks)].take(event(**more), None)
         for number in range(requests):
             code = 500 if number < failures else 200
-            self.finishes[number % len(self.desks)](None, Outcome(code, 0.0, "close"))  # type: ignore[arg-type]
+            self.finishes[number % len(self.desks)](FACTS, Outcome(code, 0.0, "close"))
         for desk in self.desks:
             desk.look(now=self.store.now)
 
