@@ -188,3 +188,27 @@ def test_the_last_of_two_members_counts_where_asked() -> None:
     assert JsonReader(64, 10, last_counts=True).read(b'{"a": 1, "a": 2}') == {"a": 2}
     with pytest.raises(Malformed):
         JsonReader(64, 10, last_counts=True).read(b'{"a": NaN, "a": 2}')
+
+
+@given(
+    st.integers(0, 1200), st.sampled_from([1, 999, 1000, 1001, 1003, 1500, 2500]), st.sampled_from(["", ",", " ", '"'])
+)
+def test_a_long_number_is_found_wherever_it_stands(before: int, length: int, sign: str) -> None:
+    text = json.dumps(["x" * before + sign])[:-1] + ", " + "7" * length + "]"
+    reader = JsonReader(64, 10_000, max_number=1000)
+    if length > 1000:
+        with pytest.raises(Malformed, match="number that is too long"):
+            reader.read(text)
+    else:
+        assert reader.read(text)[1] == int("7" * length)
+
+
+@given(st.integers(60, 70), st.sampled_from(["", "[{", "}]", '\\"', "\\\\"]))
+def test_depth_is_that_of_the_structure(depth: int, inside: str) -> None:
+    text = "[" * depth + json.dumps(inside) + ', {"]": "}"}' + "]" * depth
+    reader = JsonReader(64, 10_000)
+    if depth + 1 > 64:
+        with pytest.raises(Malformed, match="deeper than 64"):
+            reader.read(text)
+    else:
+        assert reader.read(text) == json.loads(text)

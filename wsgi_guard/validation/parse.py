@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from math import isinf
 from typing import Any, NoReturn
 
-_STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?', re.S)
+_STRING = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.S)
+# A document in whose strings no bracket stands, so that every bracket is one of its structure.
+_OPEN_BOOK = re.compile(r'(?:[^"\\]*+"[^"\\\[\]{}]*+")*+[^"\\]*+')
 _ESCAPE = re.compile(r"\\(?:u[0-9A-Fa-f]{4}|.)", re.S)
 _NUMBER = re.compile(r"[0-9][0-9.eE+-]*+")
 _NOT_STRUCTURE = {code: None for code in range(128) if chr(code) not in "[]{},"}
 _SPACE = {ord(char): None for char in " \t\r\n"}
-_DEPTH = {"[": 1, "{": 1, "]": -1, "}": -1, ",": 0}
+_NO_BRACKETS = bytes(code for code in range(256) if chr(code) not in "[]{}")
+_DEPTH = {code: 1 if chr(code) in "[{" else -1 for code in b"[]{}"}
 
 
 TOO_LONG = "the body holds a number that is too long"
@@ -109,13 +113,19 @@ class JsonReader:
                     raise Malformed(f"the body holds a string of more than {self._max_string} characters")
         most = self._max_number
         # The first count sees digits inside strings too; the second is exact, and seldom needed.
-        if 0 < most < size and _longest_number(text) > most and _longest_number(_STRING.sub('"', text)) > most:
+        if not 0 < most < size or _has_breaks(text, most // 2):
+            return
+        if _longest_number(text) > most and _longest_number(_STRING.sub('"', text)) > most:
             raise Malformed(TOO_LONG)
 
     def _measure(self, text: str) -> None:
         opened = text.count("[") + text.count("{")
         # Both counts see brackets and commas inside strings too, so they can only overestimate.
-        if opened <= self._max_depth and opened + text.count(",") < self._max_members:
+        few = opened + text.count(",") < self._max_members
+        if opened <= self._max_depth and few:
+            return
+        if few:
+            self._measure_depth(text if _OPEN_BOOK.fullmatch(text) is not None else _STRING.sub("", text))
             return
         structure = _STRING.sub('"', text).translate(_SPACE)
         empty = structure.count("[]") + structure.count("{}")
@@ -125,11 +135,9 @@ class JsonReader:
         self._measure_depth(structure)
 
     def _measure_depth(self, structure: str) -> None:
-        depth, limit = 0, self._max_depth
-        for char in structure:
-            depth += _DEPTH.get(char, 0)
-            if depth > limit:
-                raise Malformed(f"the body is nested deeper than {limit} levels")
+        brackets = structure.encode("utf-8", "surrogatepass").translate(None, _NO_BRACKETS)
+        if max(accumulate(map(_DEPTH.__getitem__, brackets)), default=0) > self._max_depth:
+            raise Malformed(f"the body is nested deeper than {self._max_depth} levels")
 
 
 def _value(decoder: json.JSONDecoder, text: str) -> Any:
@@ -140,6 +148,14 @@ def _value(decoder: json.JSONDecoder, text: str) -> Any:
     if end != len(text) and (more := text[end:].lstrip(" \t\r\n")):
         raise json.JSONDecodeError("Extra data", text, len(text) - len(more))
     return value
+
+
+def _has_breaks(text: str, stretch: int) -> bool:
+    """Whether every `stretch` of `text` holds what ends a number: what is twice as long holds a whole one."""
+    if stretch < 100:
+        return False
+    starts = range(0, len(text) - stretch + 1, stretch)
+    return all(any(text.find(sign, at, at + stretch) >= 0 for sign in ('"', ",", " ")) for at in starts)
 
 
 def _longest_number(text: str) -> int:
