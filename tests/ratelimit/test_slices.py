@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.redis import Redis
+from tests.support.redis_groups import until
 from wsgi_guard.ratelimit.rules import Quota
 from wsgi_guard.ratelimit.slices import Slices
 from wsgi_guard.settings.sections import RateLimitSection
@@ -144,6 +145,8 @@ def _site(server: Redis, ahead: int) -> Site:
     from wsgi_guard.settings.secret import Secret
 
     store = Place(RateLimitSection(store=Secret(server.url)), lambda: None).open()
+    # Once it hears of resets, for what is held by then is given up.
+    until(lambda: store.generation > 0)
     return Site(rule(limit="60 per hour"), store=store, ahead=ahead, workers=2)
 
 
