@@ -11,6 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import IsolationLevel, sql
+from psycopg.adapt import Dumper
 
 from tests.support.postgres import Postgres
 from wsgi_guard.db import together
@@ -95,6 +96,15 @@ def again(conn: psycopg.Connection[Any]) -> Any:
     return found
 
 
+def dumped_wrongly(conn: psycopg.Connection[Any]) -> Any:
+    class Wrong(Dumper):
+        def dump(self, obj: Any) -> Any:
+            return 5
+
+    conn.adapters.register_dumper(complex, Wrong)
+    return conn.execute("SELECT %s::text", (1j,))
+
+
 def run(query: Any, params: Any = None) -> Case:
     def case(conn: psycopg.Connection[Any]) -> Any:
         cursor = conn.execute(query, params)
@@ -129,6 +139,7 @@ CASES: dict[str, Case] = {
     "too few values": run("SELECT %s, %s", (1,)),
     "cannot be adapted": run("SELECT %s", (object(),)),
     "too many values": run(f"SELECT {','.join(['%s'] * 70000)}", [1] * 70000),
+    "dumped wrongly": dumped_wrongly,
     "type": run("SELECT %s::int", ("x",)),
     "isolated": isolated,
     "read only": read_only,
@@ -168,7 +179,7 @@ def make_pool() -> Iterator[Callable[..., Pool]]:
 
 
 def test_cases_are_there() -> None:
-    assert len(CASES) == 38
+    assert len(CASES) == 39
 
 
 @pytest.mark.parametrize("name", CASES)

@@ -78,8 +78,9 @@ class Together(Cursor[Any]):
 
     def _both_gen(self, pgq: PostgresQuery, state: Prepare, name: bytes, binary: bool | None) -> PQGen[None]:
         conn, pgconn = self._conn, self._pgconn
+        begin = conn._get_tx_start_command()
         pgconn.enter_pipeline_mode()
-        pgconn.send_query_params(conn._get_tx_start_command(), None)
+        pgconn.send_query_params(begin, None)
         failure = self._sent(pgq, name, binary)
         key = None if failure is not None else conn._prepared.maybe_add_to_cache(pgq, state, name)
         pgconn.pipeline_sync()
@@ -102,13 +103,13 @@ class Together(Cursor[Any]):
         self._check_results(results)
         self._set_results(results)
 
-    def _sent(self, pgq: PostgresQuery, name: bytes, binary: bool | None) -> OperationalError | None:
+    def _sent(self, pgq: PostgresQuery, name: bytes, binary: bool | None) -> Exception | None:
         """Puts the statement behind BEGIN; the error if it cannot be sent, as one of too many parameters."""
         try:
             if name:
                 self._send_query_prepared(name, pgq, binary=binary)
             else:
                 self._execute_send(pgq, force_extended=True, binary=binary)
-        except OperationalError as error:
+        except Exception as error:
             return error
         return None
