@@ -52,7 +52,8 @@ _PASSED_OVER = frozenset({
     "wsgi.multithread", "wsgi.run_once", "wsgi.url_scheme", "wsgi.version", "wsgi_guard.client_ip",
     "wsgi_guard.identity", "wsgi_guard.request_id",
 })  # fmt: skip
-# Header values in which nothing was found; clients repeat theirs. At most 2 x 512 of 1024 characters for each kind.
+# Queries and values of headers in which nothing was found; clients repeat theirs. At most 2 x 512 of 1024 characters
+# for each kind, and of the names of headers an eighth of that.
 _REMEMBERED, _LONGEST = 512, 1024
 # The names that the settings add are taken out where the line is written.
 _REDACTOR = Redactor()
@@ -82,6 +83,8 @@ class Inspector:
         self._bodies = Bodies(section)
         # A cookie or referring address is judged by its pieces, so it vouches for no other header.
         self._innocent: Recent[str, bool] = Recent(_REMEMBERED)
+        self._plain: Recent[str, bool] = Recent(_REMEMBERED)
+        self._worded: Recent[tuple[str, ...], tuple[str, ...]] = Recent(_REMEMBERED // 8)
         self._split = tuple((name, Recent[str, bool](_REMEMBERED)) for name in _SPLIT)
 
     def path(self, given: str, excuses: tuple[Excuse, ...]) -> list[Place]:
@@ -95,20 +98,40 @@ class Inspector:
 
     def head(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any]) -> Sequence[Place]:
         """Findings in query and headers, in this order."""
-        environ, budget = facts.environ, Budget()
+        environ = facts.environ
         found: list[Place] | None = None
+        budget: Budget | None = None
         query = environ.get("QUERY_STRING")
-        if query and (_PLAIN_QUERY.fullmatch(query) is None or wordy_query(query)):
+        if query and self._plain.get(query) is None and not self._is_plain(query):
+            budget = Budget()
             found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY, budget)
         innocent = self._innocent
-        for name, value in environ.items():
-            if name not in _PASSED_OVER and name[:5] == "HTTP_" and innocent.get(value) is None:
+        for name in self._worded.get(tuple(environ)) or self._names(environ):
+            value = environ[name]
+            if innocent.get(value) is None:
+                budget = budget or Budget()
                 found = [*(found or ()), *self._header(name, value, innocent, excuses, budget)]
         for name, known in self._split:
             value = environ.get(name)
             if value and known.get(value) is None:
+                budget = budget or Budget()
                 found = [*(found or ()), *self._header(name, value, known, excuses, budget)]
         return found or ()
+
+    def _is_plain(self, query: str) -> bool:
+        """Whether a query is of plain fields; those that were are remembered."""
+        plain = _PLAIN_QUERY.fullmatch(query) is not None and not wordy_query(query)
+        if plain and len(query) <= _LONGEST:
+            self._plain.put(query, True)
+        return plain
+
+    def _names(self, environ: dict[str, Any]) -> tuple[str, ...]:
+        """The headers in which people or programs write their own text; clients send the same ones every time."""
+        found = tuple(name for name in environ if name not in _PASSED_OVER and name[:5] == "HTTP_")
+        names = tuple(environ)
+        if sum(map(len, names)) <= _LONGEST:
+            self._worded.put(names, found)
+        return found
 
     def body(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any], read: Read) -> Iterable[Place]:
         """Findings in the body; raises Denial for one that may not pass unread."""

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from . import cmdi, header, ldap, sqli, traversal, xss
 from .budget import Budget, Spent
+from .condense import condensed
 from .evidence import THRESHOLDS, Hit
 from .normalise import decoded, folded
 from .prose import without_apostrophes
@@ -39,7 +40,7 @@ _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?", re.I | re.A)
 
 # What decoding costs: a character, one of a text that is not ASCII, an escape; and for each class its view and a look.
-_DECODED, _FOLDED, _ESCAPE, _VIEWED, _LOOK = 2, 80, 100, 6, 1_000
+_DECODED, _FOLDED, _ESCAPE, _VIEWED, _LOOK = 8, 25, 100, 6, 1_000
 # The rule of a finding that says that there was no time to look any further.
 CROWDED = "crowded"
 
@@ -110,7 +111,7 @@ def _find(value: str, classes: Iterable[str], least: int, budget: Budget) -> lis
     kind = ""
     try:
         budget.spend(len(value) * (_DECODED if value.isascii() else _FOLDED) + value.count("%") * _ESCAPE)
-        text = decoded(value)
+        text = condensed(decoded(value), wordy)
         for kind in classes:
             budget.spend(len(text) * _VIEWED + _LOOK)
             hit = FINDERS[kind](text, budget)

@@ -1,0 +1,33 @@
+"""Long texts without the stretches of plain prose in which no attack can stand, so that padding costs next to nothing.
+
+Of each stretch both ends stay: rules look around signs, and weigh what stands in front of them. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from .rules import REACH
+
+# Shorter texts are looked at as they are.
+_LONG = 4_000
+# What stays of each end: farther than any rule looks.
+_KEPT = REACH + 50
+# Words and the signs of prose; lines that do not begin as a header does; the apostrophes of it's and don't.
+_PIECE = r"[\w .,@:!?-]++"
+_JOINT = r"(?:\n(?![ \t]*[\w-]{2,40}+[ \t]{0,4}:)|'(?<=[a-z]')(?:s|t|d|m|re|ve|ll)(?![\w']))"
+_PLAIN = re.compile(rf"{_PIECE}(?:{_JOINT}++(?:{_PIECE})?+)*+")
+
+
+def condensed(text: str, wordy: Callable[[str], bool]) -> str:
+    """Decoded, lower-case `text` with a space for the inside of long stretches of which `wordy` is not true."""
+    if len(text) <= _LONG:
+        return text
+    kept, at = [], 0
+    for found in _PLAIN.finditer(text):
+        start, end = found.start() + _KEPT, found.end() - _KEPT
+        if end > start and not wordy(text[start:end]):
+            kept += [text[at:start], " "]
+            at = end
+    return "".join([*kept, text[at:]]) if kept else text
