@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from .db.layer import Data
     from .health.layer import Health
     from .observe.access import AccessLog
+    from .observe.direct import DirectLog
     from .observe.endpoints import Endpoints
     from .observe.logs import Output
     from .observe.metrics import Metrics
@@ -203,11 +204,11 @@ class Build:
 
         return Metrics(endpoints, lambda: HOST.cells, sources)
 
-    def _access(self, endpoints: Endpoints) -> AccessLog:
-        from .observe.access import AccessLog
+    def _access(self, endpoints: Endpoints) -> AccessLog | DirectLog:
+        from .observe.access import access_log
         from .redact import Redactor
 
-        return AccessLog(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
+        return access_log(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
 
     def desk(self, place: Place | None, capture: Capture | None) -> Desk | None:
         """Who writes alerts; it counts where rate limits do."""

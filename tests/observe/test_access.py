@@ -277,7 +277,7 @@ def test_direct_lines_go_to_a_file_that_may_be_moved(path: Path, kept: Kept) -> 
     assert [line["identity"] for line in lines_of(path)] == ["half \ud800"]
     moved = path.with_name("access.log.1")
     os.rename(path, moved)
-    writer = guard.stack.full.around[0]._direct.file  # type: ignore[attr-defined]
+    writer = guard.stack.full.around[0].file  # type: ignore[attr-defined]
     writer._looked = 0.0
     serve(guard, request("/two"))
     wait_for(path.exists)

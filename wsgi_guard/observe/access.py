@@ -1,4 +1,4 @@
-"""The access log: a line or a record for each request, at its end."""
+"""The access log: a record of logging for each request, at its end."""
 
 from __future__ import annotations
 
@@ -9,40 +9,55 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Outcome
 from wsgi_guard.redact import Redactor
 from wsgi_guard.settings.sections import LogSection
+from wsgi_guard.shown import has_target
 
-from .direct import Direct
+from .direct import DirectLog
 from .endpoints import Endpoints
 from .records import NAME, Records
-from .story import Story
+from .story import ENDS, IDENTITY, METHOD, PATH, Story, shown_method
 
 
 class AccessLog:
-    """Watches every request from outside all layers; what nobody listens to is not put together.
-
-    Raises ValueError where the settings ask for a package that is not there.
-    """
+    """Watches every request from outside all layers; what nobody listens to is not put together."""
 
     name = "log"
 
-    def __init__(self, section: LogSection, redactor: Redactor, endpoints: Endpoints) -> None:
-        self._slow = section.slow
-        self._story = Story(NAME, redactor, endpoints, targets=section.target)
+    def __init__(self, section: LogSection, story: Story, endpoints: Endpoints) -> None:
+        self._slow, self._targets = section.slow, section.target
+        self._story = story
+        self._endpoints = endpoints
         self._log = logging.getLogger(NAME)
-        self._direct = Direct(section.file) if section.handler == "direct" else None
 
     def start(self) -> None:
-        if self._direct is not None:
-            self._direct.open()
-        else:
-            self._records = Records(self._log)
+        self._records = Records(self._log)
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
-        slow, direct = outcome.duration >= self._slow, self._direct
-        if direct is not None:
-            now = time()
-            direct.add(*self._story.line(facts, outcome, now, slow=slow), now)
-            return
+        code, duration, end, _, _, size = outcome
+        slow = duration >= self._slow
         level = logging.WARNING if slow else logging.INFO
-        if self._log.isEnabledFor(level):
-            now = time()
-            self._log.handle(self._records.record(level, self._story.told(facts, outcome, now, slow=slow), now))
+        if not self._log.isEnabledFor(level):
+            return
+        now, method, identity, environ = time(), facts.method, facts.known_identity, facts.environ
+        told = {
+            "request_id": facts.request_id, "trace_id": facts.trace_id,
+            "method": method if len(method) < METHOD else shown_method(method),
+            "path": facts.route.memo.get(PATH) or self._story.path(facts),
+            "route": facts.endpoint or self._endpoints.of(facts), "status": code, "bytes": size,
+            # Microseconds, in half the time of `round`.
+            "duration": int(duration * 1e6) / 1e6, "client": facts.client.ip,
+            "identity": identity if identity is None else identity[:IDENTITY],
+        }  # fmt: skip
+        # The same is asked in direct.py, and in place there too.
+        if (
+            slow or facts.decisions or facts.db_queries or facts.error_id or end in ENDS
+            or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
+            or (self._targets and has_target(environ))
+        ):  # fmt: skip
+            told.update(self._story.more(facts, outcome, now, slow))
+        self._log.handle(self._records.record(level, told, now))
+
+
+def access_log(section: LogSection, redactor: Redactor, endpoints: Endpoints) -> AccessLog | DirectLog:
+    """The layer that the settings ask for. Raises ValueError where they need a package that is not there."""
+    story = Story(redactor, targets=section.target)
+    return (DirectLog if section.handler == "direct" else AccessLog)(section, story, endpoints)
