@@ -1,4 +1,4 @@
-"""`wsgi-guard check`, `drain`, `health`, `limits`, `alerts`, `explain` and `replay`: for operators."""
+"""`wsgi-guard check`, `drain`, `health`, `limits`, `alerts`, `explain`, `replay` and `schema`: for operators."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from . import checkup, drill, operate
 from .errors import ConfigurationError, GuardError
-from .rehearse import explain, replay
+from .rehearse import explain, replay, starter
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,6 +47,9 @@ def _parser() -> argparse.ArgumentParser:
     one = commands.add_parser("explain", help="say what each layer would decide about a request, and why")
     explain.add_arguments(one)
     one.set_defaults(run=_said(explain.explain))
+    schema = commands.add_parser("schema", help="write schema files to begin with")
+    starter.add_arguments(schema)
+    schema.set_defaults(run=_said(starter.init))
     log = commands.add_parser("replay", help="say what would have been limited, refused or flagged of a log's requests")
     replay.add_arguments(log)
     log.set_defaults(run=_said(replay.replay))

@@ -21,16 +21,28 @@ LARGEST = 64 * 1024 * 1024
 """Bytes of a body or raw request that is read from a file."""
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
+def add_request(parser: argparse.ArgumentParser) -> None:
+    """The flags that say a request, as curl has them."""
     parser.add_argument("url", nargs="?", help="URL or path of the request")
     parser.add_argument("-X", "--request", dest="method", help="method; default GET, with a body POST")
     parser.add_argument("-H", "--header", action="append", default=[], help="a header as 'Name: value'")
     parser.add_argument("-d", "--data", help="the body; @file reads it from a file")
     parser.add_argument("--raw", help="a file with the whole request as it is on the wire")
-    parser.add_argument("--id", dest="wanted", help="the id of a decision or request, looked up in --log")
-    parser.add_argument("--log", help="the guard's JSON log")
     parser.add_argument("--client", default="127.0.0.1", help="the address it comes from")
     parser.add_argument("--identity", default="", help="who calls, as REMOTE_USER would say")
+
+
+def request_of(options: argparse.Namespace) -> Recorded:
+    """The request that the flags of `add_request` say. Raises ValueError and OSError."""
+    if bool(options.url) == bool(options.raw):
+        raise ValueError("give one of: a URL, --raw FILE")
+    return _raw(options) if options.raw else _typed(options)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_request(parser)
+    parser.add_argument("--id", dest="wanted", help="the id of a decision or request, looked up in --log")
+    parser.add_argument("--log", help="the guard's JSON log")
     parser.add_argument("--live", action="store_true", help="ask the store of rate limits how counters stand now")
     parser.add_argument("--file", help="settings file, as for check")
     parser.add_argument("--json", action="store_true", help="print JSON in place of words")
@@ -49,7 +61,7 @@ def explain(options: argparse.Namespace) -> str:
     if options.wanted:
         request, then = looked_up(options)
     else:
-        request = _raw(options) if options.raw else _typed(options)
+        request = request_of(options)
     found: dict[str, Any] = {"then": then} if then else {}
     if request is not None:
         stage = Stage(load(options.file), bodies=request.body is not None, live=options.live)
