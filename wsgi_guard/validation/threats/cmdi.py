@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 from .budget import Budget
+from .commands import SURE, WORDS
 from .evidence import Hit, better, hit
 from .rules import REACH, Rules, rule
 from .shell import Command, commands, for_shell
@@ -34,6 +35,7 @@ _TIDY = re.compile(r"^[\w \n.:/@'\"?*=;|&,)<>~-]*+$")
 _SPACED = re.compile(r"[\"']?(?: |$|[<>,/\\$]|[;|&`)\n}]{1,2}(?: |$|[a-z/\"'`}]))")
 # A host, a number, or the end of a quotation: what a command line holds before an injected command.
 _HOST = re.compile(r"[\w-]\.[\w-]|\d$|[\"')]$")
+_GOES_ON = re.compile(r"[.,:;)]?(?:\s\w|$)")
 _WORD = re.compile(r"[\"']? [\w@.-]")
 # Files and devices that are named to a shell by nobody who means well.
 _LOOT = re.compile(r"/etc/\w|/dev/(?:tcp|udp|null)|/bin/\w|/proc/self|/var/log|\.ssh/|id_rsa|\|\s?(?:ba)?sh\b"
@@ -44,6 +46,7 @@ _PIPED = frozenset({
     "host", "users", "last", "file", "path", "user", "test", "start", "source", "groups", "info", "title", "color",
     "print",
 })  # fmt: skip
+_COMMANDS = SURE | WORDS | {"sudo"}
 # What a character costs to read as a shell does, and to weigh a command.
 _VIEWED, _WEIGHED = 40, 4_000
 _VERB = (
@@ -118,7 +121,8 @@ def find(text: str, budget: Budget) -> Hit | None:
     if best is not None and best.score > 5:
         return best
     for command in commands(view):
-        budget.spend(_WEIGHED)
+        # What stands in front is looked at for fences.
+        budget.spend(_WEIGHED + command.start // 3)
         best = better(best, _weigh(command, view))
         if best is not None and best.score > 5:
             return best
@@ -149,7 +153,7 @@ def _score(command: Command, rest: str, before: str) -> int:
     if command.sign == "{":
         return 0
     if command.sign == "`":
-        return _backtick(command, rest, alone or (close and not before.endswith(" ")))
+        return _backtick(command, rest, alone or (close and not before.endswith(" ")), before.endswith((" ", "\n")))
     if command.sign[0] in "$<>":
         return 6 if shellish or ended or command.sure else 5 if alone or close else 4
     if command.sign == "\n":
@@ -160,6 +164,9 @@ def _score(command: Command, rest: str, before: str) -> int:
     if command.sign == "&" and not alone and not shellish:
         return 5 if command.sure and ended and close else 3
     host = close and _HOST.search(before) is not None
+    if not (close or _STRONG.match(rest)) and command.sign == "&&" and before.split(None, 1)[0] in _COMMANDS:
+        # Two lines of instructions, made one.
+        return 4
     if shellish:
         return 6 if command.sure or alone or close else 5 if _STRONG.match(rest) else 4
     if command.sign == "|" and alone and rest.lstrip().startswith("|"):
@@ -171,14 +178,15 @@ def _score(command: Command, rest: str, before: str) -> int:
     return 0
 
 
-def _backtick(command: Command, rest: str, bare: bool) -> int:
-    inside, closed, _ = rest.partition("`")
+def _backtick(command: Command, rest: str, bare: bool, apart: bool) -> int:
+    inside, closed, behind = rest.partition("`")
     if not closed:
         return 3
     if not inside.strip():
         return 6 if bare else 2
     if _SHELLISH.match(rest):
-        return 6 if bare else 5
+        # Apart from the words on both sides, as code is quoted in prose.
+        return 6 if bare else 4 if apart and _GOES_ON.match(behind) else 5
     return 5 if bare and (command.sure or command.name in ("echo", "exec", "eval")) else 4 if bare else 2
 
 

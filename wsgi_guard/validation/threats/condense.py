@@ -24,10 +24,13 @@ def condensed(text: str, wordy: Callable[[str], bool]) -> str:
     """Decoded, lower-case `text` with a space for the inside of long stretches of which `wordy` is not true."""
     if len(text) <= _LONG:
         return text
-    kept, at = [], 0
-    for found in _PLAIN.finditer(text):
-        start, end = found.start() + _KEPT, found.end() - _KEPT
-        if end > start and not wordy(text[start:end]):
-            kept += [text[at:start], " "]
-            at = end
+    kept, at, probe = [], 0, 0
+    while probe < len(text):
+        found = _PLAIN.match(text, probe)
+        end = found.end() if found is not None else probe
+        if end > probe + 2 * _KEPT and not wordy(text[probe + _KEPT : end - _KEPT]):
+            kept += [text[at : probe + _KEPT], " "]
+            at = end - _KEPT
+        # A stretch that is long enough meets one of the probes.
+        probe = max(end + 1, probe + _KEPT)
     return "".join([*kept, text[at:]]) if kept else text

@@ -47,8 +47,9 @@ _SHOWN = r"(?:alert|confirm|prompt|eval)"
 RULES = (
     rule(
         "script-breakout", 6, 300, _SINKS,
-        # A quote or bracket, signs of an expression, a call. `) { call(` is what honest code looks like.
-        r"(?!\) \{)(?:[\"'`)\]}\\;]|^)[ \\]?(?:(?:[;,+*/|&?:^%=!~{}<>)-]|//|/\*[^*]{0,20}\*/| in | instanceof ) ?){1,6}"
+        # A quote or bracket, signs of an expression, a call. Honest code has `) { call(` and `) => call(`.
+        r"(?!\) ?(?:\{|=> ?[a-z]))(?:[\"'`)\]}\\;]|^)[ \\]?"
+        r"(?:(?:[;,+*/|&?:^%=!~{}<>)-]|//|/\*[^*]{0,20}\*/| in | instanceof ) ?){1,6}"
         rf"[(!~+ -]{{0,5}}{CALLED}",
     ),
     rule("script-breakout", 6, 140, ("${", "#{"), rf"[$#]\{{ ?{CALLED}"),

@@ -99,7 +99,7 @@ def _quoted(view: str, quote: str, budget: Budget) -> Hit | None:
 
 def _read(view: str, at: int, budget: Budget) -> Hit | None:
     """A reading of what follows the quote in front of `at`."""
-    budget.spend(_READING)
+    budget.spend(_READING + at // 3)
     return judge(Read(view, tokens(view, at), at, quoted=True), view[max(0, at - 101) : at - 1])
 
 
