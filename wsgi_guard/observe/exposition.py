@@ -34,6 +34,10 @@ class Exposition:
         self._version = version
         self._folder = folder
         self._told: set[str] = set()
+        if folder is not None:
+            # Ahead of the first scrape, which would wait for it. Where there is no folder yet, the app may still name
+            # one, and the library asks for it when it is imported.
+            import prometheus_client.multiprocess  # noqa: F401
 
     def page(self, facts: Facts) -> Reply:
         from prometheus_client.exposition import choose_encoder
