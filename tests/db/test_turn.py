@@ -102,3 +102,29 @@ def test_queue_is_first_come_first_served(postgres_server: Postgres) -> None:
         assert order == [0, 1, 2, 3, 4]
     finally:
         pool.close(0.2)
+
+
+def test_drained_and_aged_connections_are_replaced(postgres_server: Postgres) -> None:
+    pool = Pool("main", PoolSection(url=Secret(postgres_server.url), max_size=1))
+    try:
+        with pool.connection() as conn:
+            first = conn.info.backend_pid
+            pool.drain()
+        with pool.connection() as conn:
+            second = conn.info.backend_pid
+            conn._expire_at = 0.0
+        with pool.connection() as conn:
+            third = conn.info.backend_pid
+        with pool.connection() as conn:
+            assert conn.info.backend_pid == third
+        assert len({first, second, third}) == 3
+    finally:
+        pool.close(0.2)
+
+
+def test_connection_of_a_closed_pool_is_closed(postgres_server: Postgres) -> None:
+    pool = Pool("main", PoolSection(url=Secret(postgres_server.url), max_size=1))
+    conn = pool.getconn()
+    pool.close(0.2)
+    conn.close()
+    assert conn.closed

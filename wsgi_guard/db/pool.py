@@ -25,7 +25,7 @@ from .connection import Lease, PooledConnection
 from .keeper import keep
 from .options import connect_options, conninfo, driver_options
 from .tally import PROMPT
-from .turn import take
+from .turn import give, take
 from .watch import Watch
 
 # A server at work on a statement looks every second whether somebody still waits for it, from version 14 on and where
@@ -259,7 +259,7 @@ class Pool(ConnectionPool[PooledConnection]):
             conn.restore()
             conn.idle_since = now
             watch.pulse.lived(now)
-        super().putconn(conn)
+        give(self, conn, now)
 
 
 def _go_on(pool: ConnectionPool[Any]) -> None:
