@@ -20,6 +20,8 @@ SHORTEST = 6
 """Characters; what is shorter may be a word of any text."""
 MOST = 50
 LONGEST = 4_096
+ALL = 16 * 1024
+"""Characters of all of them together; a server takes 8 KB of cookies, and each costs a search in all that is told."""
 BODY = 16 * 1024
 """Bytes of a body already in memory that are looked through."""
 
@@ -35,7 +37,7 @@ def secrets_of(environ: Mapping[str, Any], redactor: Redactor) -> tuple[str, ...
             for text in (value.strip(), unquote(value).strip(), _as_utf8(value).strip()):
                 if SHORTEST <= len(text) <= LONGEST:
                     found[text] = None
-            if len(found) >= MOST:
+            if len(found) >= MOST or sum(map(len, found)) > ALL:
                 break
     except Exception:
         # A query or body that nobody can read: what was found until then counts.
