@@ -14,6 +14,8 @@ from .outbox import Outbox
 
 TOLD = 6
 """Messages under way that the others of the host get to know, the newest: about 10 KB."""
+FRESH = 1.0
+"""Seconds for which health takes what the other processes told as it was: anybody may ask it, as often as they like."""
 LASTING = ("dropped", "lost", "untracked")
 """Counts since the start of the server, not of the process."""
 
@@ -30,6 +32,8 @@ class Account:
     def begin(self) -> None:
         """The state of one process."""
         self._before: Page = {}
+        self._others: list[Page] = []
+        self._read_at = 0.0
 
     def inherit(self, page: Page) -> None:
         """Goes on with the numbers of a process that is gone."""
@@ -42,22 +46,24 @@ class Account:
 
     def report(self) -> str | None:
         """What keeps alerts from their readers, in a sentence; Unproved until each channel has taken a message."""
-        pages, now = self._pages(), time.time()
+        now = time.time()
+        if not 0 <= now - self._read_at < FRESH:
+            self._others, self._read_at = self._pages_of_others(), now
+        pages = [self._numbers(), *self._others]
         seen = overview(self._outbox.names, pages, now)
         idle = ", ".join(channel["name"] for channel in seen["channels"] if not channel["delivered"])
         unproved = Unproved(f"{idle}: configured, but nothing was delivered there yet") if idle else None
         return troubles(seen, pages, now) or unproved
 
     def state(self) -> dict[str, Any]:
-        return overview(self._outbox.names, self._pages(), time.time())
+        return overview(self._outbox.names, [self._numbers(), *self._pages_of_others()], time.time())
 
     def page(self) -> Page:
         under_way = [(sent.packed(), names) for sent, names in self._outbox.under_way()[-TOLD:]]
         return {**self._numbers(), "under_way": under_way}
 
-    def _pages(self) -> list[Page]:
-        others = self.ledger.others() if self.ledger is not None else ()
-        return [self._numbers(), *(page.get("alerts", {}) for page in others)]
+    def _pages_of_others(self) -> list[Page]:
+        return [page.get("alerts", {}) for page in self.ledger.others()] if self.ledger is not None else []
 
     def _numbers(self) -> Page:
         outbox, before = self._outbox, self._before

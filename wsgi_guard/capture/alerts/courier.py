@@ -72,10 +72,10 @@ class Courier:
             if not full:
                 self._queue.append(parcel)
                 self._bell.notify_all()
+                if self._thread is None:
+                    self._start()
         if full:
             self._outbox.overflowed(self.name, parcel)
-        elif self._thread is None:
-            self._start()
 
     def _start(self) -> None:
         name = f"wsgi_guard-{self.name}"
