@@ -13,6 +13,7 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.settings.sections import ValidationSection
 
 from . import decide
+from .charsets import readings
 from .decide import Denial
 from .described import PARTS, Read
 from .encodings import codings, inflated
@@ -84,7 +85,9 @@ class Bodies:
             if kind.kind == "mixed":
                 raise Malformed("the body is multipart, but no form-data")
             if data.count(b"\r\n\r\n") > self._most:
-                raise Malformed(f"there are more than {self._most} parts")
+                self.unscanned(facts, Denial(400, f"there are more than {self._most} parts", "parse"))
+                yield "form", [Leaf((), text, ANY) for text in readings(data, kind.charset)]
+                return
             parts = Multipart(boundary(content_type), found, self._most)
             parts.feed(data)
             parts.end()

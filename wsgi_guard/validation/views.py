@@ -52,16 +52,16 @@ class Views:
                     yield "form", [Leaf((), unquoted(whole, errors="replace"), ANY)]
                 yield from split(query, fields)
                 if _opens(text):
-                    yield "body", self._document(text, alone=True)
+                    yield from self._document(text, alone=True)
             elif kind.kind == "lines":
-                yield "body", self._lines(text)
+                yield from self._lines(text)
             elif kind.kind == "xml" and text.lstrip("\ufeff \t\r\n")[:1] == "<":
                 found = list(dict.fromkeys(marked_up(text)))
                 if len(found) > self._most:
                     found = [text, *found[: self._most]]
                 yield "body", list(_each(map(undo_references, found)))
             elif kind.kind == "json" or _opens(text):
-                yield "body", self._document(text)
+                yield from self._document(text)
             else:
                 yield "body", of_text(text)
                 if _LIKE_FORM.fullmatch(text):
@@ -90,19 +90,27 @@ class Views:
         for text in readings(data, kind.charset)[1:]:
             yield "form", [Leaf((), text, ANY)]
 
-    def _document(self, text: str, *, alone: bool = False) -> list[Leaf]:
+    def _document(self, text: str, *, alone: bool = False) -> Iterator[Texts]:
         try:
-            return of_document(text, self._json.read(text, duplicates=True), ANY)
+            yield "body", of_document(text, self._json.read(text, duplicates=True), ANY)
         except Malformed:
-            # Not what it says it is, or beyond a limit; as one text, and string by string, nothing hides in that.
-            return [] if alone else [Leaf((), text, ANY), *_each(literals(text))]
+            if not alone:
+                yield from _anyhow(text)
 
-    def _lines(self, text: str) -> list[Leaf]:
+    def _lines(self, text: str) -> Iterator[Texts]:
         lines = [line for line in text.splitlines() if line.strip()]
         try:
-            return of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
+            if len(lines) > self._most:
+                raise Malformed(f"there are more than {self._most} lines")
+            yield "body", of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
         except Malformed:
-            return [Leaf((), text, ANY), *_each(literals(text))]
+            yield from _anyhow(text)
+
+
+def _anyhow(text: str) -> Iterator[Texts]:
+    """What is not what it says it is, or beyond a limit: as one text, and string by string, nothing hides in that."""
+    yield "body", [Leaf((), text, ANY)]
+    yield "body", list(_each(literals(text)))
 
 
 def split(query: str, fields: Fields) -> Iterator[Texts]:
