@@ -33,17 +33,17 @@ def has_target(environ: Environ) -> bool:
     """Whether path and query as they came tell more than the path that is shown."""
     if environ.get("QUERY_STRING"):
         return True
-    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ.get("PATH_INFO") or ""
-    return "%" in raw or "?" in raw
+    raw = environ.get("RAW_URI") or environ.get("REQUEST_URI") or environ.get("PATH_INFO")
+    return type(raw) is str and ("%" in raw or "?" in raw)
 
 
 def shown_target(facts: Facts, path: str, redactor: Redactor) -> str:
     """Path and query as they came, without secrets; `path` is the one that is shown."""
     environ = facts.environ
-    given, query = environ.get("PATH_INFO") or "", environ.get("QUERY_STRING") or ""
-    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    if raw[:1] != "/":
-        raw = quote((environ.get("SCRIPT_NAME") or "") + given, _IN_PATH, "latin-1") + (f"?{query}" if query else "")
+    raw, query = environ.get("RAW_URI") or environ.get("REQUEST_URI"), str(environ.get("QUERY_STRING") or "")
+    if type(raw) is not str or raw[:1] != "/":
+        whole = f"{environ.get('SCRIPT_NAME') or ''}{environ.get('PATH_INFO') or ''}"
+        raw = quote(whole, _IN_PATH, "latin-1", "replace") + (f"?{query}" if query else "")
     if raw == f"{path}?{query}" and _SHORT.fullmatch(query) is not None:
         secret = redactor.secret_name
         if not any(secret(item.partition("=")[0]) for item in query.split("&")):

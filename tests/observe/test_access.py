@@ -20,9 +20,13 @@ from hypothesis import strategies as st
 from tests.support.calling import App, Server, request, serve
 from wsgi_guard import Guard, current
 from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.facts import Facts
 from wsgi_guard.observe.batch import Batch
 from wsgi_guard.observe.decide import queued
 from wsgi_guard.observe.logs import JsonFormatter, OwnFile, TextFormatter
+from wsgi_guard.redact import Redactor
+from wsgi_guard.shown import shown_target
+from wsgi_guard.stack import build
 from wsgi_guard.trace import trace_of
 
 
@@ -405,13 +409,28 @@ TARGETS = (
     ({"PATH_INFO": "/a?b"}, "/a%3Fb"),
     ({"PATH_INFO": "/a%2f"}, "/a%252f"),
     ({"PATH_INFO": "/x", "RAW_URI": "http://h/x?a=1", "QUERY_STRING": "a=1"}, "/x?a=1"),
+    ({"PATH_INFO": "/\u20ac?", "REQUEST_URI": "*", "QUERY_STRING": "a"}, "/%3F%3F?a"),
+    ({"PATH_INFO": "/x", "RAW_URI": 7, "QUERY_STRING": "a"}, "/x?a"),
     ({"PATH_INFO": "/x", "RAW_URI": "/x?a=\n\x1b", "QUERY_STRING": "a=\n\x1b"}, "/x?a=\\n\\x1b"),
 )
 
 
 @pytest.mark.parametrize(("keys", "target"), TARGETS, ids=range(len(TARGETS)))
-def test_query_and_escaped_path_are_told_without_secrets(kept: Kept, keys: dict[str, str], target: str | None) -> None:
+def test_query_and_escaped_path_are_told_without_secrets(kept: Kept, keys: dict[str, Any], target: str | None) -> None:
     environ = request("/") | {"QUERY_STRING": ""} | keys
     assert told(kept, hello, dict(environ)).get("target") == target
     assert "target" not in told(kept, hello, dict(environ), log={"target": False})
-    assert len(TARGETS) == 9
+    assert len(TARGETS) == 11
+
+
+SECRET_NAMES = ("token", "Password", "api_key", "access%5Ftoken", "sessionid", "x-auth-token", "user[password]", "pin")
+FIELDS = st.lists(st.tuples(st.sampled_from(["q", "page", "a.b", ""]), st.text("ab1.,+-", max_size=12)), max_size=3)
+
+
+@given(st.sampled_from(SECRET_NAMES), st.text("QZXV", min_size=4, max_size=20), FIELDS, FIELDS)
+def test_no_secret_stands_in_a_target(name: str, secret: str, before: Any, after: Any) -> None:
+    query = "&".join(f"{key}={value}" for key, value in [*before, (name, secret), *after])
+    environ = request("/tea", QUERY_STRING=query, RAW_URI=f"/tea?{query}")
+    shown = shown_target(Facts(environ, build({}).origin), "/tea", Redactor())
+    assert secret not in shown
+    assert shown.startswith("/tea?")
