@@ -192,8 +192,10 @@ def say_last_words(settings: Any) -> None:
     from .stack import Build
 
     pages = HOST.errors.rows(-1) if HOST.errors is not None else []
+    if not pages:
+        return
     made = Build(load(settings))
-    if not pages or not made.alerting:
+    if not made.alerting:
         return
     ensure_output(made.settings.log)
     desk = made.desk(made.place(), made.capture())
