@@ -6,13 +6,14 @@ import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
 
 from tests.health.test_monitor import Counted
 from tests.health.ticking import PATIENCE, Hands, until
 from wsgi_guard.board import Board
-from wsgi_guard.health.decide import FAIL, Check, Reading, Result, Seen, Standing
+from wsgi_guard.health.decide import FAIL, Check, Reading, Result, Seen, Standing, reading
 from wsgi_guard.health.monitor import Monitor
 from wsgi_guard.health.sharing import LOST, Post
 
@@ -28,10 +29,12 @@ class Other:
         done, answers = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
+            os.close(self._words)  # so that the end of the test is the end of the words
             post = Post(board, CHECKS)
             assert post.take()
             while told := os.read(words, 32):
-                post.tell({"a": FOUND}, float(told))
+                now, _, since = told.decode().partition(" ")
+                post.tell({"a": replace(FOUND, since=float(since) if since else None)}, float(now))
                 os.write(answers, b"x")
             os._exit(0)
         os.close(words)
@@ -39,15 +42,19 @@ class Other:
         self._done = done
         self.tell(1000.0)
 
-    def tell(self, now: float) -> None:
-        os.write(self._words, str(now).encode())
+    def tell(self, now: float, since: float | str = "") -> None:
+        """`since` is when the run began that is in flight."""
+        os.write(self._words, f"{now} {since}".encode())
         assert os.read(self._done, 1) == b"x"
 
     def kill(self) -> None:
+        if self.pid == 0:
+            return
         os.kill(self.pid, signal.SIGKILL)
         os.waitpid(self.pid, 0)
         os.close(self._words)
         os.close(self._done)
+        self.pid = 0
 
 
 @contextmanager
@@ -67,8 +74,14 @@ def board() -> Board:
     return Board(rows=1, half=4096)
 
 
-def test_what_another_process_found_is_known_here(board: Board) -> None:
-    other = Other(board)
+@pytest.fixture
+def other(board: Board) -> Iterator[Other]:
+    made = Other(board)
+    yield made
+    made.kill()
+
+
+def test_what_another_process_found_is_known_here(board: Board, other: Other) -> None:
     with following(board) as (monitor, run, _):
         seen = monitor.seen()["a"]
         assert seen.result is not None
@@ -77,8 +90,23 @@ def test_what_another_process_found_is_known_here(board: Board) -> None:
         other.kill()
 
 
-def test_process_that_is_stuck_is_stood_in_for_until_it_speaks(board: Board) -> None:
-    other = Other(board)
+def test_run_that_was_in_time_when_it_was_told_of_is_not_overdue_here(board: Board, other: Other) -> None:
+    with following(board) as (monitor, _, hands):
+        for since, cause in ((1000.0, "refused"), (995.0, "timed out"), (1000.0, "refused")):
+            # Told a second ago; the check may take five.
+            other.tell(hands.time, since + hands.time - 1000.0)
+            hands.forward(1.0, monitor)
+            until(lambda: reading(CHECKS["a"], monitor.seen()["a"], hands.time).cause == cause)  # noqa: B023
+        other.tell(hands.time, hands.time - 4.5)
+        hands.forward(1.0, monitor)
+        # It comes to the second word once it has done what follows from the first.
+        monitor.wake()
+        until(monitor._watch.news.empty)  # type: ignore[union-attr]
+        assert reading(CHECKS["a"], monitor.seen()["a"], hands.time).cause == "refused"
+        other.kill()
+
+
+def test_process_that_is_stuck_is_stood_in_for_until_it_speaks(board: Board, other: Other) -> None:
     with following(board) as (monitor, run, hands):
         hands.forward(LOST - 1, monitor)
         until(monitor._watch.news.empty)  # type: ignore[union-attr]
@@ -95,8 +123,7 @@ def test_process_that_is_stuck_is_stood_in_for_until_it_speaks(board: Board) -> 
         other.kill()
 
 
-def test_process_that_died_is_replaced_by_one_that_goes_on(board: Board) -> None:
-    other = Other(board)
+def test_process_that_died_is_replaced_by_one_that_goes_on(board: Board, other: Other) -> None:
     with following(board) as (monitor, run, hands):
         other.kill()
         hands.forward(1, monitor)
@@ -107,8 +134,7 @@ def test_process_that_died_is_replaced_by_one_that_goes_on(board: Board) -> None
         assert monitor.seen()["a"].standing.runs == "p"
 
 
-def test_other_checks_of_the_same_name_are_not_taken_over(board: Board) -> None:
-    other = Other(board)
+def test_other_checks_of_the_same_name_are_not_taken_over(board: Board, other: Other) -> None:
     hands, run = Hands(), Counted()
     monitor = Monitor({"a": Check("a", "http", timeout=9.0)}, {"a": run}, hands.clock, lambda: board)
     monitor.start()

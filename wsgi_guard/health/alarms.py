@@ -13,7 +13,7 @@ from dataclasses import replace
 from wsgi_guard.changes import FAILING, Change, Listener
 
 from . import standing
-from .decide import FAIL, NOTHING, Check, Result, Seen, ancestors
+from .decide import FAIL, NOTHING, Check, Result, Seen, ancestors, overdue
 from .trend import Trend
 
 logger = logging.getLogger("wsgi_guard.health")
@@ -30,11 +30,15 @@ class Alarms:
         self._above = {name: ancestors(name, checks) for name in checks}
         self._failing: set[str] = set()
 
-    def adopt(self, told: Mapping[str, Seen], keep: Collection[str], *, died: bool) -> None:
-        """Takes over what another process knew, but for checks in `keep`. If it has died, so did its runs in flight."""
-        for name in self._checks:
+    def adopt(self, told: Mapping[str, Seen], keep: Collection[str], at: float, *, died: bool) -> None:
+        """Takes over what another process knew `at` a time, but for checks in `keep`.
+
+        If it has died, so did its runs in flight. One that was not overdue then may have ended since.
+        """
+        for name, check in self._checks.items():
             if name in told and name not in keep:
-                self.seen[name] = replace(told[name], since=None) if died else told[name]
+                flies = not died and overdue(check, told[name], at)
+                self.seen[name] = told[name] if flies else replace(told[name], since=None)
         self._failing = {name for name, one in self.seen.items() if one.result and one.result.reading.status == FAIL}
 
     def add(self, name: str, result: Result, *, counts: bool, keep: bool) -> None:

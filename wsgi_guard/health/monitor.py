@@ -211,7 +211,7 @@ class Watch:
         elected = post.take()
         told = post.read()
         if told is not None and (elected or now - told.at < LOST):
-            self._alarms.adopt(told.seen, keep=self._threads, died=elected)
+            self._alarms.adopt(told.seen, self._threads, told.at, died=elected)
         # A new process waits for the first word of the one that watches; it may be about to tell.
         lost = now - (self._began if told is None else told.at) >= LOST
         self.runs_here = elected or lost
