@@ -1,6 +1,6 @@
 """Time of requests made to be slow, against `json.loads` of an ordinary JSON document of the same size.
 
-    python benchmarks/crafted.py [--sizes 65536 1048000] [--places json ...] [--most 30]
+    python benchmarks/crafted.py [--sizes 65536 1048000] [--places json ...] [--every 10] [--most 30]
 
 Every unit, a sign, word or beginning of what some rule or decoder looks for, is repeated up to the size in every place
 a request has. Printed are the slowest: the ratio at each size, and the growth of time from the first size to the last,
@@ -131,6 +131,11 @@ def xml(unit: str, size: int) -> bytes:
     return ("<r>" + item * (size // len(item)) + "</r>").encode()
 
 
+def lines(unit: str, size: int) -> bytes:
+    each = json.dumps(unit, ensure_ascii=False).encode() + b"\n"
+    return each * (size // len(each))
+
+
 def plain(unit: str, size: int) -> bytes:
     return text_of(unit, size).encode()[:size]
 
@@ -140,7 +145,8 @@ BODIES: dict[str, tuple[str, Callable[[str, int], bytes]]] = {
     "json numbered": (JSON, numbered), "json names": (JSON, names),
     "json broken": (JSON, lambda unit, size: document(strings(unit, size))[:-1]), "form": (FORM, form),
     "form raw": (FORM, raw), "form many": (FORM, fields), "multipart": (MULTIPART, multipart),
-    "multipart many": (MULTIPART, parts), "xml": ("application/xml", xml), "text": ("text/plain", plain),
+    "multipart many": (MULTIPART, parts),
+    "lines": ("application/x-ndjson", lines), "xml": ("application/xml", xml), "text": ("text/plain", plain),
 }  # fmt: skip
 LINES = {
     "query": lambda text: {"QUERY_STRING": f"a={quote_plus(text)}"[:LINE]},
@@ -184,10 +190,12 @@ def guarded(mode: str) -> Any:
     return Guard(apps.bare, {**settings, "log": {"access": False}}, only=("validation",))
 
 
-def rows(places: list[str], sizes: list[int], rounds: int, mode: str) -> Iterator[tuple[str, str, list[float]]]:
+def rows(
+    places: list[str], sizes: list[int], rounds: int, mode: str, units: tuple[str, ...]
+) -> Iterator[tuple[str, str, list[float]]]:
     for place in places:
         print(f"{place} ...", flush=True)
-        for unit in UNITS:
+        for unit in units:
             # What was found innocent in headers and paths is remembered: nothing is measured twice.
             often = rounds if place in BODIES else 1
             times = [took(requests(place, unit, size), guarded(mode), often) for size in sizes]
@@ -200,6 +208,7 @@ def main() -> None:
     parser.add_argument("--places", nargs="+", default=[*BODIES, *LINES])
     parser.add_argument("--mode", default="shadow", help="shadow goes on behind a finding, block does not")
     parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--every", type=int, default=1, help="take each n-th unit only")
     parser.add_argument("--most", type=int, default=30, help="rows to print")
     parser.add_argument("--json", type=Path, help="write all figures to this file")
     given = parser.parse_args()
@@ -209,13 +218,14 @@ def main() -> None:
     reference = [ordinary(size) for size in given.sizes]
     short = ordinary(LINE)
     found = []
-    for place, unit, times in rows(given.places, given.sizes, given.rounds, given.mode):
+    units = UNITS[:: given.every]
+    for place, unit, times in rows(given.places, given.sizes, given.rounds, given.mode, units):
         unitary = reference if place in BODIES else [short] * len(times)
         ratios = [time / one for time, one in zip(times, unitary, strict=True)]
         growth = times[-1] / times[0] / (given.sizes[-1] / given.sizes[0])
         found.append((max(ratios), place, unit, ratios, growth if place in BODIES else 1))
     found.sort(reverse=True, key=lambda row: row[0])
-    print(f"{len(UNITS)} units in {len(given.places)} places; loads takes", *(f"{x * 1e3:.2f} ms" for x in reference))
+    print(f"{len(units)} units in {len(given.places)} places; loads takes", *(f"{x * 1e3:.2f} ms" for x in reference))
     print(f"{'place':14} {'unit':34}" + "".join(f"{size:>10,}" for size in given.sizes) + "    growth")
     for _, place, unit, ratios, growth in found[: given.most]:
         print(f"{place:14} {unit!r:34.34}" + "".join(f"{ratio:10.1f}" for ratio in ratios) + f"{growth:10.2f}")

@@ -98,11 +98,10 @@ class Views:
                 yield from _anyhow(text)
 
     def _lines(self, text: str) -> Iterator[Texts]:
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
         try:
-            if len(lines) > self._most:
-                raise Malformed(f"there are more than {self._most} lines")
-            yield "body", of_json([self._json.read(line, duplicates=True) for line in lines], ANY)
+            # As one document they take a tenth of the time.
+            yield "body", of_json(self._json.read(f"[{','.join(lines)}]", duplicates=True), ANY)
         except Malformed:
             yield from _anyhow(text)
 
