@@ -98,8 +98,10 @@ class Views:
                 yield from _anyhow(text)
 
     def _lines(self, text: str) -> Iterator[Texts]:
-        lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
         try:
+            if text.count("\n") > self._most:
+                raise Malformed(f"there are more than {self._most} lines")
+            lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
             # As one document they take a tenth of the time.
             yield "body", of_json(self._json.read(f"[{','.join(lines)}]", duplicates=True), ANY)
         except Malformed:

@@ -7,7 +7,7 @@ is not looked at. Ordinary requests stay below it.
 from __future__ import annotations
 
 # For any request so much, and so much for each character: `json.loads` takes 4 to 8 of an ordinary document.
-_FLOOR, _EACH = 4_000_000, 15
+_FLOOR, _EACH = 4_000_000, 10
 
 
 class Spent(Exception):
