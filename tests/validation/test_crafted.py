@@ -160,3 +160,23 @@ def test_condensed_text_keeps_every_sign_and_what_is_around_it(pieces: list[str]
         around = [text[max(0, at - REACH) : at] for at in range(len(text)) if text.startswith(sign, at)]
         assert all(before in short for before in around)
     assert condensed(text, lambda stretch: True) == text
+
+
+CROWDS: dict[str, tuple[str, bytes]] = {
+    "strings": (JSON, json.dumps(["ab"] * 20_000 + [ATTACK]).encode()),
+    "members": (JSON, json.dumps({**{f"a{number}": "b" for number in range(12_000)}, "c": ATTACK}).encode()),
+    "fields": (FORM, "".join(f"a{number}=b&" for number in range(20_000)).encode() + b"x=" + ATTACK.encode()),
+    "the same field": (FORM, b"a=1&" * 20_000 + b"x=" + ATTACK.encode()),
+    "texts": (
+        "application/xml",
+        ("<r>" + "".join(f"<a>{number}</a>" for number in range(20_000)) + f"<b><![CDATA[{ATTACK}]]></b></r>").encode(),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CROWDS)
+def test_an_attack_behind_more_values_than_are_looked_at_singly_is_found(name: str) -> None:
+    kind, body = CROWDS[name]
+    site = Site(None, threats={"mode": "block", "scan": "1 MiB"})
+    assert site.ask("/", "POST", body, CONTENT_TYPE=kind).code == 403
+    assert len(CROWDS) == 5

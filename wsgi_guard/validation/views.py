@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 from .charsets import codec, readings
 from .fields import Fields, joined, native, parse_fields
@@ -16,6 +17,7 @@ from .media import Media
 from .parse import JsonReader, Malformed, literals
 from .shapes import ANY
 from .threats.normalise import undo_references, unquoted
+from .threats.screen import is_plain, wordy, wordy_query
 from .uploads import Gathered
 
 # A part of the request and what in it needs a look.
@@ -26,6 +28,10 @@ _LIKE_FORM = re.compile(r"[\w.\[\]%+-]{1,100}=\S*+\s*")
 _MARKED_UP = re.compile(
     r"""<!\[CDATA\[((?:[^\]]|\](?!\]>))*+)|"([^"<]*+)"|'([^'<]*+)'|>\s*+([^<>][^<]*+)""", re.S
 )
+# A field in which there is nothing to look for.
+_PLAIN_FIELD = re.compile(r"[\w.,@:+-]*+(?:=[\w.,@:+-]*+)?", re.A)
+# Strings, of an array or an object, in which there is nothing to look for.
+_PLAIN_LITERALS = re.compile(r',(?:[ \n]*+"[\w .,@:-]*+"[ \n]*+[,:])++', re.A)
 _BINARY = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f]")
 # Shorter runs are frequent in what is compressed, and no attack.
 _RUN = re.compile(rb"[\t\n\r -~]{8,}+")
@@ -45,20 +51,24 @@ class Views:
                 whole, crowd = text, text.count("&") >= self._most
                 if crowd:
                     # Those are looked at singly that are not the same, and as one text nothing hides in the rest.
-                    text = "&".join(list(dict.fromkeys(text.split("&")))[: self._most])
+                    items: Iterable[str] = dict.fromkeys(text.split("&"))
+                    if not wordy_query(text):
+                        items = (item for item in items if _PLAIN_FIELD.fullmatch(item) is None)
+                    text = "&".join(islice(items, self._most))
                 fields = self.form(text, kind)
                 yield "form", of_fields(fields, ANY)
                 if crowd:
                     yield "form", [Leaf((), unquoted(whole, errors="replace"), ANY)]
                 yield from split(query, fields)
-                if _opens(text):
-                    yield from self._document(text, alone=True)
+                if _opens(whole):
+                    yield from self._document(whole, alone=True)
             elif kind.kind == "lines":
                 yield from self._lines(text)
             elif kind.kind == "xml" and text.lstrip("\ufeff \t\r\n")[:1] == "<":
                 found = list(dict.fromkeys(marked_up(text)))
                 if len(found) > self._most:
-                    found = [text, *found[: self._most]]
+                    # Text by text those that are not plain, and all as one.
+                    found = [*islice((one for one in found if not is_plain(one)), self._most), text]
                 yield "body", list(_each(map(undo_references, found)))
             elif kind.kind == "json" or _opens(text):
                 yield from self._document(text)
@@ -110,6 +120,8 @@ class Views:
 
 def _anyhow(text: str) -> Iterator[Texts]:
     """What is not what it says it is, or beyond a limit: as one text, and string by string, nothing hides in that."""
+    if not wordy(text):
+        text = _PLAIN_LITERALS.sub(",", text)
     yield "body", [Leaf((), text, ANY)]
     yield "body", list(_each(literals(text)))
 
