@@ -139,6 +139,13 @@ def test_what_is_too_dense_is_looked_at_from_its_start_and_declared(audit: Audit
     assert strict.post("/", late).code in (403, 413)
 
 
+def test_the_beginning_of_what_is_too_long_and_dense_is_looked_at() -> None:
+    site = Site(None, threats={"mode": "block", "scan": "2 MiB"})
+    dense = "f(x)[i] = {'a': \"b\"}; " * 40_000
+    assert site.post("/", {"a": dense}).code == 200
+    assert site.post("/", {"a": ATTACK + dense}).code == 403
+
+
 def test_a_dense_query_is_a_finding() -> None:
     site = Site(None, threats={"mode": "block"})
     assert site.ask("/", query="a=" + "f(x)[i]%3Bg," * 10_000).code == 403

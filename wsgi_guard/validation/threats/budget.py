@@ -8,6 +8,8 @@ from __future__ import annotations
 
 # For any request so much, and so much for each character: `json.loads` takes 4 to 8 of an ordinary document.
 _FLOOR, _EACH = 4_000_000, 10
+# What is left for the beginning of the first text that there was too little for.
+_RESERVE = 2_000_000
 
 
 class Spent(Exception):
@@ -17,10 +19,10 @@ class Spent(Exception):
 class Budget:
     """What is left of the budget of texts that are `size` characters long together."""
 
-    __slots__ = ("_size", "left", "present", "text")
+    __slots__ = ("_reserve", "_size", "left", "present", "text")
 
     def __init__(self, size: int = 0) -> None:
-        self._size = size
+        self._size, self._reserve = size, _RESERVE
         self.left = _FLOOR + _EACH * size
         # The text that was looked through last for words of rules, and which it holds.
         self.text, self.present = "", 0
@@ -30,6 +32,11 @@ class Budget:
         if size > self._size:
             self.left += _EACH * (size - self._size)
             self._size = size
+
+    def reserve(self) -> bool:
+        """Whether there was a reserve, which from now on is what is left."""
+        self.left, self._reserve = self._reserve, 0
+        return self.left > 0
 
     def spend(self, cost: int) -> None:
         """Takes `cost`; raises Spent when less than that is left."""

@@ -41,6 +41,8 @@ _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}
 
 # What decoding costs: a character, one of a text that is not ASCII, an escape; and for each class its view and a look.
 _DECODED, _FOLDED, _ESCAPE, _VIEWED, _LOOK = 8, 25, 100, 6, 1_000
+# Of a text that is too long and dense to be looked at as a whole so much is: attacks stand first where they can.
+_HEAD = 3_000
 # The rule of a finding that says that there was no time to look any further.
 CROWDED = "crowded"
 
@@ -118,6 +120,8 @@ def _find(value: str, classes: Iterable[str], least: int, budget: Budget) -> lis
             if hit is not None and hit.score >= least:
                 found.append(Finding(kind, *hit))
     except Spent:
+        if not found and len(value) > _HEAD and budget.reserve():
+            found = [one for one in _find(value[:_HEAD], classes, least, budget) if one.rule != CROWDED]
         return found or [Finding(kind, CROWDED, THRESHOLDS[1], "")]
     return found
 
