@@ -230,5 +230,5 @@ def test_no_sink_has_the_secret(sinks: Sinks) -> None:
     client.flush(timeout=10)
     text = sinks.delivered() + sinks.now("/metrics")
     assert len(sinks.ingest.events) > 50
-    assert min(len(one.inbox.now()) for one in (sinks.mail, sinks.hook, sinks.slack)) > 2
+    assert min(len(one.inbox.now()) for one in (sinks.mail, sinks.hook, sinks.slack)) >= 2
     assert [secret for secret in sinks.secrets if leaked(secret, text)] == []

@@ -1,6 +1,8 @@
-"""A hundred thousand errors of one root cause from four workers in a minute: three messages, and no request notices.
+"""A flood of errors of one root cause from four workers: three messages, and no request notices.
 
-    ./tests/run tests/capture/alerts/test_soak.py -m soak -s -o faulthandler_timeout=0
+A hundred thousand in a minute; without WSGI_GUARD_SOAK a twentieth of it:
+
+    WSGI_GUARD_SOAK=1 ./tests/run tests/capture/alerts/test_soak.py -s -o faulthandler_timeout=0
 """
 
 from __future__ import annotations
@@ -26,9 +28,12 @@ pytestmark = [pytest.mark.live, pytest.mark.soak]
 
 APP = "tests.capture.alerts.failing:app"
 OPTIONS = ["--workers", "4", "-c", "python:wsgi_guard.gunicorn"]
-TOTAL, ROUNDS = 100_000, 20
+SOAK = bool(os.environ.get("WSGI_GUARD_SOAK"))
+TOTAL, ROUNDS = (100_000, 20) if SOAK else (9_600, 6)
 CLIENTS = 8
 PAIRED = 1_600
+SLOWER = 1.1 if SOAK else 3.0
+"""Most that the p99 may grow; few rounds on a busy machine tell little."""
 AT_ONCE = 50
 """Requests on one connection: one each would use up the ports of the machine, all on one keep to one worker."""
 
@@ -103,6 +108,6 @@ def test_flood_is_three_messages_and_no_request_notices(hook: Hook) -> None:
     print(f"\n{TOTAL} errors in {spent:.0f} s; messages {told}; p99 x {ratio:.2f}; memory of 5 processes {used} KB")
     assert len(told) <= 3
     assert sum(count for _, count, _ in told) == TOTAL == told[-1][2]
-    assert ratio < 1.1
+    assert ratio < SLOWER
     # After the first half nothing is new any more.
     assert used[-1] < used[ROUNDS // 2] + 5 * 1024
