@@ -85,7 +85,7 @@ def site(tmp_path: Path) -> Path:
 def server(site: Path) -> Iterator[Running]:
     options = ("-c", "python:wsgi_guard.gunicorn", "--workers", "2", "--chdir", str(site))
     with running("gunicorn-sync", "shop:app", options=options, folder=site) as found:
-        until(lambda: say(site, "--ready").status == 0)
+        until(lambda: [say(site).out.startswith("pass\n") for _ in range(4)] == [True] * 4)
         yield found
 
 

@@ -61,7 +61,7 @@ def test_cascade_is_one_message_of_its_root(tmp_path: Path, hook: Hook) -> None:
         (tmp_path / "broken").touch()
         until(lambda: all(len(detailed(site)["checks"]["page"][0].get("blocked_by", ())) == 1 for _ in range(6)))
         # Balancers that ask and are told so are no errors of the app.
-        assert {site.get("/readyz").status for _ in range(30)} == {503}
+        until(lambda: {site.get("/readyz").status for _ in range(30)} == {503})
         found = detailed(site)
         assert (found["causes"], found["output"]) == (["database"], "database: returned False")
         assert found["checks"]["database"][0]["affected"] == ["api", "page"]
