@@ -122,6 +122,11 @@ def test_every_worker_tells_of_all_of_them_and_of_those_that_died() -> None:
         told = told_by(site, 120)
         assert told["total"] == told["top"][0]["count"] == 120
         assert told["top"][0]["last_id"] in {answer.get("X-Error-ID") for answer in answers}
+        # A worker tells the others once a second; what it has not told yet dies with it.
+        with ThreadPoolExecutor(6) as pool:
+            for _ in range(5):
+                assert {told["total"] for told in pool.map(lambda _: told_by(site, 120), range(12))} == {120}
+                time.sleep(0.3)
         os.kill(int(site.get("/pid").body), signal.SIGKILL)
         site.wait_log("SIGKILL")
         assert told_by(site, 120)["total"] == 120
