@@ -85,7 +85,8 @@ def test_place_lasts_as_long_as_its_request(site: Running, tmp_path: Path) -> No
         _busy(tmp_path)
         assert {status for _, status in _asks(site, monotonic() + 1.5 * LEASE)} == {429}
         assert long.result().status == 200
-    assert site.get("/reports").status == 200
+    # The place is given back once the answer has left, well before its lease would end.
+    assert 200 in {status for _, status in _asks(site, monotonic() + LEASE / 2)}
 
 
 def test_place_of_a_killed_worker_is_free_after_its_lease(site: Running, tmp_path: Path) -> None:
