@@ -10,27 +10,20 @@ import pytest
 
 from tests.ratelimit.support import Site, calls, field, rule
 from tests.support.redis import Redis
+from tests.support.stores import KINDS, opened
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Decision, Facts
 from wsgi_guard.layer import Head
-from wsgi_guard.stores import MemoryStore, Store
+from wsgi_guard.stores import Store
 from wsgi_guard.stores.redis import RedisStore
-from wsgi_guard.stores.shared import SharedStore, SharedTable
 
 ALGORITHMS = ("sliding-window", "sliding-log", "token-bucket")
 
 
-@pytest.fixture(params=["memory", "shared", "redis"])
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    if request.param == "redis":
-        server: Redis = request.getfixturevalue("redis_server")
-        opened = RedisStore(server.url, 5.0)
-        yield opened
-        opened.close()
-    elif request.param == "shared":
-        yield SharedStore(SharedTable.create(1024), 5.0)
-    else:
-        yield MemoryStore(1000)
+    with opened(request, keys=1000, slots=1024, server="redis_server") as store:
+        yield store
 
 
 def answer(site: Site, code: int, end: str = "return", **environ: str) -> int:

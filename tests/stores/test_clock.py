@@ -9,11 +9,9 @@ from random import Random
 
 import pytest
 
-from tests.support.redis import Redis
-from wsgi_guard.stores import MemoryStore, Policy, Store
+from tests.support.stores import KINDS, opened
+from wsgi_guard.stores import Policy, Store
 from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
-from wsgi_guard.stores.redis import RedisStore
-from wsgi_guard.stores.shared import SharedStore, SharedTable
 
 HISTORIES = 200 if os.environ.get("WSGI_GUARD_SOAK") else 10
 CHARGES = 150
@@ -23,15 +21,10 @@ _serial = count()
 pytestmark = pytest.mark.soak
 
 
-@pytest.fixture(params=["memory", "shared", "redis"])
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    if request.param == "redis":
-        server: Redis = request.getfixturevalue("shared_redis")
-        opened = RedisStore(server.url, 5.0)
-        yield opened
-        opened.close()
-    else:
-        yield MemoryStore(10_000) if request.param == "memory" else SharedStore(SharedTable.create(1024), 5.0)
+    with opened(request, keys=10_000, slots=1024, server="shared_redis") as store:
+        yield store
 
 
 def _policy(dice: Random, algorithm: str) -> Policy:

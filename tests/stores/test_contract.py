@@ -9,11 +9,9 @@ from itertools import count
 
 import pytest
 
-from tests.support.redis import Redis
-from wsgi_guard.stores import Debt, MemoryStore, Policy, State, Store
+from tests.support.stores import KINDS, opened
+from wsgi_guard.stores import Debt, Policy, State, Store
 from wsgi_guard.stores.contract import LOG
-from wsgi_guard.stores.redis import RedisStore
-from wsgi_guard.stores.shared import SharedStore, SharedTable
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -25,18 +23,10 @@ HOSTILE = (
 _serial = count()
 
 
-@pytest.fixture(params=["memory", "shared", "redis"])
+@pytest.fixture(params=KINDS)
 def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    if request.param == "memory":
-        yield MemoryStore(100_000)
-        return
-    if request.param == "shared":
-        yield SharedStore(SharedTable.create(4096), 5.0)
-        return
-    server: Redis = request.getfixturevalue("shared_redis")
-    opened = RedisStore(server.url, 5.0)
-    yield opened
-    opened.close()
+    with opened(request, keys=100_000, slots=4096, server="shared_redis") as store:
+        yield store
 
 
 def _charge(
