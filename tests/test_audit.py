@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support.calling import request, serve
+from tests.support.listening import listening
 from wsgi_guard import Guard
 from wsgi_guard.errors import Refused
 from wsgi_guard.ratelimit.reports import BURST
@@ -39,12 +40,8 @@ class Trail(logging.Handler):
 
 @pytest.fixture
 def trail() -> Iterator[Trail]:
-    logger, handler = logging.getLogger("wsgi_guard.audit"), Trail()
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
+    with listening(Trail(), "wsgi_guard.audit") as trail:
+        yield trail
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:

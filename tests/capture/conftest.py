@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.listening import listening
+
 
 class Lines(logging.Handler):
     """Keeps every record of the guard's loggers."""
@@ -36,10 +38,5 @@ class Lines(logging.Handler):
 
 @pytest.fixture
 def lines() -> Iterator[Lines]:
-    logger = logging.getLogger("wsgi_guard")
-    handler, level = Lines(), logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.removeHandler(handler)
-    logger.setLevel(level)
+    with listening(Lines()) as lines:
+        yield lines

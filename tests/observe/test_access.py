@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import wraps
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.health.ticking import until
 from tests.support.calling import App, Server, request, serve
+from tests.support.listening import listening
 from wsgi_guard import Guard, current
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.facts import Facts
@@ -49,12 +51,8 @@ class Kept(logging.Handler):
 
 @pytest.fixture
 def kept() -> Iterator[Kept]:
-    logger, kept = logging.getLogger("wsgi_guard.access"), Kept()
-    logger.addHandler(kept)
-    logger.setLevel(logging.INFO)
-    yield kept
-    logger.removeHandler(kept)
-    logger.setLevel(logging.NOTSET)
+    with listening(Kept(), "wsgi_guard.access", logging.INFO) as kept:
+        yield kept
 
 
 @pytest.fixture
@@ -71,13 +69,6 @@ def path(tmp_path: Path) -> Iterator[Path]:
 def lines_of(path: Path) -> list[dict[str, Any]]:
     found = [json.loads(text) for text in path.read_text().splitlines()]
     return [line for line in found if line["logger"] == "wsgi_guard.access"]
-
-
-def wait_for(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def hello(environ: dict[str, Any], start_response: Any) -> Any:
@@ -176,18 +167,12 @@ def test_secrets_in_paths_are_taken_out(kept: Kept) -> None:
 
 @given(st.text(), st.text(min_size=1), st.text())
 def test_no_client_forges_a_line(path: str, method: str, identity: str) -> None:
-    logger, kept = logging.getLogger("wsgi_guard.access"), Kept()
-    logger.addHandler(kept)
-    logger.setLevel(logging.INFO)
-    try:
+    with listening(Kept(), "wsgi_guard.access", logging.INFO) as kept:
         wire = path.encode("utf-8", "surrogatepass").decode("latin-1")
         serve(Guard(hello, {"guard": {"layers": []}}), request(f"/{wire}", method, REMOTE_USER=identity))
         (record,) = kept.records
         json.loads(JsonFormatter().format(record))
         assert len(TextFormatter().format(record).splitlines()) == 1
-    finally:
-        logger.removeHandler(kept)
-        logger.setLevel(logging.NOTSET)
 
 
 NOW = 1_800_000_000.5
@@ -284,7 +269,8 @@ def test_direct_lines_go_to_a_file_that_may_be_moved(path: Path, kept: Kept) -> 
     writer = guard.stack.full.around[0].file  # type: ignore[attr-defined]
     writer._looked = 0.0
     serve(guard, request("/two"))
-    wait_for(path.exists)
+    # The file is there a moment before its line.
+    until(lambda: path.exists() and path.stat().st_size > 0)
     assert [line["path"] for line in lines_of(moved) + lines_of(path)] == ["/one", "/two"]
     assert kept.records == []
 
@@ -320,7 +306,7 @@ def test_lines_that_come_together_are_one_write_and_none_is_left() -> None:
     for number in range(5):
         batch.add(b"%d" % number, 100.0 + number / 10_000)
     assert written == [[b"0"]]
-    wait_for(lambda: len(written) == 2)
+    until(lambda: len(written) == 2)
     assert written[1:] == [[b"1", b"2", b"3", b"4"]]
     # A clock that was set back holds nothing up.
     batch.add(b"5", 50.0)

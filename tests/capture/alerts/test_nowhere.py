@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from tests.capture.ingest import Receiver
 from tests.support.calling import Server, request, serve
+from tests.support.listening import listening
 from wsgi_guard import capture_error
 from wsgi_guard.guard import Guard
 from wsgi_guard.observe.logs import JsonFormatter, TextFormatter
@@ -165,12 +166,8 @@ def sinks(hook: Hook) -> Iterator[Sinks]:
         },
     })  # fmt: skip
     found = Sinks(guard, mail, hook, slack, ingest)
-    logger = logging.getLogger("wsgi_guard")
-    logger.addHandler(found)
-    logger.setLevel(logging.INFO)
-    yield found
-    logger.removeHandler(found)
-    logger.setLevel(logging.NOTSET)
+    with listening(found, level=logging.INFO):
+        yield found
     sentry_sdk.get_global_scope().set_client(before)
     for receiver in (ingest, mail, slack):
         receiver.close()
