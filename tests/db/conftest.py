@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.support.postgres import Postgres
+from wsgi_guard import Guard
 from wsgi_guard.client import Addresses
 from wsgi_guard.db.layer import Data
 from wsgi_guard.facts import CURRENT, Facts, Origin
@@ -37,6 +38,11 @@ def make_data() -> Iterator[MakeData]:
     yield make
     for data in made:
         data.close(0.2)
+
+
+def close_pools(guard: Guard) -> None:
+    """Ends the threads of the pools of a whole guard."""
+    guard.stack.full.layers[-1].pools.close(0.2)  # type: ignore[attr-defined]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import psycopg
 import psycopg_pool
 import pytest
 
-from tests.db.conftest import backends, numbers
+from tests.db.conftest import backends, close_pools, numbers
 from tests.support.postgres import Postgres
 from wsgi_guard import Guard, current, execute_query, get_db_connection
 
@@ -54,9 +54,21 @@ def get(app: App, *, chunks: int | None = None) -> Answer:
     return answer
 
 
+_made: list[Guard] = []
+
+
 def guarded(app: App, url: str, **settings: Any) -> Guard:
     tables = {"guard": {"layers": []}, "pools": {"main": {"url": url, "timeout": 1.0, "max_size": 2}}, **settings}
-    return Guard(validator(app), tables)
+    _made.append(Guard(validator(app), tables))
+    return _made[-1]
+
+
+@pytest.fixture(autouse=True)
+def closed() -> Iterator[None]:
+    """No pool goes on looking for its server while other tests run."""
+    yield
+    while _made:
+        close_pools(_made.pop())
 
 
 def ok(start_response: Any, body: bytes = b"ok", status: str = "200 OK") -> list[bytes]:
@@ -276,7 +288,7 @@ def test_request_is_freed_without_the_collector(place: str) -> None:
         assert found[1]() is None
     finally:
         gc.enable()
-        guard.stack.full.layers[-1].pools.close(0.2)  # type: ignore[attr-defined]
+        close_pools(guard)
 
 
 def test_current_gives_the_connection_too(place: str) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import psycopg_pool
 import pytest
 
-from tests.db.conftest import MakeData
+from tests.db.conftest import MakeData, close_pools
 from tests.db.test_stats import TOKEN, ask
+from tests.health.ticking import stop_monitors
 from tests.support.postgres import Postgres
 from wsgi_guard import Guard
 
@@ -82,3 +83,5 @@ def test_health_is_degraded_while_requests_wait_and_fails_when_they_wait_in_vain
     holder.join()
     assert codes == [503]
     assert seen == {("warn", "waiting > 0"), ("fail", "refused > 0")}
+    stop_monitors([guard])
+    close_pools(guard)

@@ -9,7 +9,7 @@ from wsgiref.util import setup_testing_defaults
 import psycopg
 import pytest
 
-from tests.db.conftest import MakeData, Run
+from tests.db.conftest import MakeData, Run, close_pools
 from wsgi_guard import Guard, execute_query
 from wsgi_guard.db.stats import SLOWEST, report
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, Buckets
@@ -74,6 +74,7 @@ def test_page_tells_of_each_pool(place: str) -> None:
     assert 50 <= slowest["p50_ms"] <= slowest["p99_ms"] <= slowest["longest_ms"] < 1000
     assert main["repeated"] == [{"statement": "SELECT ?, ..", "requests": 1}]
     assert main["leaks"] == {"seen": 0, "now": []}
+    close_pools(guard)
 
 
 def test_page_is_the_apps_without_admin(place: str) -> None:
