@@ -32,9 +32,11 @@ class Origin(NamedTuple):
     own: Sequence[Own] = ()
     categorize: Callable[[BaseException], Any] | None = None
 
-    def knowing(self, facts: Facts | None) -> Redactor:
-        """The redactor that also takes out what this request brought under secret names, wherever it turns up."""
-        return self.redactor.knowing(secrets_of(facts.environ, self.redactor)) if facts else self.redactor
+    def knowing(self, facts: Facts | None) -> Origin:
+        """With a redactor that also takes out what this request brought under secret names, wherever it turns up."""
+        if facts is None:
+            return self
+        return self._replace(redactor=self.redactor.knowing(secrets_of(facts.environ, self.redactor)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,11 @@ def of_exception(
     severity: str | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> Event:
-    """The event for an exception, with the chain it stands in; without a `severity` its kind says how grave it is."""
-    redactor = origin.knowing(facts)
+    """The event for an exception, with the chain it stands in; without a `severity` its kind says how grave it is.
+
+    `origin` knows the secrets of the request, as `Origin.knowing` returns it; so for all events here.
+    """
+    redactor = origin.redactor
     relatives = family(error)
     chain = [relative.error for relative in relatives if relative.link in ("", "cause")]
     kinds = [_kind(relative) for relative in chain]
@@ -116,7 +121,7 @@ def of_exception(
 def of_status(code: int, facts: Facts, origin: Origin, *, id: str) -> Event:
     """The event for a 5xx answer whose cause nobody showed."""
     severity, category = decide.unseen(code)
-    request = request_facts(facts, origin.knowing(facts))
+    request = request_facts(facts, origin.redactor)
     kind = f"response {code}"
     return Event(
         id=id,
@@ -140,7 +145,7 @@ def of_disconnect(facts: Facts, origin: Origin, *, id: str) -> Event:
     return Event(
         id=id, service="app", severity="INFO", category="network", type=kind,
         message=f"{kind} before the end of the response", fingerprint=decide.fingerprint([kind], []),
-        request=request_facts(facts, origin.knowing(facts)), duration=_duration(facts),
+        request=request_facts(facts, origin.redactor), duration=_duration(facts),
         environment=origin.environment, release=origin.release,
     )  # fmt: skip
 

@@ -121,11 +121,12 @@ class Capture:
             entry.done = True
             entry.id = entry.id or os.urandom(16).hex()
             try:
+                origin = self._origin.knowing(facts)
                 event = of_exception(
-                    error, facts, self._origin, id=entry.id, service=service, severity=severity or entry.severity,
+                    error, facts, origin, id=entry.id, service=service, severity=severity or entry.severity,
                     context=context,
                 )  # fmt: skip
-                self._emit(event, error, facts, sent=entry.sent)
+                self._emit(event, error, facts, origin, sent=entry.sent)
             except Exception as failure:
                 log_failure(f"recording error {entry.id} ({type(error).__name__})", failure)
         return entry.id
@@ -136,14 +137,14 @@ class Capture:
         return decide.is_disconnect(names) and self._section.disconnects == "ignore"
 
     def _emit(
-        self, event: Event, error: BaseException | None, facts: Facts | None = None, *, sent: bool = False
+        self, event: Event, error: BaseException | None, facts: Facts | None, origin: Origin, *, sent: bool = False
     ) -> None:
         log_event(event)
         self.ledger.add(event)
         if self.alerts is not None:
             self.alerts.take(event, facts)
         if self.sentry is not None and not sent:
-            self.sentry.send(event, error, self._origin.knowing(facts))
+            self.sentry.send(event, error, origin.redactor)
 
     # the answer
 
@@ -214,7 +215,8 @@ class Capture:
         found = seen_of(facts)
         if not found.unseen:
             found.unseen = os.urandom(16).hex()
-            self._emit(of_status(code, facts, self._origin, id=found.unseen), None, facts)
+            origin = self._origin.knowing(facts)
+            self._emit(of_status(code, facts, origin, id=found.unseen), None, facts, origin)
         return found.unseen
 
     # the end
@@ -237,7 +239,8 @@ class Capture:
         error = outcome.error
         if outcome.end == "disconnect":
             if self._section.disconnects == "report":
-                self._emit(of_disconnect(facts, self._origin, id=os.urandom(16).hex()), None, facts)
+                origin = self._origin.knowing(facts)
+                self._emit(of_disconnect(facts, origin, id=os.urandom(16).hex()), None, facts, origin)
         elif error is not None and not isinstance(error, Exception):
             status = error.code if isinstance(error, SystemExit) else None
             if decide.leaves(type(error).__name__, status, self._section.exits):
