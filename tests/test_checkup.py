@@ -3,53 +3,17 @@
 from __future__ import annotations
 
 import json
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from tests.support.answering import answering, response
 from wsgi_guard.checkup import words
 from wsgi_guard.cli import main
 from wsgi_guard.errors import GuardError
 
 GOOD = {"status": "warn", "checks": {"a": [{"status": "warn", "output": "slow \x1b[2J\n"}]}}
-
-
-@contextmanager
-def answering(*pieces: bytes, pause: float = 0.0) -> Iterator[tuple[str, list[bytes]]]:
-    """A server that sends these pieces to each who asks, and what it was asked."""
-    asked: list[bytes] = []
-
-    def serve() -> None:
-        while True:
-            try:
-                line, _ = listener.accept()
-            except OSError:
-                return
-            with line:
-                try:
-                    asked.append(line.recv(65536))
-                    for piece in pieces:
-                        line.sendall(piece)
-                        time.sleep(pause)
-                except OSError:
-                    continue
-
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", asked
-        listener.shutdown(socket.SHUT_RDWR)
-    thread.join(10)
-
-
-def response(status: str, body: bytes, kind: str = "application/health+json", more: str = "") -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
-    return head.encode() + body
 
 
 @pytest.fixture(autouse=True)

@@ -1,59 +1,60 @@
-"""One GET to a server of one's own, over within the time given whatever the server does.
+"""One HTTP exchange with a server that was named, over within the time given whatever the server does.
 
-Follows no redirect and uses no proxy of the environment: a token goes where it was meant to go.
+Follows no redirect and uses no proxy of the environment: a token goes where it was meant to go. TLS is verified.
 """
 
 from __future__ import annotations
 
-import os
-import queue
-import threading
+import ssl
 from collections.abc import Mapping
+from email.message import Message
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from .deadline import Line, described, within
 from .errors import GuardError
 
 LARGEST = 4 * 1024 * 1024
-"""Bytes of an answer that are read."""
+"""Bytes of an answer's body that are read, unless the caller wants less."""
 
 
 class Answer(NamedTuple):
-    """`type` is the media type, without parameters."""
-
     status: int
-    type: str
+    headers: Message
     body: bytes
 
+    @property
+    def type(self) -> str:
+        """The media type, without parameters."""
+        return self.headers.get_content_type()
 
-def fetch(url: str, headers: Mapping[str, str], timeout: float) -> Answer:
-    """The answer of `url`, http:// or https://. Raises ValueError for another URL, GuardError when there is none."""
-    parts = _parts(url)
-    # Name resolution knows no timeout, and a socket's counts anew with each byte: a thread can be left behind.
-    found: queue.SimpleQueue[Answer | BaseException] = queue.SimpleQueue()
 
-    def run() -> None:
-        try:
-            found.put(_get(parts, headers, timeout))
-        except BaseException as error:
-            found.put(error)
+def fetch(
+    url: str,
+    headers: Mapping[str, str],
+    timeout: float,
+    body: bytes | None = None,
+    *,
+    context: ssl.SSLContext | None = None,
+    largest: int = LARGEST,
+) -> Answer:
+    """The answer of `url`, http:// or https://, to a GET, or to a POST of `body`, which is JSON.
 
-    threading.Thread(target=run, name="wsgi_guard-fetch", daemon=True).start()
+    Raises ValueError for another URL, and GuardError, with nothing of the URL or of what the server sent in its text,
+    when there is no answer within `timeout` seconds.
+    """
+    parts = parts_of(url)
     try:
-        answer = found.get(timeout=timeout)
-    except queue.Empty:
+        return exchange(parts, headers, timeout, body, context=context, largest=largest)
+    except TimeoutError:
         raise GuardError(f"no answer within {timeout:g} s") from None
-    if isinstance(answer, Answer):
-        return answer
-    if isinstance(answer, TimeoutError):
-        raise GuardError(f"no answer within {timeout:g} s")
-    if isinstance(answer, OSError | HTTPException | ValueError):
-        raise GuardError(f"no answer of a server: {_reason(answer)}")
-    raise answer
+    except (OSError, HTTPException, ValueError) as error:
+        raise GuardError(f"no answer of a server: {described(error)}") from None
 
 
-def _parts(url: str) -> SplitResult:
+def parts_of(url: str) -> SplitResult:
+    """Raises ValueError unless it is http:// or https:// and names a host."""
     try:
         parts = urlsplit(url)
         named = bool(parts.hostname) and (parts.port is None or parts.port > 0)
@@ -64,19 +65,33 @@ def _parts(url: str) -> SplitResult:
     return parts
 
 
-def _get(parts: SplitResult, headers: Mapping[str, str], timeout: float) -> Answer:
-    connect = HTTPSConnection if parts.scheme == "https" else HTTPConnection
-    line = connect(parts.hostname or "", parts.port, timeout=timeout)
-    try:
-        line.request("GET", parts.path or "/", headers={"Connection": "close", **headers})
-        answer = line.getresponse()
-        return Answer(answer.status, answer.headers.get_content_type(), answer.read(LARGEST))
-    finally:
-        line.close()
+def exchange(
+    parts: SplitResult,
+    headers: Mapping[str, str],
+    timeout: float,
+    body: bytes | None = None,
+    *,
+    context: ssl.SSLContext | None = None,
+    largest: int = LARGEST,
+) -> Answer:
+    """As `fetch`, for a URL that `parts_of` took, but raises OSError, HTTPException and ValueError as they come."""
+    host, path = parts.hostname or "", (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    sent = {"Connection": "close"} if body is None else {"Connection": "close", "Content-Type": "application/json"}
 
+    def talk(line: Line) -> Answer:
+        connection: HTTPConnection
+        if parts.scheme == "https":
+            trust = context or ssl.create_default_context()
+            connection = HTTPSConnection(host, parts.port, context=trust)
+            connection.sock = trust.wrap_socket(line.open(host, connection.port), server_hostname=host)
+        else:
+            connection = HTTPConnection(host, parts.port)
+            connection.sock = line.open(host, connection.port)
+        try:
+            connection.request("GET" if body is None else "POST", path, body, {**sent, **headers})
+            answer = connection.getresponse()
+            return Answer(answer.status, answer.headers, answer.read(largest))
+        finally:
+            connection.close()
 
-def _reason(error: Exception) -> str:
-    """The system's words where it has some: other texts may repeat what the server sent. TLS has numbers of its own."""
-    if isinstance(error, OSError) and error.errno and type(error).__module__ == "builtins":
-        return os.strerror(error.errno)
-    return type(error).__name__
+    return within(timeout, talk)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
-from http.client import HTTPException
+from http.client import responses
 from typing import TYPE_CHECKING, Any
-from urllib.error import HTTPError, URLError
-from urllib.request import Request, urlopen
 
 from .errors import ConfigurationError, GuardError
+from .fetch import LARGEST, Answer, fetch
+from .redact import one_line
 from .settings.quantities import duration
 from .stores.standing import LONGEST_BLOCK
 
 if TYPE_CHECKING:
     from .settings import Settings
 
-TIMEOUT = 10.0  # seconds for a server to answer
-LARGEST = 4 * 1024 * 1024  # bytes of an answer that are read
+TIMEOUT = 10.0  # seconds for a server to answer, all of it
 OUT_OF_REACH = (
     "the counters are in the memory of the running processes: give the address of a server with --url, and have "
     "admin.token set"
@@ -77,8 +76,6 @@ def _ask(options: argparse.Namespace, settings: Settings) -> str:
     """At a running server."""
     if settings.admin.token is None or not settings.admin.rate_limits:
         raise ConfigurationError(["admin.token: needed to ask a server, and admin.rate_limits must not be empty"])
-    if not options.url.startswith(("http://", "https://")):
-        raise ValueError("expected a URL that starts with http:// or https://")
     place = options.url.rstrip("/") + settings.admin.rate_limits
     headers = {"Authorization": f"Bearer {settings.admin.token.reveal()}"}
     if options.action == "peek":
@@ -88,28 +85,30 @@ def _ask(options: argparse.Namespace, settings: Settings) -> str:
         return json.dumps(_fetch(f"{place}/status{plain}", headers), indent=2)
     key: Any = options.key[0] if len(options.key) == 1 else options.key
     command = {"rule": options.rule, "key": key, "duration": _seconds(options)}
-    headers["Content-Type"] = "application/json"
     _fetch(f"{place}/{options.action}", headers, json.dumps(command).encode())
     return "done"
 
 
-def _fetch(url: str, headers: dict[str, str], data: bytes | None = None) -> Any:
-    request = Request(url, data, headers)  # noqa: S310  (`_ask` has looked)
+def _fetch(url: str, headers: dict[str, str], body: bytes | None = None) -> Any:
+    answer = fetch(url, headers, TIMEOUT, body)
     try:
-        with urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310  (`_ask` has looked)
-            return json.loads(answer.read(LARGEST))
-    except HTTPError as error:
-        raise GuardError(f"the server answered {error.code}: {_detail(error)}") from None
-    except (URLError, HTTPException, OSError, ValueError) as error:
-        raise GuardError(f"no answer of a guard: {type(error).__name__}") from None
+        found = json.loads(answer.body)
+    except (ValueError, RecursionError):
+        found = None
+    if not 200 <= answer.status < 300:
+        raise GuardError(f"the server answered {answer.status}: {_detail(answer, found)}")
+    if found is None:
+        raise GuardError(f"no answer of a guard: expected JSON of at most {LARGEST} bytes")
+    return found
 
 
-def _detail(error: HTTPError) -> str:
-    """The sentence of a problem document."""
-    try:
-        return str(json.loads(error.read(LARGEST))["detail"])
-    except (ValueError, KeyError, TypeError):
-        return error.reason
+def _detail(answer: Answer, found: Any) -> str:
+    """The sentence of a problem document; what a server sends steers no terminal."""
+    if isinstance(found, dict) and isinstance(found.get("detail"), str):
+        return one_line(found["detail"][:500])
+    if 300 <= answer.status < 400:
+        return "it leads elsewhere, which is not followed; give the address it leads to with --url"
+    return responses.get(answer.status, "no reason given")
 
 
 def _seconds(options: argparse.Namespace) -> int:

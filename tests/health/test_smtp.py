@@ -72,6 +72,14 @@ def test_silence_and_dripping_end_in_time(parts: tuple[bytes, ...]) -> None:
         assert time.monotonic() - began < 2.0
 
 
+def test_dripping_handshake_ends_in_time() -> None:
+    with speaking(b"\x16\x03\x03\x40\x00", *[b"x"] * 100, pause=0.1) as (port, _):
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            greeting(f"smtps://127.0.0.1:{port}")(0.5)
+        assert time.monotonic() - began < 2.0
+
+
 def test_nobody_there_raises() -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

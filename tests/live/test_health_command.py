@@ -124,7 +124,7 @@ def test_server_is_asked_where_the_url_says(site: Path, server: Running) -> None
 
 def test_what_cannot_be_asked_is_no_failure(site: Path) -> None:
     refused = say(site)
-    assert (refused.status, refused.err) == (2, "no answer of a server: Connection refused\n")
+    assert (refused.status, refused.err) == (2, "no answer of a server: ConnectionRefusedError: Connection refused\n")
     assert say(site, "--url", "shop:8000").status == 2
     assert say(site, "--timeout", "0").status == 2
     assert "WSGI_GUARD_HEALTH__NONSENSE: unknown key" in say(site, WSGI_GUARD_HEALTH__NONSENSE="1").err

@@ -6,11 +6,11 @@ Reads the dates alone: who signed it is for those to judge who connect, and an e
 from __future__ import annotations
 
 import re
-import socket
 import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+from wsgi_guard.deadline import Line, within
 from wsgi_guard.settings.fields import Threshold
 
 from .decide import FAIL, PASS, Reading
@@ -53,9 +53,12 @@ def shown(host: str, port: int, timeout: float) -> bytes:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    plain = socket.create_connection((host, port), timeout)
-    with plain, context.wrap_socket(plain, server_hostname=host) as line:
-        return line.getpeercert(binary_form=True) or b""
+
+    def look(line: Line) -> bytes:
+        with context.wrap_socket(line.open(host, port), server_hostname=host) as server:
+            return server.getpeercert(binary_form=True) or b""
+
+    return within(timeout, look)
 
 
 def judge(certificates: list[bytes], now: float) -> Reading:

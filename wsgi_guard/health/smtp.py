@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from urllib.parse import urlsplit
+
+from wsgi_guard.deadline import Line, within
 
 from .decide import FAIL, PASS, Reading
 
@@ -20,28 +21,27 @@ def greeting(url: str) -> Callable[[float], Reading]:
     host, port, secure = parts.hostname or "", parts.port or PORTS[parts.scheme], parts.scheme == "smtps"
 
     def run(timeout: float) -> Reading:
-        deadline = time.monotonic() + timeout
-        with socket.create_connection((host, port), timeout) as plain:
-            line = _secured(plain, host) if secure else plain
-            code = spoken(line, deadline)
-            line.sendall(b"QUIT\r\n")
+        code = within(timeout, ask)
         observed = {"code": code} if code else {}
         if code == 220:
             return Reading(PASS, "", observed)
         return Reading(FAIL, f"answered {code}" if code else "no SMTP greeting", observed)
 
+    def ask(line: Line) -> int:
+        plain = line.open(host, port)
+        with _secured(plain, host) if secure else plain as server:
+            code = spoken(server)
+            server.sendall(b"QUIT\r\n")
+        return code
+
     return run
 
 
-def spoken(line: socket.socket, deadline: float) -> int:
-    """The code of a whole reply, 0 for what is none. Raises OSError, TimeoutError after `deadline` too."""
+def spoken(server: socket.socket) -> int:
+    """The code of a whole reply, 0 for what is none. Raises OSError."""
     data = b""
     while len(data) < LARGEST:
-        left = deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        line.settimeout(left)
-        more = line.recv(1024)
+        more = server.recv(1024)
         data += more
         *lines, _ = data.split(b"\r\n")
         last = lines[-1] if lines else b""

@@ -185,7 +185,11 @@ def test_other_answers_are_failures(hook: Hook, status: int, final: bool) -> Non
     assert caught.value.final is final
 
 
-SPOKEN = {"nothing": b"", "a head": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4000\r\n\r\n"}
+SPOKEN = {
+    "nothing": b"",
+    "a head": b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4000\r\n\r\n",
+    "the start of TLS": b"\x16\x03\x03\x40\x00",
+}
 
 
 @pytest.fixture(params=list(SPOKEN.values()), ids=list(SPOKEN))
@@ -212,14 +216,18 @@ def drip(request: pytest.FixtureRequest) -> Iterator[int]:
     thread.join(5)
 
 
-@pytest.mark.parametrize("channel", ["email", "slack"])
+@pytest.mark.parametrize("channel", ["email", "email by tls", "slack", "slack by tls"])
 def test_dripping_server_is_cut_off(drip: int, channel: str) -> None:
     began = monotonic()
     # Who has said 200 has the message, whatever else it says.
     with suppress(DeliveryError):
-        if channel == "email":
-            section = EmailSection(server="127.0.0.1", port=drip, sender="a@b.example", recipients=("c@d.example",))
+        if channel.startswith("email"):
+            security = "tls" if channel.endswith("tls") else "auto"
+            section = EmailSection(
+                server="127.0.0.1", port=drip, sender="a@b.example", recipients=("c@d.example",), security=security
+            )
             Email(section, None).deliver(ONE, 0.5)
         else:
-            Slack(Secret(f"http://127.0.0.1:{drip}/"), None).deliver(ONE, 0.5)
+            scheme = "https" if channel.endswith("tls") else "http"
+            Slack(Secret(f"{scheme}://127.0.0.1:{drip}/"), None).deliver(ONE, 0.5)
     assert monotonic() - began < 3

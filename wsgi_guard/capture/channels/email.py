@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import smtplib
+import socket
 import ssl
 from contextlib import suppress
 from email.message import EmailMessage
@@ -12,15 +13,31 @@ from email.utils import formatdate
 from typing import Any
 
 from wsgi_guard.capture.alerts.notice import Message
+from wsgi_guard.deadline import Line, described, within
 from wsgi_guard.settings.alert_relations import is_loopback
 from wsgi_guard.settings.sections import EmailSection
 
-from .wire import DeliveryError, cut_off, described, verified
+from .wire import DeliveryError, verified
 
 TLS_PORT = 465  # RFC 8314, 3.3
 SUBJECT = 200
 
 log = logging.getLogger("wsgi_guard.alerts")
+
+
+class _Client(smtplib.SMTP):
+    """A client that connects by a Line, and with `context` by TLS from the first byte."""
+
+    def __init__(self, server: str, line: Line, context: ssl.SSLContext | None) -> None:
+        super().__init__()
+        # STARTTLS compares the certificate with this name, which otherwise only a connecting constructor sets.
+        self._host = server
+        self._line = line
+        self._context = context
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        plain = self._line.open(host, port)
+        return plain if self._context is None else self._context.wrap_socket(plain, server_hostname=host)
 
 
 class Email:
@@ -35,36 +52,33 @@ class Email:
             self._security = "tls"
 
     def deliver(self, message: Message, timeout: float) -> None:
-        section = self._section
-        client = self._client(timeout)
         try:
-            with cut_off(lambda: client.sock, timeout):
-                client.connect(self._server, section.port)
-                self._secure(client)
-                if section.password is not None:
-                    client.login(section.user or section.sender or "", section.password.reveal())
-                refused = client.send_message(self._letter(message), section.sender, list(section.recipients))
-                # The others have it, whatever becomes of the goodbye.
-                with suppress(smtplib.SMTPException, OSError):
-                    client.quit()
+            refused = within(timeout, lambda line: self._send(message, _Client(self._server, line, self._context())))
         except smtplib.SMTPResponseException as error:
             raise DeliveryError(f"{type(error).__name__}: {error.smtp_code}") from None
         except (OSError, ValueError) as error:
             raise DeliveryError(described(error)) from None
-        finally:
-            client.close()
         for address, (code, _) in refused.items():
             log.warning("the mail server does not take alerts for %r: %d", address, code)
 
-    def _client(self, timeout: float) -> smtplib.SMTP:
-        if self._security == "tls":
-            client: smtplib.SMTP = smtplib.SMTP_SSL(timeout=timeout, context=verified(self._ca))
-        else:
-            client = smtplib.SMTP(timeout=timeout)
-        # Made unconnected, so that an attempt can be cut off from its first byte on; the certificate is compared with
-        # this name, which otherwise only the constructor sets.
-        client._host = self._server  # type: ignore[attr-defined]
-        return client
+    def _context(self) -> ssl.SSLContext | None:
+        return verified(self._ca) if self._security == "tls" else None
+
+    def _send(self, message: Message, client: smtplib.SMTP) -> dict[str, tuple[int, bytes]]:
+        """The recipients that the server does not take, each with its code and words."""
+        section = self._section
+        try:
+            client.connect(self._server, section.port)
+            self._secure(client)
+            if section.password is not None:
+                client.login(section.user or section.sender or "", section.password.reveal())
+            refused = client.send_message(self._letter(message), section.sender, list(section.recipients))
+            # The others have it, whatever becomes of the goodbye.
+            with suppress(smtplib.SMTPException, OSError):
+                client.quit()
+            return refused
+        finally:
+            client.close()
 
     def _secure(self, client: smtplib.SMTP) -> None:
         client.ehlo_or_helo_if_needed()
