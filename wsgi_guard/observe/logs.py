@@ -130,6 +130,13 @@ class Fallback(logging.StreamHandler[Any]):
         if not logging.getLogger().handlers:
             super().emit(record)
 
+    def put(self, line: str, now: float) -> None:
+        """Writes what a record would have become. Raises what the stream raises."""
+        lock: Any = self.lock
+        with lock:
+            self.stream.write(line)
+            self.flush()
+
 
 def ensure_output(section: LogSection | None = None) -> None:
     """Gives the logger `wsgi_guard` a Fallback and the level INFO, if neither it nor the root has a handler.
@@ -175,6 +182,10 @@ class OwnFile(logging.Handler):
             self._file.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"), record.created)
         except Exception:
             self.handleError(record)
+
+    def put(self, line: str, now: float) -> None:
+        """Writes what a record would have become; `line` is ASCII. Raises OSError."""
+        self._file.write(line.encode(), now)
 
     def close(self) -> None:
         super().close()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
@@ -11,6 +13,9 @@ from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.shown import decision_id, has_target, shown_path, shown_target
 
 from .decide import METHODS, queued
+from .endpoints import Endpoints
+from .lines import CLOCK
+from .records import NAME
 
 PATH = "shown"
 METHOD, IDENTITY = 20, 200  # characters that are kept
@@ -18,14 +23,55 @@ DECISIONS = 20
 """Decisions of one request that its line names; the audit line has more of them."""
 
 ENDS = ("disconnect", "abandoned", "error")
+QUICK, SLOW = (
+    f'","level":"{logging.getLevelName(level)}","logger":"{NAME}","request_id":"'
+    for level in (logging.INFO, logging.WARNING)
+)
 
 
 class Story:
     """What both forms share; with `targets` it tells of queries and escaped paths. `now` is when the request ended."""
 
-    def __init__(self, redactor: Redactor, *, targets: bool) -> None:
+    def __init__(self, redactor: Redactor, endpoints: Endpoints, *, targets: bool) -> None:
         self._redactor = redactor
+        self._endpoints = endpoints
         self._targets = targets
+
+    def line(self, facts: Facts, outcome: Outcome, now: float, dumps: Callable[[Any], str], *, slow: bool) -> str:
+        """All of it as one line of JSON with its end, in ASCII; the parts that stay are kept with the path."""
+        code, duration, end, _, _, size = outcome
+        endpoint = facts.endpoint or self._endpoints.of(facts)
+        middle = facts.route.memo.get((endpoint, facts.method, code)) or self.middle(facts, endpoint, code)
+        identity, environ = facts.known_identity, facts.environ
+        # An id is hex digits, or of the letters that `client.REQUEST_ID` allows.
+        line = (
+            f'{{"time":"{CLOCK.text(now)}{SLOW if slow else QUICK}{facts.request_id}","trace_id":"{facts.trace_id}'
+            f'{middle}{"null" if size is None else size},"duration":{duration:.6f},"client":{quoted(facts.client.ip)},'
+            f'"identity":{"null" if identity is None else quoted(identity[:IDENTITY])}'
+        )
+        # What `more` asks, in place: most requests have nothing of it.
+        if (
+            slow or facts.decisions or facts.db_queries or facts.error_id or end in ENDS
+            or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
+            or (self._targets and has_target(environ))
+        ):  # fmt: skip
+            more = self.more(facts, outcome, now, slow)
+            if more:
+                return f"{line},{dumps(more)[1:]}\n"
+        return f"{line}}}\n"
+
+    def told(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str, Any]:
+        """The same as a dict, for a record of logging."""
+        method, identity = facts.method, facts.known_identity
+        return {
+            "request_id": facts.request_id, "trace_id": facts.trace_id, "method": shown_method(method),
+            "path": self.path(facts), "route": facts.endpoint or self._endpoints.of(facts), "status": outcome.code,
+            "bytes": outcome.size,
+            # Microseconds, in half the time of `round`.
+            "duration": int(outcome.duration * 1e6) / 1e6, "client": facts.client.ip,
+            "identity": identity if identity is None else identity[:IDENTITY],
+            **self.more(facts, outcome, now, slow),
+        }  # fmt: skip
 
     def path(self, facts: Facts) -> str:
         memo = facts.route.memo
