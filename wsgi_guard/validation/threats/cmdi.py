@@ -123,23 +123,23 @@ def find(text: str, budget: Budget) -> Hit | None:
     for command in commands(view):
         # What stands in front is looked at for fences.
         budget.spend(_WEIGHED + command.start // 3)
-        best = better(best, _weigh(command, view))
+        best = _weigh(command, view, best)
         if best is not None and best.score > 5:
             return best
     return best
 
 
-def _weigh(command: Command, view: str) -> Hit | None:
-    """What a command after a separator is worth where it stands."""
+def _weigh(command: Command, view: str, best: Hit | None) -> Hit | None:
+    """What a command after a separator is worth where it stands, or `best` if that is more."""
     rest = view[command.end : command.end + 120]
     before = view[max(0, command.start - 200) : command.start]
     score = _score(command, rest, before)
-    if not score:
-        return None
-    if _LOOT.search(rest.partition("\n")[0]):
+    if score and _LOOT.search(rest.partition("\n")[0]):
         score += 1
+    if score <= (0 if best is None else best.score):
+        return best
     rule = "substitution" if command.sign[0] in "`$<>" else "after-separator"
-    return hit(rule, score, view, command.start, command.end + 40)
+    return better(best, hit(rule, score, view, command.start, command.end + 40))
 
 
 def _score(command: Command, rest: str, before: str) -> int:

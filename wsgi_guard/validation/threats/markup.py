@@ -15,6 +15,10 @@ _LINK = (
     r" ?= ?[\"'`]?[ \x00-\x1f]?"
 )
 _SCHEME = r"(?:java|vb|live|j|ecma)script:"
+# Looked for by its end, which is the same for all.
+_ASSIGNED_SCHEME = "script:(?:" + "|".join(
+    rf"(?<=[=\"'`(,\[:]{name}script:)" for name in ("java", "vb", "live", "j", "ecma")
+) + ")"
 _QUOTE = r"[\"']?"
 _ASSIGNED = re.compile(r"on[a-z]{3,50} ?=")
 
@@ -61,7 +65,7 @@ SCRIPT_TAGS: tuple[Rule, ...] = (
 LINKS: tuple[Rule, ...] = (
     rule(
         "script-scheme", 6, REACH, ("script:",),
-        rf"[=\"'`(,\[:]{_SCHEME}|^[\"'(]?{_SCHEME}[^(=`/]{{0,60}}[(=`/]|{_SCHEME} ?{CALLED}|^{_SCHEME} ?\\",
+        rf"{_ASSIGNED_SCHEME}|^[\"'(]?{_SCHEME}[^(=`/]{{0,60}}[(=`/]|{_SCHEME} ?{CALLED}|^{_SCHEME} ?\\",
         rf"{_TAG}[^<>]{{0,500}}?{_LINK}[^<>\"']{{0,40}}?{_SCHEME}|{_LINK}{_SCHEME}",
     ),
     rule(

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from .budget import Budget
 from .evidence import Hit, better, hit
+from .leading import leading
 from .words import Words, holds, split
 
 # Around each of its words a rule looks this far, if it says nothing else. Views that are not longer than this many
@@ -16,29 +19,38 @@ REACH = 600
 _WHOLE = 3
 # Of words closer together than this one is enough: what is around it is looked at anyway.
 _STEP = 64
-# What rules cost, in nanoseconds: a trial and a character of it; a place of a word; a hundred characters that are asked
-# for a sign, or for a pattern of words.
-_TRIAL, _CHARACTER, _PLACE, _SIGN, _PATTERN = 1_000, 40, 250, 60, 1_000
+# What rules cost, in nanoseconds: a trial, a place of a word; a hundred characters that are asked for a sign, or for a
+# pattern of words, or for a pattern that begins with a letter, another sign, or neither.
+_TRIAL, _PLACE, _SIGN, _PATTERN = 400, 250, 60, 1_000
+_LETTER, _LITERAL, _ANY = 120, 250, 1_000
 
 
 class Rule(NamedTuple):
-    """A pattern, the score of its match, words of which a text that matches holds one, and how far from it it reads.
+    """Patterns, the score of a match, words of which a text that matches holds one, and how far from it they read.
 
-    Words may be a pattern, which begins with a literal and is fast.
+    Words may be a pattern, which begins with a literal and is fast. `cost` is what patterns cost for 100 characters.
     """
 
     name: str
     score: int
     reach: int
     words: tuple[str, ...] | re.Pattern[str]
-    pattern: re.Pattern[str]
+    patterns: tuple[re.Pattern[str], ...]
+    cost: int
 
 
 def rule(
     name: str, score: int, reach: int, words: tuple[str, ...] | re.Pattern[str], *alternatives: str
 ) -> Rule:
     """A rule that matches where one of `alternatives` does, each at most `reach` characters from a word."""
-    return Rule(name, score, reach, words, re.compile("|".join(alternatives)))
+    patterns = [one for alternative in alternatives for one in leading(alternative)]
+    return Rule(name, score, reach, words, tuple(map(re.compile, patterns)), sum(map(_cost, patterns)))
+
+
+def _cost(pattern: str) -> int:
+    if pattern[0] == "^":
+        return 0
+    return _LETTER if pattern[0].isalnum() else _LITERAL if pattern[0] in "<`/-!:_ #" else _ANY
 
 
 # The words of all rules.
@@ -50,7 +62,7 @@ class Rules:
 
     def __init__(self, *rules: Rule) -> None:
         self._looks = tuple(_look(one) for one in rules)
-        signs = sum(len(signs) for _, signs, _ in self._looks)
+        signs = sum(len(look.signs) for look in self._looks)
         self._cost = signs * _SIGN + len({one.words for one in rules if isinstance(one.words, re.Pattern)}) * _PATTERN
         self.all = rules
 
@@ -60,7 +72,7 @@ class Rules:
         present = WORDS.within(view, budget)
         best: Hit | None = None
         matched: dict[re.Pattern[str], list[int]] = {}
-        for bit, signs, one in self._looks:
+        for bits, words, signs, one in self._looks:
             if best is not None and one.score <= best.score:
                 continue
             if isinstance(one.words, re.Pattern):
@@ -68,25 +80,45 @@ class Rules:
                     matched[one.words] = [found.start() for found in one.words.finditer(view)]
                     budget.spend(len(matched[one.words]) * _PLACE)
                 where: Iterable[tuple[int, int]] = _around(matched[one.words], len(view), one.reach)
-            elif bit & present or holds(view, signs):
-                where = places(view, one.words, one.reach, budget)
+            elif bits & present or holds(view, signs):
+                there = (*(word for word, bit in words if bit & present), *signs)
+                where = places(view, there, one.reach, budget)
             else:
                 continue
             for start, end in where:
-                budget.spend((end - start) * _CHARACTER + _TRIAL)
-                found = one.pattern.search(view, start, end)
+                budget.spend((end - start) * one.cost // 100 + _TRIAL * len(one.patterns))
+                found = _first(one.patterns, view, start, end)
                 if found is not None:
                     best = better(best, hit(one.name, one.score, view, found.start(), found.end(), prose))
                     break
         return best
 
 
-def _look(one: Rule) -> tuple[int, tuple[str, ...], Rule]:
-    """A rule with the bit of its words and those of them that are signs."""
+def _first(patterns: tuple[re.Pattern[str], ...], view: str, start: int, end: int) -> re.Match[str] | None:
+    """What matches first in the text, of all that match."""
+    first: re.Match[str] | None = None
+    for pattern in patterns:
+        found = pattern.search(view, start, end)
+        if found is not None and (first is None or found.start() < first.start()):
+            first = found
+    return first
+
+
+class _Look(NamedTuple):
+    """A rule, the bits of all its words together and each with its own, and those of them that are signs."""
+
+    bits: int
+    words: tuple[tuple[str, int], ...]
+    signs: tuple[str, ...]
+    rule: Rule
+
+
+def _look(one: Rule) -> _Look:
     if isinstance(one.words, re.Pattern):
-        return 0, (), one
+        return _Look(0, (), (), one)
     letters, signs = split(one.words)
-    return WORDS.add(letters), signs, one
+    words = tuple((word, WORDS.add(word)) for word in letters)
+    return _Look(reduce(or_, (bit for _, bit in words), 0), words, signs, one)
 
 
 def places(view: str, words: tuple[str, ...], reach: int, budget: Budget) -> Iterator[tuple[int, int]]:

@@ -31,7 +31,6 @@ _BEGIN = re.compile(
 _NEXT = re.compile(
     r"[\"']?[ \t,]+(?:\d{1,4} |-\w{1,9} |\w{1,20}=\S{0,40} |[(\"'])?([a-z/.][\w.+/-]{0,60})"
 )
-_EXE = re.compile(r"\.exe$")
 
 
 class Command(NamedTuple):
@@ -91,5 +90,5 @@ def commands(view: str) -> Iterator[Command]:
 def _plain(name: str) -> str:
     if name in SURE or name in WORDS:
         return name
-    name = _EXE.sub("", name)
+    name = name.removesuffix(".exe")
     return name.rstrip("0123456789.") if name[-1:].isdigit() else name

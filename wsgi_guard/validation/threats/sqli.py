@@ -7,6 +7,8 @@ Judged by tokens, as if the value stood in a statement bare or inside quotes. Wo
 from __future__ import annotations
 
 import re
+from functools import reduce
+from operator import or_
 
 from .budget import Budget
 from .evidence import Hit, better
@@ -26,7 +28,7 @@ _WORDS = (
     "truncate", "order", "group", "declare", "exec", "procedure", "dbms", "drop", "shutdown", "schema", "database",
     "char", "chr", "cast", "case", "call", "rand", "or ", "and ", "||", "(", "_", "@@", ".e", "::", "/*",
 )  # fmt: skip
-_LETTERS, _SIGNS = WORDS.add(split(_WORDS)[0]), split(_WORDS)[1]
+_LETTERS, _SIGNS = reduce(or_, map(WORDS.add, split(_WORDS)[0])), split(_WORDS)[1]
 # Grammar made of words alone is prose, but for what these begin.
 _SIGN = re.compile(r"[^\w .,@:-]")
 _WORDS_ALONE = ("union", "--", "_schema", "xp_", "pg_", "sqlite_", "@@", "order by", "group by", "waitfor", "0x2")

@@ -94,7 +94,7 @@ RULES = Rules(
     ),
     rule(
         "json", 6, 80, ("::", ".e"),
-        r"['\"] ?:: ?jsonb?\b|\b\d\.e ?\(|\b\d\.e\.[a-z]",
+        r"['\"] ?:: ?jsonb?\b|\.e(?<=\b\d\.e)(?: ?\(|\.[a-z])",
     ),
     rule(
         "variable", 5, 100, ("@@", "select"),

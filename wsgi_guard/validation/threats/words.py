@@ -12,10 +12,11 @@ from wsgi_guard.recent import Recent
 from .budget import Budget
 
 _RUN = re.compile(r"[a-z]{2,}+")
+_LETTERS = bytes(sign if 97 <= sign <= 122 else 32 for sign in range(256))
 # Runs of letters of which it is known what words they hold, and the longest that are kept; texts repeat theirs.
 _REMEMBERED, _LONGEST = 8_192, 16
 # What a look at runs costs: a character, a run, a word held against new runs.
-_CHARACTER, _KNOWN, _ASKED = 12, 100, 40
+_CHARACTER, _KNOWN, _ASKED = 8, 60, 40
 
 
 def holds(text: str, words: tuple[str, ...]) -> bool:
@@ -27,29 +28,32 @@ def holds(text: str, words: tuple[str, ...]) -> bool:
 
 
 def split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The longest run of letters of each word that has one, and the words that have none."""
-    runs = [max(_RUN.findall(word), key=len, default="") for word in words]
-    return tuple(filter(None, runs)), tuple(word for word, run in zip(words, runs, strict=True) if not run)
+    """The words that hold letters, and those that hold none."""
+    runs = list(map(_run, words))
+    return (
+        tuple(word for word, run in zip(words, runs, strict=True) if run),
+        tuple(word for word, run in zip(words, runs, strict=True) if not run),
+    )
+
+
+def _run(word: str) -> str:
+    """The longest run of letters."""
+    return max(_RUN.findall(word), key=len, default="")
 
 
 class Words:
-    """Runs of letters by numbers: bit n of what `within` returns stands for what was added as the n-th."""
+    """Words by numbers: each bit of what `within` returns stands for the longest run of letters of a word."""
 
     def __init__(self) -> None:
-        self._bits: dict[str, int] = {}
-        self._count = 0
-        self._known: Recent[str, int] = Recent(_REMEMBERED)
+        self._bits: dict[bytes, int] = {}
+        self._known: Recent[bytes, int] = Recent(_REMEMBERED)
 
-    def add(self, words: tuple[str, ...]) -> int:
-        """The bit that stands for any of `words`, which are letters only."""
-        bit = 1 << self._count
-        self._count += 1
-        for word in words:
-            self._bits[word] = self._bits.get(word, 0) | bit
-        return bit
+    def add(self, word: str) -> int:
+        """The bit that stands for `word`, which holds letters."""
+        return self._bits.setdefault(_run(word).encode(), 1 << len(self._bits))
 
     def within(self, text: str, budget: Budget) -> int:
-        """The bits of all whose words `text` holds.
+        """The bits of all words that `text` may hold.
 
         Views of a value are often the same text, so what was found last is kept in `budget`.
         """
@@ -59,7 +63,7 @@ class Words:
         return budget.present
 
     def _within(self, text: str, budget: Budget) -> int:
-        runs = set(_RUN.findall(text))
+        runs = set(text.encode("ascii", "replace").translate(_LETTERS).split())
         budget.spend(len(text) * _CHARACTER + len(runs) * _KNOWN)
         found, known, new = 0, self._known, []
         for run in runs:
@@ -70,17 +74,17 @@ class Words:
                 found |= bits
         return found | self._learn(new, budget) if new else found
 
-    def _learn(self, runs: list[str], budget: Budget) -> int:
+    def _learn(self, runs: list[bytes], budget: Budget) -> int:
         """The bits of runs that were not met before, which from now on are known."""
-        joined = " ".join(runs)
+        joined = b" ".join(runs)
         budget.spend(len(self._bits) * (len(joined) // 2 + _ASKED))
         each = dict.fromkeys(runs, 0)
-        for word, bits in self._bits.items():
+        for word, bit in self._bits.items():
             if word in joined:
                 budget.spend(len(runs) * _ASKED)
                 for run in runs:
                     if word in run:
-                        each[run] |= bits
+                        each[run] |= bit
         found = 0
         for run, bits in each.items():
             found |= bits
