@@ -17,7 +17,7 @@ import redis
 
 from tests.stores.fake_server import FakeServer
 from tests.support.processes import Child, private_folder
-from tests.support.redis import Redis
+from tests.support.redis import PROGRAM, Redis
 from wsgi_guard.errors import ConfigurationError, StoreError
 from wsgi_guard.stores import Debt, Policy
 from wsgi_guard.stores import redis_frames as frames
@@ -227,7 +227,7 @@ def test_user_password_and_database_are_used(redis_server: Redis) -> None:
 def test_unix_socket_serves_too() -> None:
     folder = private_folder("redis-socket")
     path = folder / "redis.sock"
-    command = ["redis-server", "--port", "0", "--unixsocket", str(path), "--save", ""]
+    command = [PROGRAM, "--port", "0", "--unixsocket", str(path), "--save", ""]
     server = Child([_program(command[0]), *command[1:]], folder, lambda: _pings(path))
     server.start()
     store = RedisStore(f"unix://{path}?db=2", 2.0)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import socket
 import ssl
 import subprocess
@@ -16,7 +15,7 @@ import pytest
 import redis
 
 from tests.support.processes import HOST, Child, free_port, private_folder
-from tests.support.redis import Redis
+from tests.support.redis import PROGRAM, Redis
 from wsgi_guard.errors import StoreError
 from wsgi_guard.stores import Debt, Policy
 from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
@@ -38,7 +37,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[int, Path]]:
         check=True, capture_output=True,
     )  # fmt: skip
     command = [
-        shutil.which("redis-server") or "redis-server", "--port", "0", "--tls-port", str(port), "--bind", HOST,
+        PROGRAM, "--port", "0", "--tls-port", str(port), "--bind", HOST,
         "--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(certificate),
         "--tls-auth-clients", "no", "--save", "", "--daemonize", "no",
     ]  # fmt: skip

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 from functools import partial
 
 from tests.support.processes import HOST, Child, StartFailed, free_port, private_folder
+
+_NAMED = os.environ.get("TEST_REDIS_SERVER") or "redis-server"
+PROGRAM = shutil.which(_NAMED) or _NAMED
+"""The server that the tests start; a Valkey speaks the same."""
 
 
 class Redis:
@@ -59,14 +64,13 @@ def answers(port: int) -> bool:
 
 def missing() -> str | None:
     """Why Redis cannot be started here, or None."""
-    if shutil.which("redis-server") is None:
-        return "redis-server is not installed: apt-get install -y redis-server"
+    if shutil.which(PROGRAM) is None:
+        return f"{PROGRAM} is not installed: apt-get install -y redis-server"
     return None
 
 
 def _command(port: int) -> list[str]:
-    program = shutil.which("redis-server")
-    if program is None:
-        raise StartFailed("redis-server is not on the path")
-    words = [program, "--bind", HOST, "--port", str(port), "--daemonize", "no", "--databases", "16"]
+    if reason := missing():
+        raise StartFailed(reason)
+    words = [PROGRAM, "--bind", HOST, "--port", str(port), "--daemonize", "no", "--databases", "16"]
     return [*words, "--save", "", "--appendonly", "no", "--loglevel", "warning", "--protected-mode", "no"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 from collections.abc import Callable
@@ -11,9 +10,8 @@ from functools import partial
 from time import monotonic, sleep
 
 from tests.support.processes import HOST, Child, free_port, private_folder
-from tests.support.redis import answers
+from tests.support.redis import PROGRAM, answers
 
-REDIS = shutil.which("redis-server") or "redis-server"
 QUIET = ("--save", "", "--daemonize", "no", "--bind", HOST, "--loglevel", "warning")
 
 
@@ -31,14 +29,14 @@ class Group:
         self.ports = free_port(), free_port()
         self.sentinel = free_port()
         first, second = self.ports
-        self.master = self._start(stack, [REDIS, "--port", str(first), *QUIET], first)
-        self._start(stack, [REDIS, "--port", str(second), "--replicaof", HOST, str(first), *QUIET], second)
+        self.master = self._start(stack, [PROGRAM, "--port", str(first), *QUIET], first)
+        self._start(stack, [PROGRAM, "--port", str(second), "--replicaof", HOST, str(first), *QUIET], second)
         folder = private_folder("sentinel")
         (folder / "sentinel.conf").write_text(
             f"port {self.sentinel}\nbind {HOST}\nsentinel monitor shop {HOST} {first} 1\n"
             "sentinel down-after-milliseconds shop 500\nsentinel failover-timeout shop 2000\n"
         )
-        watcher = Child([REDIS, "sentinel.conf", "--sentinel"], folder, partial(answers, self.sentinel))
+        watcher = Child([PROGRAM, "sentinel.conf", "--sentinel"], folder, partial(answers, self.sentinel))
         watcher.start()
         stack.callback(watcher.discard)
 
@@ -70,7 +68,7 @@ class Nodes:
         for _ in range(3):
             port, bus = free_port(), free_port()
             command = [
-                REDIS, "--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus), "--bind", HOST,
+                PROGRAM, "--port", str(port), "--cluster-enabled", "yes", "--cluster-port", str(bus), "--bind", HOST,
                 "--save", "", "--daemonize", "no", "--cluster-node-timeout", "1000",
                 "--cluster-require-full-coverage", "no", "--loglevel", "warning",
             ]  # fmt: skip
