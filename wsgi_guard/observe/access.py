@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
-from json import dumps
 from time import time
 
 from wsgi_guard.facts import Facts
@@ -14,6 +13,7 @@ from wsgi_guard.settings.sections import LogSection
 
 from .direct import DirectLog
 from .endpoints import Endpoints
+from .lines import compact
 from .records import NAME, Records
 from .story import Story
 from .straight import Straight
@@ -43,7 +43,7 @@ class AccessLog:
         if output is not None:
             # What cannot be written is tried again by way of logging, which says so in its own words.
             with suppress(Exception):
-                output.put(self._story.line(facts, outcome, now, dumps, slow=slow), now)
+                output.put(self._story.line(facts, outcome, now, compact, slow=slow), now)
                 return
         told = self._story.told(facts, outcome, now, slow=slow)
         self._log.handle(self._records.record(level, told, now))

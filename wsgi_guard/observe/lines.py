@@ -15,6 +15,10 @@ FIXED = (
 """What every access line holds after time, level and logger, in this order; the rest is there when there is some."""
 
 
+compact = json.JSONEncoder(separators=(",", ":"), default=plain_text).encode
+"""As `json.dumps`, without spaces."""
+
+
 class Clock:
     """UTC as text, to the microsecond: requests of one client are told apart by it when a log is run again."""
 
@@ -46,4 +50,4 @@ def access_line(when: float, level: str, logger: str, access: dict[str, Any]) ->
     if len(access) == len(FIXED):
         return line + "}"
     more = {name: value for name, value in access.items() if name not in FIXED}
-    return f"{line},{json.dumps(more, default=plain_text)[1:]}"
+    return f"{line},{compact(more)[1:]}"
