@@ -18,6 +18,7 @@ from urllib.parse import quote, quote_plus, unquote
 
 from .shapes import MARK as MARK
 from .shapes import cards, pairs, tokens, urls
+from .sqlerrors import values
 
 TEXT_LIMIT = 8_000
 """Characters of a text that are kept unless the caller says otherwise; a traceback of 40 frames has about 5,000."""
@@ -98,6 +99,17 @@ class Redactor:
         kept = self._clean(text[: limit + OVERLAP])[:-OVERLAP]
         return f"{kept[:limit]}... [{len(text) - limit} more characters]"
 
+    def error(self, text: str, limit: int = TEXT_LIMIT) -> str:
+        """As `text`, for what an exception says: what databases repeat of the data goes too."""
+        if len(text) <= limit:
+            return self._clean(values(text))
+        head = text[: limit + OVERLAP]
+        told = values(head, whole=False)
+        kept = self._clean(told)
+        # What ends with a value that is left out has no secret cut in two.
+        kept = kept[:-OVERLAP] if told is head else kept
+        return f"{kept[:limit]}... [{len(text) - limit} more characters]"
+
     def code(self, line: str) -> str:
         """As `text`, for a line of source: under a secret name only literals go, expressions stay."""
         line = _STRING.sub(lambda found: f"{found[1]}{self._clean(found[2])}{found[1]}", line[:500])
@@ -174,7 +186,7 @@ class Redactor:
             left[0] -= 8
             return value
         text = f"<{type(value).__name__}>" if isinstance(value, _CONTAINERS) else plain_text(value)
-        text = self.text(text, max(left[0], 0))
+        text = self.error(text, max(left[0], 0))
         left[0] -= len(text) + 4
         return text
 
@@ -185,7 +197,7 @@ class Redactor:
             if left[0] <= 0:
                 copy["..."] = f"{len(value) - len(copy)} more"
                 break
-            name = self.text(plain_text(key), 100)
+            name = self.error(plain_text(key), 100)
             left[0] -= len(name) + 4
             secret = self.secret_name(name) and item is not None
             copy[name] = MARK if secret else self._copy(item, depth - 1, left)

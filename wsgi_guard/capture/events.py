@@ -19,7 +19,7 @@ from . import categories, decide
 from .categories import Kind, Own
 from .family import family
 from .secrets import secrets_of
-from .trace import message, own_way, traceback_text, type_name
+from .trace import message, own_way, sqlstate, traceback_text, type_name
 
 
 class Origin(NamedTuple):
@@ -98,7 +98,7 @@ def of_exception(
     kinds = [_kind(relative) for relative in chain]
     return Event(
         id=id,
-        service=redactor.text(str(service), 100),
+        service=redactor.error(str(service), 100),
         severity=decide.severity(severity) if severity else categories.severity(kinds, origin.own),
         category=_category(error, kinds, origin),
         type=type_name(error),
@@ -151,11 +151,10 @@ def of_disconnect(facts: Facts, origin: Origin, *, id: str) -> Event:
 
 
 def _kind(error: BaseException) -> Kind:
-    """Class, SQLSTATE (`sqlstate` of psycopg and asyncpg, `pgcode` of psycopg2) and errno of an exception."""
+    """Class, SQLSTATE and errno of an exception."""
     lineage = [(str(kind.__module__), kind.__name__) for kind in type(error).__mro__]
-    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
     number = error.errno if isinstance(error, OSError) else None
-    return Kind(lineage, code if isinstance(code, str) else "", number if isinstance(number, int) else 0)
+    return Kind(lineage, sqlstate(error), number if isinstance(number, int) else 0)
 
 
 def _category(error: BaseException, kinds: Sequence[Kind], origin: Origin) -> str:

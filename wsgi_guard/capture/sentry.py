@@ -19,6 +19,7 @@ from wsgi_guard.settings.secret import Secret
 
 from .events import Event
 from .lines import log_failure
+from .trace import sqlstate
 
 FLUSH_SECONDS = 2.0
 """How long the end of a process waits for what is still queued, as in sentry-sdk itself."""
@@ -92,8 +93,11 @@ class Sentry:
         payload: Any = {"message": event.message}
         if error is not None:
             payload, _ = event_from_exception(error, client_options=options, mechanism={"type": "wsgi_guard"})
+        code = sqlstate(error) if error is not None else ""
         tags = {"service": event.service, "category": event.category, "wsgi_guard.fingerprint": event.fingerprint}
         payload |= {"event_id": event.id, "level": _level(event.severity), "tags": tags, "logger": "wsgi_guard.errors"}
+        if code:
+            tags["sqlstate"] = code
         if event.context:
             payload["extra"] = {"context": event.context}
         if event.request:
@@ -163,7 +167,7 @@ def _level(severity: str) -> str:
 def redacted(value: Any, redactor: Redactor, name: str = "") -> Any:
     """A copy of a Sentry payload without secrets; its shape, which Sentry's own SDK bounds, stays."""
     if isinstance(value, str):
-        return redactor.code(value) if name in _LINES else redactor.text(value, VALUE_LIMIT)
+        return redactor.code(value) if name in _LINES else redactor.error(value, VALUE_LIMIT)
     if isinstance(value, dict):
         return {
             key: MARK if redactor.secret_name(str(key)) and item is not None else redacted(item, redactor, str(key))

@@ -7,6 +7,7 @@ defines is trusted.
 from __future__ import annotations
 
 import linecache
+import re
 import sysconfig
 from collections import deque
 from functools import cache, lru_cache
@@ -30,6 +31,7 @@ LOCAL_FRAMES, LOCALS, LOCAL_LIMIT, LOCAL_DEPTH = 5, 20, 300, 3
 containers that are shown."""
 _SCALARS = (str, int, float, bool, bytes, type(None))
 
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}")
 _HEADINGS = {
     "cause": "\nThe above exception was the direct cause of the following exception:\n",
     "context": "\nDuring handling of the above exception, another exception occurred:\n",
@@ -46,8 +48,29 @@ def type_name(error: BaseException) -> str:
 
 
 def message(error: BaseException, redactor: Redactor) -> str:
-    """What the exception says, without its secrets, at most about MESSAGE_LIMIT characters."""
-    return redactor.text(plain_text(error), MESSAGE_LIMIT)
+    """What the exception says, without its secrets, at most about MESSAGE_LIMIT characters; a SQLSTATE besides."""
+    parts, code = _said(error), sqlstate(error)
+    said = "\n".join(redactor.error(part, MESSAGE_LIMIT // len(parts)) for part in parts)
+    return f"{said.rstrip()}\nSQLSTATE: {code}" if said and code else said
+
+
+def _said(error: BaseException) -> list[str]:
+    """The text, or the parts of it that a PostgreSQL sent apart, without the statement: what each holds is certain."""
+    text = plain_text(error)
+    try:
+        told = getattr(error, "diag", None)
+        if told is None or not told.message_primary or not text.startswith(told.message_primary):
+            return [text]
+        more = {"DETAIL": told.message_detail, "HINT": told.message_hint, "CONTEXT": told.context}
+        return [str(told.message_primary), *(f"{name}:  {part}" for name, part in more.items() if part)]
+    except Exception:
+        return [text]
+
+
+def sqlstate(error: BaseException) -> str:
+    """`sqlstate` of psycopg and asyncpg, `pgcode` of psycopg2; "" where there is none."""
+    code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return code if isinstance(code, str) and _SQLSTATE.fullmatch(code) else ""
 
 
 def traceback_text(relatives: list[Relative], redactor: Redactor, *, locals: bool = False) -> str:
@@ -80,7 +103,7 @@ def _one(error: BaseException, redactor: Redactor, locals: bool) -> list[str]:
     lines.append(f"{one_line(type_name(error))}: {one_line(message(error, redactor))}".removesuffix(": "))
     notes = getattr(error, "__notes__", ())
     if isinstance(notes, list):
-        lines += [one_line(redactor.text(plain_text(note), MESSAGE_LIMIT)) for note in notes[:NOTES]]
+        lines += [one_line(redactor.error(plain_text(note), MESSAGE_LIMIT)) for note in notes[:NOTES]]
     return lines
 
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+from traceback import format_exception
 from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.facts import current
-from wsgi_guard.redact import Redactor, one_line, plain_text
+from wsgi_guard.redact import TEXT_LIMIT, Redactor, one_line, plain_text
 
 from .binding import NONE, bind_ids
 from .file import File
@@ -62,7 +63,7 @@ class JsonFormatter(logging.Formatter):
         for name in ("event", "audit"):
             if hasattr(record, name):
                 line[name] = getattr(record, name)
-        trace = _trace(record, self) if "event" not in line else ""
+        trace = _trace(record) if "event" not in line else ""
         if trace:
             line["traceback"] = trace
         return line
@@ -90,14 +91,26 @@ def _request_id(record: logging.LogRecord) -> str | None:
     return facts.request_id if facts else None
 
 
-def _trace(record: logging.LogRecord, formatter: logging.Formatter) -> str:
-    """The traceback of a record that came with one; such a text is nobody's event and was not redacted yet."""
+def _trace(record: logging.LogRecord) -> str:
+    """The traceback of a record that came with one; if it is nobody's event it was not redacted yet."""
     if not record.exc_text and record.exc_info and record.exc_info[0] is not None:
         try:
-            return _SPARE.text(formatter.formatException(record.exc_info))
+            return _redacted(format_exception(*record.exc_info))
         except Exception:
             return record.exc_info[0].__name__
-    return _SPARE.text(record.exc_text or "")
+    text = record.exc_text or ""
+    return _SPARE.text(text) if hasattr(record, "event") else _SPARE.error(text)
+
+
+def _redacted(parts: list[str]) -> str:
+    """Part by part, for what one exception says must not hide the frames of the next."""
+    kept, left = [], TEXT_LIMIT
+    for part in parts:
+        kept.append(_SPARE.error(part, left))
+        left -= len(kept[-1])
+        if left <= 0:
+            break
+    return "".join(kept).rstrip("\n")
 
 
 class TextFormatter(logging.Formatter):
@@ -110,7 +123,7 @@ class TextFormatter(logging.Formatter):
             line += "".join(_aside(access))
         if request_id:
             line += f" {one_line(request_id)}"
-        trace = _trace(record, self)
+        trace = _trace(record)
         return line if not trace else "\n    ".join([line, *map(one_line, trace.splitlines())])
 
 

@@ -2,35 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote, urlencode
 
 import psycopg
-import pytest
-import sentry_sdk
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.capture.ingest import Receiver
 from tests.support.calling import Server, request, serve
-from tests.support.listening import listening
 from wsgi_guard import capture_error
-from wsgi_guard.guard import Guard
-from wsgi_guard.observe.logs import JsonFormatter, TextFormatter
 
 from .making import desk_of
-from .receivers import Hook, Mail
+from .sinks import Sinks, based, leaked
 
-TOKEN = "0123456789abcdef"
 BOUNDARY = "xx-of-the-form-xx"
-
-
-def based(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
 
 
 def form(secret: str) -> dict[str, Any]:
@@ -113,74 +101,6 @@ def reported(error: Exception) -> None:
 
 
 WAYS = {one.__name__: one for one in (direct, cause, context, note, group, logged, reported)}
-
-
-class Sinks(logging.Handler):
-    """Everything that leaves: log lines of three formats at once, the others when they are asked for."""
-
-    def __init__(self, guard: Guard, mail: Mail, hook: Hook, slack: Hook, ingest: Receiver) -> None:
-        super().__init__()
-        self.guard, self.mail, self.hook, self.slack, self.ingest = guard, mail, hook, slack, ingest
-        self.formatters = (JsonFormatter(), TextFormatter(), logging.Formatter("%(name)s %(message)s"))
-        self.lines: list[str] = []
-        self.secrets: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines += [formatter.format(record) for formatter in self.formatters]
-
-    def page(self, path: str) -> str:
-        asked = serve(self.guard, request(path, HTTP_AUTHORIZATION=f"Bearer {TOKEN}"))
-        assert asked.code == 200
-        return asked.body.decode()
-
-    def now(self, *pages: str) -> str:
-        """Log and pages, the log emptied."""
-        lines, self.lines = self.lines, []
-        return "\n".join([*lines, *map(self.page, pages)])
-
-    def delivered(self) -> str:
-        """What mail, webhooks and Sentry have taken."""
-        letters = [str(letter) + str(letter.get_content()) for _, letter, _ in self.mail.inbox.now()]
-        taken = [*self.hook.inbox.now(), *self.slack.inbox.now()]
-        posts = [str(headers) + body.decode() for headers, _, body in taken]
-        return "\n".join([*letters, *posts, self.ingest.raw.decode()])
-
-
-@pytest.fixture
-def sinks(hook: Hook) -> Iterator[Sinks]:
-    ingest, mail, slack = Receiver(), Mail(), Hook()
-    before = sentry_sdk.get_global_scope().client
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        if "test.way" in environ:
-            environ["test.way"](environ["test.error"])
-        start_response("200 OK", [("Content-Type", "text/plain")])
-        return [b"ok"]
-
-    guard = Guard(app, {
-        "capture": {"sentry_dsn": ingest.dsn, "locals": True}, "admin": {"token": TOKEN},
-        "rate_limit": {"store": "memory", "builtin_rules": "off"}, "health": {},
-        "alerts": {
-            "channels": ["email", "slack", "webhook", "sentry"], "email": mail.settings(), "max_per_hour": 1000,
-            "slack": {"url": slack.url}, "webhook": {"url": hook.url, "secret": "key-of-ours"}, "queue": 1000,
-        },
-    })  # fmt: skip
-    found = Sinks(guard, mail, hook, slack, ingest)
-    with listening(found, level=logging.INFO):
-        yield found
-    sentry_sdk.get_global_scope().set_client(before)
-    for receiver in (ingest, mail, slack):
-        receiver.close()
-
-
-def forms(secret: str) -> list[str]:
-    """As it is, encoded, and every eight characters of it: what survives in part has survived."""
-    parts = [secret[at : at + 8] for at in range(len(secret) - 7)]
-    return [*parts, quote(secret, safe=""), based(secret)[:-4], json.dumps(secret)[1:-1]]
-
-
-def leaked(secret: str, text: str) -> list[str]:
-    return [form for form in forms(secret) if form in text]
 
 
 def ask(sinks: Sinks, place: str, way: str, error: Exception, secret: str) -> Server:
