@@ -24,13 +24,26 @@ def parse_fields(text: str, limit: int | None, *, errors: str = "strict", encodi
         raise Malformed(f"there are more than {limit} fields")
     found = []
     escaped = "%" in text or "+" in text
+    known = _Unquoted(errors, encoding)
     for item in text.split("&"):
         if item:
             name, _, value = item.partition("=")
             if escaped:
-                name, value = _unquote(name, errors, encoding), _unquote(value, errors, encoding)
+                name, value = known[name], known[value]
             found.append((name, value))
     return found
+
+
+class _Unquoted(dict[str, str]):
+    """Names and values as they read, each undone once."""
+
+    def __init__(self, errors: str, encoding: str) -> None:
+        super().__init__()
+        self._errors, self._encoding = errors, encoding
+
+    def __missing__(self, text: str) -> str:
+        found = self[text] = _unquote(text, self._errors, self._encoding)
+        return found
 
 
 def _unquote(text: str, errors: str, encoding: str) -> str:

@@ -20,8 +20,9 @@ from .leaves import Leaf, of_fields
 from .shapes import ANY, Shape
 from .threats.budget import Budget
 from .threats.policy import Policy
-from .threats.screen import CROWDED, Finding, screen, wordy_query
+from .threats.screen import CROWDED, Finding, screen, views, wordy_query
 from .threats.shown import shown
+from .threats.sieve import LONG, Sifted
 from .views import Texts
 
 # A query of plain fields: names and values of which `is_plain` is true, `+` and a few escapes standing for what is
@@ -59,6 +60,8 @@ _REMEMBERED, _LONGEST = 512, 1024
 _REDACTOR = Redactor()
 # What goes on record of a body that holds more signs and words of attacks than its length pays for looking at.
 _CROWDED = "the body is too dense to be inspected as a whole"
+# More texts than this are looked at in the order of what tells.
+_FEW = 24
 _ADDRESS = re.compile(r"https?://[^/?#]*+([^?#]*+)\??([^#]*+)", re.I)
 
 
@@ -93,7 +96,7 @@ class Inspector:
         whole = tuple(kind for kind in self._classes if kind in ("traversal", "xss"))
         found = list(self._look("path", [Leaf((), text, ANY)], excuses, budget, whole))
         others = tuple(kind for kind in self._classes if kind != "traversal")
-        segments = [Leaf((), segment, ANY) for segment in text.split("/")]
+        segments = [Leaf((), segment, ANY) for segment in dict.fromkeys(text.split("/"))]
         return found + list(self._look("path", segments, excuses, budget, others))
 
     def head(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any]) -> Sequence[Place]:
@@ -139,14 +142,16 @@ class Inspector:
         return self._each(facts, texts, excuses) if texts else ()
 
     def _each(self, facts: Facts, texts: Iterable[Texts], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
-        budget = Budget()
+        budget, crowded = Budget(), False
         for part, leaves in texts:
             for place in self._look(part, leaves, excuses, budget):
                 if place.finding.rule == CROWDED:
-                    # As with a body that is too long: the settings say whether it passes.
-                    self._bodies.unscanned(facts, Denial(413, _CROWDED, "body"))
-                    return
-                yield place
+                    crowded = True
+                else:
+                    yield place
+        if crowded:
+            # As with a body that is too long: the settings say whether it passes.
+            self._bodies.unscanned(facts, Denial(413, _CROWDED, "body"))
 
     def _look(
         self,
@@ -158,10 +163,16 @@ class Inspector:
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
-        budget.grow(sum(len(leaf.text) for leaf in leaves))
-        # Texts in which nothing was found; where exclusions hold, that depends on the place.
-        innocent: set[str] = set()
-        for leaf in leaves:
+        size = sum(len(leaf.text) for leaf in leaves)
+        budget.grow(size)
+        told: dict[str, Sifted] = {}
+        whole = False
+        if len(leaves) > _FEW or (size > LONG and len(leaves) > 1):
+            told, whole = views(list(dict.fromkeys(leaf.text for leaf in leaves)), budget)
+        # What was found in texts; where exclusions hold, that depends on the place.
+        known: dict[str, list[Finding]] = {}
+        for leaf in _by_evidence(leaves, told) if told else leaves:
+            view = told.get(leaf.text)
             classes = wanted
             if leaf.shape.skip or excuses:
                 pointer, skip = leaf.pointer, leaf.shape.skip
@@ -170,13 +181,18 @@ class Inspector:
                     for kind in wanted
                     if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
                 )
-            elif leaf.text in innocent:
-                continue
-            found = screen(leaf.text, classes, self._least, budget)
+            found = known.get(leaf.text) if classes is wanted else None
+            if found is None:
+                found = screen(leaf.text, classes, self._least, budget, view)
+                if classes is wanted:
+                    known[leaf.text] = found
+            if view is None and budget.left < 0 and whole:
+                # Nothing tells in what is left.
+                return
             if found:
                 yield from (Place(part, leaf.pointer, finding) for finding in found)
-            elif classes is wanted:
-                innocent.add(leaf.text)
+            if budget.left < 0 and view is None:
+                return
 
     def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape, budget: Budget) -> list[Place]:
         # All of its fields, however many: the server bounds the line, and one too many must not hide the rest.
@@ -204,10 +220,17 @@ class Inspector:
         return [Leaf(leaf.trail, text, ANY) for text in (address[1], *(text for field in fields for text in field))]
 
 
+def _by_evidence(leaves: Sequence[Leaf], told: dict[str, Sifted]) -> Iterator[Leaf]:
+    """The leaves, in the order in which their texts are told, then those that are not."""
+    order = {text: place for place, text in enumerate(told)}
+    yield from sorted((leaf for leaf in leaves if leaf.text in order), key=lambda leaf: order[leaf.text])
+    yield from (leaf for leaf in leaves if leaf.text not in order)
+
+
 def _cookies(leaf: Leaf) -> list[Leaf]:
     """Names and values, and the whole if there is a piece that is no cookie: an app may read that otherwise."""
     found = [] if all("=" in item for item in leaf.text.split(";") if item.strip()) else [leaf]
-    for item in leaf.text.split(";"):
+    for item in dict.fromkeys(leaf.text.split(";")):
         name, _, value = item.strip().partition("=")
         found += [Leaf(leaf.trail, name, ANY), Leaf(leaf.trail, value, ANY)]
     return found

@@ -21,6 +21,7 @@ _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 # A JSON document all of whose strings are plain; outside of them stands nothing but structure.
 _PLAIN_DOCUMENT = re.compile(r'(?:[^"\\]*+"[\w .,@:-]*+")*+[^"\\]*+', re.A)
 _OPENING = ("{", "[", '"')
+_CLOSING = {"{": "}", "[": "]", '"': '"'}
 # A document inside a string is opened if it is no larger than this, once.
 _INNER = JsonReader(64, 10_000)
 # (trail above, step), () at the root
@@ -104,10 +105,29 @@ def opened(leaves: list[Leaf]) -> list[Leaf]:
     if not any(leaf.text[:1] in _OPENING for leaf in leaves):
         return leaves
     found: list[Leaf] = []
+    # Texts in which there is nothing to open, or nothing inside.
+    none: set[str] = set()
+    empty: set[str] = set()
     for leaf in leaves:
-        inside = _inside(leaf) if leaf.text[:1] in _OPENING else None
-        found.extend([leaf] if inside is None else inside)
+        text = leaf.text
+        if text in empty:
+            continue
+        inside = None
+        if text[:1] in _OPENING and text not in none and _closes(text):
+            inside = _inside(leaf)
+        if inside is None:
+            none.add(text)
+            found.append(leaf)
+        elif inside:
+            found.extend(inside)
+        else:
+            empty.add(text)
     return found
+
+
+def _closes(text: str) -> bool:
+    """Whether a text that opens as a JSON document ends as one."""
+    return text.rstrip()[-1:] == _CLOSING[text[0]]
 
 
 def _inside(leaf: Leaf) -> list[Leaf] | None:

@@ -125,9 +125,9 @@ class JsonReader:
         if opened <= self._max_depth and few:
             return
         if few:
-            self._measure_depth(text if _OPEN_BOOK.fullmatch(text) is not None else _STRING.sub("", text))
+            self._measure_depth(text if _OPEN_BOOK.fullmatch(text) is not None else _without_strings(text))
             return
-        structure = _STRING.sub('"', text).translate(_SPACE)
+        structure = _without_strings(text).translate(_SPACE)
         empty = structure.count("[]") + structure.count("{}")
         structure = structure.translate(_NOT_STRUCTURE)
         if structure.count(",") + structure.count("[") + structure.count("{") - empty + 1 > self._max_members:
@@ -158,6 +158,11 @@ def _has_breaks(text: str, stretch: int) -> bool:
     return all(any(text.find(sign, at, at + stretch) >= 0 for sign in ('"', ",", " ")) for at in starts)
 
 
+def _without_strings(text: str) -> str:
+    """`text` with a quote for each string."""
+    return _STRING.sub('"', text) if "\\" in text else '"'.join(text.split('"')[::2])
+
+
 def _longest_number(text: str) -> int:
     return max(map(len, _NUMBER.findall(text)), default=0)
 
@@ -165,6 +170,8 @@ def _longest_number(text: str) -> int:
 def literals(text: str) -> list[str]:
     """Every string, once, of a text that is not JSON as a whole, its escapes undone where they can be."""
     found = []
+    if "\\" not in text:
+        return list(dict.fromkeys(text.split('"')[1::2]))
     for literal in dict.fromkeys(_STRING.findall(text)):
         if "\\" not in literal:
             found.append(literal.strip('"'))

@@ -17,6 +17,7 @@ from .media import Media
 from .parse import JsonReader, Malformed, literals
 from .shapes import ANY
 from .threats.normalise import undo_references, unquoted
+from .threats.repeats import collapsed
 from .threats.screen import is_plain, wordy, wordy_query
 from .uploads import Gathered
 
@@ -105,7 +106,7 @@ class Views:
             yield "body", of_document(text, self._json.read(text, duplicates=True), ANY)
         except Malformed:
             if not alone:
-                yield from _anyhow(text)
+                yield from self._anyhow(text)
 
     def _lines(self, text: str) -> Iterator[Texts]:
         try:
@@ -115,15 +116,15 @@ class Views:
             # As one document they take a tenth of the time.
             yield "body", of_json(self._json.read(f"[{','.join(lines)}]", duplicates=True), ANY)
         except Malformed:
-            yield from _anyhow(text)
+            yield from self._anyhow(text)
 
-
-def _anyhow(text: str) -> Iterator[Texts]:
-    """What is not what it says it is, or beyond a limit: as one text, and string by string, nothing hides in that."""
-    if not wordy(text):
-        text = _PLAIN_LITERALS.sub(",", text)
-    yield "body", [Leaf((), text, ANY)]
-    yield "body", list(_each(literals(text)))
+    def _anyhow(self, text: str) -> Iterator[Texts]:
+        """What is not what it says it is, or beyond a limit: as one text, and string by string."""
+        text = collapsed(text)
+        if not wordy(text):
+            text = _PLAIN_LITERALS.sub(",", text)
+        yield "body", [Leaf((), text, ANY)]
+        yield "body", list(_each(islice((one for one in literals(text) if not is_plain(one)), self._most)))
 
 
 def split(query: str, fields: Fields) -> Iterator[Texts]:

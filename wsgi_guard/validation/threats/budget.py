@@ -7,9 +7,9 @@ is not looked at. Ordinary requests stay below it.
 from __future__ import annotations
 
 # For any request so much, and so much for each character: `json.loads` takes 4 to 8 of an ordinary document.
-_FLOOR, _EACH = 4_000_000, 10
-# What is left for the beginning of the first text that there was too little for.
-_RESERVE = 2_000_000
+_FLOOR, _EACH = 1_500_000, 10
+# Besides for finding out where to look: so much for each of the first characters, and for each further one.
+_FIRST, _NEAR, _FAR = 64 * 1024, 60, 6
 
 
 class Spent(Exception):
@@ -19,11 +19,11 @@ class Spent(Exception):
 class Budget:
     """What is left of the budget of texts that are `size` characters long together."""
 
-    __slots__ = ("_reserve", "_size", "left", "present", "text")
+    __slots__ = ("_size", "left", "present", "sieve", "text")
 
     def __init__(self, size: int = 0) -> None:
-        self._size, self._reserve = size, _RESERVE
-        self.left = _FLOOR + _EACH * size
+        self._size = size
+        self.left, self.sieve = _FLOOR + _EACH * size, _sieve(size)
         # The text that was looked through last for words of rules, and which it holds.
         self.text, self.present = "", 0
 
@@ -31,15 +31,15 @@ class Budget:
         """Makes it that of a request whose largest reading has `size` characters: a body may be read in many ways."""
         if size > self._size:
             self.left += _EACH * (size - self._size)
+            self.sieve += _sieve(size) - _sieve(self._size)
             self._size = size
-
-    def reserve(self) -> bool:
-        """Whether there was a reserve, which from now on is what is left."""
-        self.left, self._reserve = self._reserve, 0
-        return self.left > 0
 
     def spend(self, cost: int) -> None:
         """Takes `cost`; raises Spent when less than that is left."""
         self.left -= cost
         if self.left < 0:
             raise Spent
+
+
+def _sieve(size: int) -> int:
+    return _NEAR * min(size, _FIRST) + _FAR * max(size - _FIRST, 0)

@@ -144,7 +144,7 @@ def _weigh(command: Command, view: str, best: Hit | None) -> Hit | None:
 
 def _score(command: Command, rest: str, before: str) -> int:
     shellish, ended = _SHELLISH.match(rest) is not None, _END.match(rest) is not None
-    if len(command.name) < 4 and not (_TIDY.search(before) and _SPACED.match(rest)):
+    if len(command.name) < 4 and not (_SPACED.match(rest) and (_TIDY.search(before) or _LOOT.match(rest.lstrip()))):
         # A few letters between signs, as passwords have them.
         return 0
     # A separator that opens the value, or stands after a single word as a host or file name would.

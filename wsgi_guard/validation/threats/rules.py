@@ -50,7 +50,10 @@ def rule(
 def _cost(pattern: str) -> int:
     if pattern[0] == "^":
         return 0
-    return _LETTER if pattern[0].isalnum() else _LITERAL if pattern[0] in "<`/-!:_ #" else _ANY
+    if pattern[0].isalnum():
+        return _LETTER
+    literal = not pattern[1].isalnum() if pattern[0] == "\\" else pattern[0] not in "[(."
+    return _LITERAL if literal else _ANY
 
 
 # The words of all rules.
@@ -61,8 +64,8 @@ class Rules:
     """Rules for one kind of view, of which only those are tried whose words are there."""
 
     def __init__(self, *rules: Rule) -> None:
-        self._looks = tuple(_look(one) for one in rules)
-        signs = sum(len(look.signs) for look in self._looks)
+        self._looks = tuple(look(one) for one in rules)
+        signs = sum(len(one.signs) for one in self._looks)
         self._cost = signs * _SIGN + len({one.words for one in rules if isinstance(one.words, re.Pattern)}) * _PATTERN
         self.all = rules
 
@@ -104,7 +107,7 @@ def _first(patterns: tuple[re.Pattern[str], ...], view: str, start: int, end: in
     return first
 
 
-class _Look(NamedTuple):
+class Look(NamedTuple):
     """A rule, the bits of all its words together and each with its own, and those of them that are signs."""
 
     bits: int
@@ -113,12 +116,12 @@ class _Look(NamedTuple):
     rule: Rule
 
 
-def _look(one: Rule) -> _Look:
+def look(one: Rule) -> Look:
     if isinstance(one.words, re.Pattern):
-        return _Look(0, (), (), one)
+        return Look(0, (), (), one)
     letters, signs = split(one.words)
     words = tuple((word, WORDS.add(word)) for word in letters)
-    return _Look(reduce(or_, (bit for _, bit in words), 0), words, signs, one)
+    return Look(reduce(or_, (bit for _, bit in words), 0), words, signs, one)
 
 
 def places(view: str, words: tuple[str, ...], reach: int, budget: Budget) -> Iterator[tuple[int, int]]:

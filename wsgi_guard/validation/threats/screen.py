@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64decode
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from . import cmdi, header, ldap, sqli, traversal, xss
@@ -16,6 +16,8 @@ from .condense import condensed
 from .evidence import THRESHOLDS, Hit
 from .normalise import decoded, folded
 from .prose import without_apostrophes
+from .repeats import collapsed
+from .sieve import LONG, Sifted, sifted, telling
 from .words import holds
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
@@ -39,10 +41,10 @@ _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 # A value that may be text in base64: what that says is looked at too, once.
 _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?", re.I | re.A)
 
-# What decoding costs: a character, one of a text that is not ASCII, an escape; and for each class its view and a look.
-_DECODED, _FOLDED, _ESCAPE, _VIEWED, _LOOK = 8, 25, 100, 6, 1_000
-# Of a text that is too long and dense to be looked at as a whole so much is: attacks stand first where they can.
-_HEAD = 3_000
+# What decoding costs: a character of a text that is not ASCII, an escape; and for each class its view and a look.
+_FOLDED, _ESCAPE, _VIEWED, _LOOK = 15, 100, 25, 3_000
+# What stands between values that are decoded together, and how many are decoded singly where that does not do.
+_BETWEEN, _SINGLY = "\x01\x02", 2_000
 # The rule of a finding that says that there was no time to look any further.
 CROWDED = "crowded"
 
@@ -91,16 +93,20 @@ def wordy_query(query: str) -> bool:
 
 
 def screen(
-    value: str, classes: Iterable[str], least: int = THRESHOLDS[1], budget: Budget | None = None
+    value: str,
+    classes: Iterable[str],
+    least: int = THRESHOLDS[1],
+    budget: Budget | None = None,
+    view: Sifted | None = None,
 ) -> list[Finding]:
     """What speaks for one of `classes` in `value` with a score of `least` or more, in the order of `classes`.
 
-    `budget` is that of the request, by default one for this value alone.
+    `budget` is that of the request, by default one for this value alone; `view` is what `views` made of the value.
     """
     if is_plain(value):
         return []
     budget = budget or Budget(len(value))
-    found = _find(value, classes, least, budget)
+    found = _find(value, classes, least, budget, view)
     if not found and _BASE64.fullmatch(value) is not None:
         inside = _from_base64(value)
         if inside is not None and not is_plain(inside):
@@ -108,22 +114,54 @@ def screen(
     return found
 
 
-def _find(value: str, classes: Iterable[str], least: int, budget: Budget) -> list[Finding]:
+def views(values: Sequence[str], budget: Budget) -> tuple[dict[str, Sifted], bool]:
+    """Which of `values`, of which none is there twice, tell most, in this order, and what is to be looked at of each.
+
+    And whether all could be looked through, so that the others tell nothing.
+    """
+    told, whole = telling(_all_legible(values, budget), budget)
+    return {values[at]: view for at, view in told.items()}, whole
+
+
+def _all_legible(values: Sequence[str], budget: Budget) -> list[str]:
+    """Each of `values` decoded; many cost little more than one text of their length."""
+    texts = decoded(_BETWEEN.join(values)).split(_BETWEEN)
+    if len(texts) != len(values):
+        # Somebody sends what stands between them.
+        texts = [*map(decoded, values[:_SINGLY]), *map(str.lower, values[_SINGLY:])]
+    for at, value in enumerate(values) if max(map(len, values)) > LONG else ():
+        if len(value) > LONG:
+            texts[at] = _legible(value, budget)
+    return texts
+
+
+def _find(
+    value: str, classes: Iterable[str], least: int, budget: Budget, view: Sifted | None = None
+) -> list[Finding]:
     found: list[Finding] = []
     kind = ""
+    complete = True
     try:
-        budget.spend(len(value) * (_DECODED if value.isascii() else _FOLDED) + value.count("%") * _ESCAPE)
-        text = condensed(decoded(value), wordy)
+        if view is None:
+            view = sifted(_legible(value, budget), budget)
+        complete = view.complete
         for kind in classes:
-            budget.spend(len(text) * _VIEWED + _LOOK)
-            hit = FINDERS[kind](text, budget)
+            budget.spend(len(view.text) * _VIEWED + _LOOK)
+            hit = FINDERS[kind](view.text, budget)
             if hit is not None and hit.score >= least:
                 found.append(Finding(kind, *hit))
     except Spent:
-        if not found and len(value) > _HEAD and budget.reserve():
-            found = [one for one in _find(value[:_HEAD], classes, least, budget) if one.rule != CROWDED]
-        return found or [Finding(kind, CROWDED, THRESHOLDS[1], "")]
-    return found
+        complete = False
+    return found if found or complete else [Finding(kind, CROWDED, THRESHOLDS[1], "")]
+
+
+def _legible(value: str, budget: Budget) -> str:
+    """`value` decoded, without what repeats itself and without stretches of prose."""
+    value = collapsed(value)
+    if not value.isascii():
+        budget.sieve -= len(value) * _FOLDED
+    budget.sieve -= value.count("%") * _ESCAPE
+    return condensed(decoded(value), wordy)
 
 
 def _from_base64(value: str) -> str | None:

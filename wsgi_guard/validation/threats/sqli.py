@@ -45,8 +45,10 @@ _CURLY = {0xB4: "'", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 # A comment inside a word, for where a filter takes comments out.
 _PARTING = re.compile(r"(?<=[a-z])/\*[^*]{0,80}\*/(?=[a-z])")
 _RUNS = re.compile(r"(['\"])\1++")
+# Breakouts that go on the same for so long are one.
+_ALIKE = 100
 # What a reading costs: 60 tokens and the readings of them.
-_READING = 12_000
+_READING = 25_000
 
 
 def find(text: str, budget: Budget) -> Hit | None:
@@ -116,7 +118,12 @@ def _first(view: str, quote: str) -> int:
 def _again(view: str, budget: Budget) -> Hit | None:
     """Breakouts further in, where a value holds more than the one that is attacked."""
     best: Hit | None = None
+    seen: set[str] = set()
     for found in _AGAIN.finditer(view):
+        behind = view[found.start() + 1 : found.start() + _ALIKE]
+        if behind in seen:
+            continue
+        seen.add(behind)
         further = _read(view, found.start() + 1, budget)
         if further is not None:
             best = better(best, further._replace(score=further.score - 1))

@@ -6,6 +6,8 @@ A rule is tried only where one of its words is. Asking for each word of each rul
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from itertools import accumulate
 
 from wsgi_guard.recent import Recent
 
@@ -15,8 +17,10 @@ _RUN = re.compile(r"[a-z]{2,}+")
 _LETTERS = bytes(sign if 97 <= sign <= 122 else 32 for sign in range(256))
 # Runs of letters of which it is known what words they hold, and the longest that are kept; texts repeat theirs.
 _REMEMBERED, _LONGEST = 8_192, 16
-# What a look at runs costs: a character, a run, a word held against new runs.
-_CHARACTER, _KNOWN, _ASKED = 8, 60, 40
+# So many new ones are asked for words inside of them, of further ones only whether they are words themselves.
+_NEW = 1_000
+# What a look at runs costs: a character, and a run, which may be new.
+_CHARACTER, _KNOWN = 8, 300
 
 
 def holds(text: str, words: tuple[str, ...]) -> bool:
@@ -58,13 +62,20 @@ class Words:
         Views of a value are often the same text, so what was found last is kept in `budget`.
         """
         if budget.text != text:
-            budget.present = self._within(text, budget)
+            runs = self._runs(text)
+            budget.spend(len(text) * _CHARACTER + len(runs) * _KNOWN)
+            budget.present = self._found(runs)
             budget.text = text
         return budget.present
 
-    def _within(self, text: str, budget: Budget) -> int:
-        runs = set(text.encode("ascii", "replace").translate(_LETTERS).split())
-        budget.spend(len(text) * _CHARACTER + len(runs) * _KNOWN)
+    def found(self, text: str) -> int:
+        """As `within`, of a text that is paid for."""
+        return self._found(self._runs(text))
+
+    def _runs(self, text: str) -> set[bytes]:
+        return set(text.encode("ascii", "replace").translate(_LETTERS).split())
+
+    def _found(self, runs: set[bytes]) -> int:
         found, known, new = 0, self._known, []
         for run in runs:
             bits = known.get(run)
@@ -72,19 +83,20 @@ class Words:
                 new.append(run)
             else:
                 found |= bits
-        return found | self._learn(new, budget) if new else found
+        return found | self._learn(new) if new else found
 
-    def _learn(self, runs: list[bytes], budget: Budget) -> int:
+    def _learn(self, runs: list[bytes]) -> int:
         """The bits of runs that were not met before, which from now on are known."""
+        each = {run: self._bits.get(run, 0) for run in runs}
+        runs = runs[:_NEW]
         joined = b" ".join(runs)
-        budget.spend(len(self._bits) * (len(joined) // 2 + _ASKED))
-        each = dict.fromkeys(runs, 0)
+        ends = list(accumulate(len(run) + 1 for run in runs))
         for word, bit in self._bits.items():
-            if word in joined:
-                budget.spend(len(runs) * _ASKED)
-                for run in runs:
-                    if word in run:
-                        each[run] |= bit
+            at = joined.find(word)
+            while at >= 0:
+                place = bisect_right(ends, at)
+                each[runs[place]] |= bit
+                at = joined.find(word, ends[place])
         found = 0
         for run, bits in each.items():
             found |= bits

@@ -1,0 +1,191 @@
+"""Where attacks would show in a text that is too long to try all rules on: what stands at the core of them. Pure.
+
+Each kind is found by words that tell by themselves or by patterns that begin with a literal, and is rare in honest
+text. Text is decoded and lower case, its white space as it came.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import islice
+
+from .budget import Budget
+from .commands import SURE
+from .commands import WORDS as EVERYDAY
+from .rules import WORDS, Look, Rule, look, rule
+from .words import holds
+
+# What stands between two words of SQL.
+_GAP = r"(?:\s|/\*[^*]{0,40}\*/|[+(]){1,4}"
+_STATEMENTS = r"(?:drop|truncate|alter|create|insert|update|delete|exec|select|shutdown|grant|declare|waitfor|copy)"
+# Two sides that are the same.
+_EQUAL = r"[\s(!+~-]{1,6}(['\"]?)(\w{1,20})\1\s?(?:=|<=>|r?like)\s?(['\"]?)\2\3(?!\w)"
+# References to signs and letters of which scripts are made, and to what browsers leave out of them.
+_REFERENCES = r"#x?0{0,6}(?:2[28]|3[ac]|6[0-9]|7[0-9]|4[01]|9|a|d|1[01][0-9])|lpar|colon|tab|newline"
+_HEADERS = r"[ \t]?(?:set-cookie|content-[a-z]|location\s?:|http/\d|x-[\w-]{2,30}\s?:)"
+
+
+def _kind(name: str, words: tuple[str, ...], *patterns: str) -> Rule:
+    return rule(name, 0, 0, words, *patterns)
+
+
+# Words that tell by themselves, by kind.
+_WORDS = {
+    "database": (
+        "waitfor", "sleep(", "sleep (", "benchmark(", "receive_message", "randomblob", "xp_", "sp_oa", "extractvalue",
+        "updatexml", "utl_", "dbms_", "ctxsys", "openrowset", "opendatasource", "load_file", "httpuritype", "xmltype",
+        "sys_eval", "sys_exec", "procedure analyse", "lo_import", "declare @", "outfile", "dumpfile", "infile",
+        "group_concat", "concat(0x", "concat_ws", "exec master",
+    ),
+    "catalogue": (
+        "information_schema", "sysobjects", "syscolumns", "sysusers", "sysdatabases", "pg_", "sqlite_", "mysql.user",
+        "mysql.db", "rdb$", "msysaccess", "user_tab", "all_tab", "master.", "from sys.", "sysibm.", "syscat.",
+    ),
+    "attribute": (
+        "srcdoc", "formaction", "datasrc", "http-equiv", "expression(", "-moz-binding", "behavior:", "behaviour:",
+        "@import", "url(java", "fromcharcode", "xmlhttprequest", "onerror",
+    ),
+    "member": (
+        "window[", "self[", "top[", "parent[", "frames[", "document[", "document.cookie", "document.domain",
+        "document.write", "document.location",
+    ),
+    "shell": (
+        "${ifs", "$ifs", "bin/", "dev/tcp", "cmd /", "cmd.exe", "powershell", "passthru", "proc_open", "subprocess",
+        "getruntime", "__import__", "shell_exec",
+    ),
+    "place": (
+        "etc/", "etc\\", "proc/self", "proc/1", "win.ini", "boot.ini", "system32", "php:/", "file:/", "expect:",
+        "phar:", "zip:/", "0x2e", "ssh/", "git/", "web-inf", "wp-config", "var/log",
+    ),
+}  # fmt: skip
+# Signs that tell by themselves.
+_SIGNS = {"shell": ("/???", "() {", "(){"), "catalogue": ("@@",), "climb": ("\x00",), "parted": ("/**/", "/*!")}
+_KINDS = (
+    _kind("union", ("union",), rf"union(?<=\bunion)(?:{_GAP}(?:all|distinct|select)\b|[^\w\s])"),
+    _kind(
+        "quote", ("'", '"'),
+        rf"(?:'|\")[\s)]{{0,5}}(?:/\*[^*]{{0,40}}\*/)?\s?(?:(?:or|and|xor|&&|\|\|)(?:{_GAP}|[!~-]){{0,3}}['\"\d(]"
+        rf"|having\b|order by|like\b|(?:--|#)(?:\s|$)|;\s?(?:{_STATEMENTS}\b|--|#))",
+    ),
+    _kind("quote", ("\u2018", "\u2019"), r"[\u2018\u2019]\s?(?:or|and)\b"),
+    _kind("equal", ("or",), rf"\bor{_EQUAL}"),
+    _kind("equal", ("and",), rf"\band{_EQUAL}"),
+    _kind("equal", ("having",), rf"\bhaving{_EQUAL}"),
+    _kind("equal", ("||",), rf"\|\|{_EQUAL}"),
+    _kind("equal", ("&&",), rf"&&{_EQUAL}"),
+    _kind("statement", (";",), rf";\s{{0,3}}{_STATEMENTS}\b"),
+    _kind("subquery", ("select",), r"\(\s?select\b", r"select\s?[\d(@*'\"]"),
+    _kind("encoded", ("char", "chr"), r"cha?r\s?\(\s?\d"),
+    _kind("encoded", ("0x",), r"0x[0-9a-f]{6}"),
+    _kind("case", ("case",), r"case\s?\(?when\s?\(?['\"]?\d"),
+    _kind("case", ("if",), r"if\s?\(\s?['\"]?\d+['\"]?\s?[=<>]"),
+    _kind("dialect", ("exec",), r"exec(?:ute)?\s?(?:\(\s?['\"@]|immediate)"),
+    _kind("dialect", ("json",), r"::\s?json"),
+    _kind("dialect", (".e",), r"\.e(?<=\d\.e)[\s.(]"),
+    _kind("dialect", ("rand",), r"floor\s?\(\s?rand"),
+    _kind("script", ("script", "scri\x00pt"), r"<[ /\x00]{0,4}(?:[a-z]{1,12}:\s?)?scri\x00?pt"),
+    _kind("scheme", ("script",), r"script[\s\x00]{0,3}:", r"ja?[\t\n\r]a?v"),
+    _kind("event", ("=",), r"on(?<=[\s/\"'`;>]on)[a-z]{3,50}\s?=(?!=)"),
+    _kind("data", ("data",), r"data:(?:text/(?:html|xml|j|v|x-)|application/x|,|image/svg)"),
+    _kind(
+        "tag", ("<",),
+        r"<\s?(?:i?frame|portal|fencedframe|object|embed|applet|base\b|isindex|i?layer|meta\b|animate|set\b|handler"
+        r"|foreignobject|listener|link\b|template|eval|xml|\?|!e|!a|!doctype [a-z]+ ?\[|!--#|[a-z]{1,9}:)",
+    ),
+    _kind("tag", ("< ", "<f", "<s", "<i", "<o", "<e"), r"<\s?[a-z] [a-z] [a-z]\b"),
+    _kind("style", ("style",), r"style\s?=\s?[\"'][^\"<>{}]{0,100}[}\[]", r"style\s?=\s?[a-z]{1,9}:url"),
+    _kind("style", ("svg",), r"url\(\s?[\"']?[\w.-]{1,40}\.svg"),
+    _kind("shown", ("alert", "confirm", "prompt"), r"(?:alert|confirm|prompt)\s?(?:[(`.)\]&\\,?=]|/\*)"),
+    _kind("call", ("eval",), r"eval\s?[(`]"),
+    _kind("call", ("atob",), r"atob\s?[(`]"),
+    _kind("call", ("settimeout", "setinterval"), r"set(?:timeout|interval)\s?[(`]\s?[\"'`ad\\/]"),
+    _kind("call", ("import",), r"import\s?[(`]\s?[\"'`ad\\/]"),
+    _kind("call", ("function",), r"function\s?\(\s?['\"`]"),
+    _kind("call", ("constructor",), r"constructor\s?[\[(.\"'`]"),
+    _kind("signs", ("[]",), r"\[\]\+\[\]|\(!\[\]|!!\[\]|\[\+!|\[\+\[\]"),
+    _kind("template", ("${",), r"\$\{\s?(?:ifs|[a-z]{1,12}[:#%]|alert|eval|7)"),
+    _kind("template", ("{{",), r"\{\{\s?['\"\d(]"),
+    _kind("reference", ("&",), rf"&(?:{_REFERENCES});?"),
+    _kind("escape", ("\\",), r"\\(?:x[267]|u\{?0{0,4}[267][0-9a-f])"),
+    _kind("substitution", ("$(",), r"\$\(\s?(?:[a-z/]{2,20}\s?[)`/|;]|(?:cat|ls|id|curl|wget|sleep|ping|nc)\b)"),
+    _kind("substitution", ("`",), r"`\s?(?:cat|ls|id|curl|wget|sleep|ping|nc|whoami|uname)\b"),
+    _kind("substitution", ("$[",), r"\$\[\s?\d"),
+    _kind("substitution", ("{",), r"\{,?(?:cat|ls|ll|echo|curl|wget|id|nc|ping|bash|sh|ip|uname|rm|perl|php),"),
+    _kind("climb", ("..",), r"\.\.[/\\;%][/\\]{0,2}(?:\.\.|[/\\]|2f|5c|c0)"),
+    _kind("header", ("\n",), rf"\n{_HEADERS}"),
+    _kind("header", ("\r",), rf"\r{_HEADERS}"),
+    _kind("filter", ("*)",), r"\*\)"),
+    _kind("filter", (")(",), r"\)\(\s?(?:[|&!]|[a-z]{1,30}[~<>:]?=|\*)"),
+    _kind("filter", ("(|", "(&"), r"\(\s?[|&]\s?\("),
+    _kind("filter", ("objectclass",), r"objectclass\s?="),
+)  # fmt: skip
+_LOOKS: tuple[Look, ...] = tuple(map(look, _KINDS))
+_BITS = tuple((kind, word, WORDS.add(word)) for kind, words in _WORDS.items() for word in words)
+_BEGIN = re.compile(r"[;|&]\s?[\"'\\]?([a-z][\w.+-]{1,20})(?=[\s;|&`<>)$/\"'}]|$)")
+_COMMANDS = SURE | EVERYDAY
+# What follows a command that is meant for a shell.
+_SHELLISH = re.compile(
+    r"[\"']?(?:\s?(?:[|;&`)<>]|$)|\s+(?:-{1,2}[a-z\d]|/\w|~|\.{1,2}/|https?:|[\"'$`*]|\d{1,3}\.\d|\d+(?:\s|$|[;|&`)])))"
+)
+# What a character costs, about.
+PRICE = 60
+# So many places are told for one pattern, no more.
+_MOST = 200
+# Of places closer together than this one is enough.
+_STEP = 24
+
+
+def spots(text: str, budget: Budget) -> list[list[int]]:
+    """Where each kind shows in `text`, by kind; kinds that do not show are left out.
+
+    The budget for finding out where to look may be overdrawn.
+    """
+    budget.sieve -= len(text) * PRICE
+    present = WORDS.found(text)
+    found: dict[str, list[int]] = {"end": _ends(text)}
+    for kind, word, bit in _BITS:
+        if bit & present:
+            found.setdefault(kind, []).extend(_finds(text, word))
+    for kind, signs in _SIGNS.items():
+        for sign in signs:
+            if sign in text:
+                found.setdefault(kind, []).extend(_finds(text, sign))
+    for one in _LOOKS:
+        if one.bits & present or holds(text, one.signs):
+            for pattern in one.rule.patterns:
+                found.setdefault(one.rule.name, []).extend(_places(pattern.finditer(text)))
+    found["started"] = list(_places(_started(text)))
+    return [places for places in found.values() if places]
+
+
+def _ends(text: str) -> list[int]:
+    """The first quotes: with them a value may end the literal that it stands in."""
+    return [at for at in (text.find("'"), text.find('"')) if at >= 0]
+
+
+def _finds(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    for _ in range(_MOST):
+        if at < 0:
+            return
+        yield at
+        at = text.find(word, at + _STEP)
+
+
+def _places(matches: Iterator[re.Match[str]]) -> Iterator[int]:
+    last = -_STEP
+    for match in islice(matches, _MOST):
+        at = match.start()
+        if at >= last + _STEP:
+            yield at
+            last = at
+
+
+def _started(text: str) -> Iterator[re.Match[str]]:
+    """Commands behind separators."""
+    names = _BEGIN.findall(text)
+    if not _COMMANDS.isdisjoint(names):
+        for match in _BEGIN.finditer(text):
+            if match[1] in _COMMANDS and _SHELLISH.match(text, match.end()):
+                yield match
