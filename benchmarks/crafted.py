@@ -3,8 +3,8 @@
     python benchmarks/crafted.py [--sizes 65536 1048000] [--places json ...] [--every 10] [--most 30]
 
 Every unit, a sign, word or beginning of what some rule or decoder looks for, is repeated up to the size in every place
-a request has. Printed are the slowest: the ratio at each size, and the growth of time from the first size to the last,
-in units of the growth of the size (1 is linear).
+a request has, also with numbers between so that nothing repeats itself. Printed are the slowest: the ratio at each
+size, and the growth of time from the first size to the last, in units of the growth of the size (1 is linear).
 """
 
 from __future__ import annotations
@@ -88,6 +88,12 @@ def one_string(unit: str, size: int) -> bytes:
     return document({"a": unit * (size // each)})
 
 
+def varied(unit: str, size: int) -> bytes:
+    """One string in which nothing repeats itself."""
+    each = len(json.dumps(unit, ensure_ascii=False).encode()) + 3
+    return document({"a": "".join(f"{unit}{number}" for number in range(size // each))})
+
+
 def numbered(unit: str, size: int) -> bytes:
     """Many strings, each another."""
     each = len(json.dumps(unit * 4, ensure_ascii=False).encode()) + 8
@@ -141,7 +147,8 @@ def plain(unit: str, size: int) -> bytes:
 
 
 BODIES: dict[str, tuple[str, Callable[[str, int], bytes]]] = {
-    "json": (JSON, one_string), "json many": (JSON, lambda unit, size: document(strings(unit, size))),
+    "json": (JSON, one_string), "json varied": (JSON, varied),
+    "json many": (JSON, lambda unit, size: document(strings(unit, size))),
     "json numbered": (JSON, numbered), "json names": (JSON, names),
     "json broken": (JSON, lambda unit, size: document(strings(unit, size))[:-1]), "form": (FORM, form),
     "form raw": (FORM, raw), "form many": (FORM, fields), "multipart": (MULTIPART, multipart),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
@@ -22,7 +23,7 @@ from .threats.budget import Budget
 from .threats.policy import Policy
 from .threats.screen import CROWDED, Finding, screen, views, wordy_query
 from .threats.shown import shown
-from .threats.sieve import LONG, Sifted
+from .threats.sieve import Sifted
 from .views import Texts
 
 # A query of plain fields: names and values of which `is_plain` is true, `+` and a few escapes standing for what is
@@ -60,8 +61,10 @@ _REMEMBERED, _LONGEST = 512, 1024
 _REDACTOR = Redactor()
 # What goes on record of a body that holds more signs and words of attacks than its length pays for looking at.
 _CROWDED = "the body is too dense to be inspected as a whole"
-# More texts than this are looked at in the order of what tells.
-_FEW = 24
+# More places than this are not told each.
+_MANY = 256
+# What a look at a text costs about, and a character of it: what may cost more than there is goes by what tells most.
+_LOOKED_AT, _READ = 25_000, 400
 _ADDRESS = re.compile(r"https?://[^/?#]*+([^?#]*+)\??([^#]*+)", re.I)
 
 
@@ -163,36 +166,34 @@ class Inspector:
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
-        size = sum(len(leaf.text) for leaf in leaves)
-        budget.grow(size)
-        told: dict[str, Sifted] = {}
-        whole = False
-        if len(leaves) > _FEW or (size > LONG and len(leaves) > 1):
-            told, whole = views(list(dict.fromkeys(leaf.text for leaf in leaves)), budget)
+        leaves, told, whole = _by_evidence(leaves, budget, bool(excuses))
         # What was found in texts; where exclusions hold, that depends on the place.
         known: dict[str, list[Finding]] = {}
-        for leaf in _by_evidence(leaves, told) if told else leaves:
-            view = told.get(leaf.text)
-            classes = wanted
-            if leaf.shape.skip or excuses:
-                pointer, skip = leaf.pointer, leaf.shape.skip
-                classes = tuple(
-                    kind
-                    for kind in wanted
-                    if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
-                )
+        for leaf in leaves:
+            classes = self._among(wanted, part, leaf, excuses) if leaf.shape.skip or excuses else wanted
             found = known.get(leaf.text) if classes is wanted else None
             if found is None:
+                view = told.get(leaf.text)
                 found = screen(leaf.text, classes, self._least, budget, view)
+                if view is None and budget.left < 0:
+                    if not whole:
+                        yield from (Place(part, leaf.pointer, finding) for finding in found)
+                    return
                 if classes is wanted:
                     known[leaf.text] = found
-            if view is None and budget.left < 0 and whole:
-                # Nothing tells in what is left.
-                return
             if found:
                 yield from (Place(part, leaf.pointer, finding) for finding in found)
-            if budget.left < 0 and view is None:
-                return
+
+    def _among(
+        self, classes: tuple[str, ...], part: str, leaf: Leaf, excuses: tuple[Excuse, ...]
+    ) -> tuple[str, ...]:  # fmt: skip
+        """Those of `classes` that are looked for at a place."""
+        pointer, skip = leaf.pointer, leaf.shape.skip
+        return tuple(
+            kind
+            for kind in classes
+            if kind not in skip and not any(excuse.covers(part, pointer, kind) for excuse in excuses)
+        )
 
     def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape, budget: Budget) -> list[Place]:
         # All of its fields, however many: the server bounds the line, and one too many must not hide the rest.
@@ -220,11 +221,22 @@ class Inspector:
         return [Leaf(leaf.trail, text, ANY) for text in (address[1], *(text for field in fields for text in field))]
 
 
-def _by_evidence(leaves: Sequence[Leaf], told: dict[str, Sifted]) -> Iterator[Leaf]:
-    """The leaves, in the order in which their texts are told, then those that are not."""
+def _by_evidence(
+    leaves: Sequence[Leaf], budget: Budget, excused: bool
+) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:  # fmt: skip
+    """The leaves, where looking may cost more than there is those first that tell most; with what is to be looked at of
+    these, and whether the others tell nothing."""
+    size = sum(len(leaf.text) for leaf in leaves)
+    budget.grow(size)
+    if len(leaves) > _MANY and not excused and not any(leaf.shape.skip for leaf in leaves):
+        # Of each text the first place does.
+        leaves = list({leaf.text: leaf for leaf in reversed(leaves)}.values())[::-1]
+    if len(leaves) < 2 or len(leaves) * _LOOKED_AT + size * _READ <= budget.left // 2:
+        return leaves, {}, False
+    told, whole = views(list(dict.fromkeys(leaf.text for leaf in leaves)), budget)
     order = {text: place for place, text in enumerate(told)}
-    yield from sorted((leaf for leaf in leaves if leaf.text in order), key=lambda leaf: order[leaf.text])
-    yield from (leaf for leaf in leaves if leaf.text not in order)
+    first = sorted((leaf for leaf in leaves if leaf.text in order), key=lambda leaf: order[leaf.text])
+    return chain(first, (leaf for leaf in leaves if leaf.text not in order)), told, whole
 
 
 def _cookies(leaf: Leaf) -> list[Leaf]:

@@ -51,7 +51,7 @@ class Shape:
     def of(self, name: str) -> Shape:
         """The shape of the property `name`."""
         found = self.properties.get(name)
-        if found is None:
+        if found is None and self.patterns:
             found = next((shape for pattern, shape in self.patterns if pattern.search(name)), None)
         return found or self.additional or ANY
 

@@ -7,9 +7,9 @@ is not looked at. Ordinary requests stay below it.
 from __future__ import annotations
 
 # For any request so much, and so much for each character: `json.loads` takes 4 to 8 of an ordinary document.
-_FLOOR, _EACH = 1_500_000, 10
+_FLOOR, _EACH = 1_500_000, 6
 # Besides for finding out where to look: so much for each of the first characters, and for each further one.
-_FIRST, _NEAR, _FAR = 64 * 1024, 60, 6
+_FIRST, _NEAR, _FAR = 64 * 1024, 60, 4
 
 
 class Spent(Exception):

@@ -19,6 +19,8 @@ REACH = 600
 _WHOLE = 3
 # Of words closer together than this one is enough: what is around it is looked at anyway.
 _STEP = 64
+# Matches of a rule that are weighed, if all that came before are quotations.
+_QUOTED = 4
 # What rules cost, in nanoseconds: a trial, a place of a word; a hundred characters that are asked for a sign, or for a
 # pattern of words, or for a pattern that begins with a letter, another sign, or neither.
 _TRIAL, _PLACE, _SIGN, _PATTERN = 400, 250, 60, 1_000
@@ -71,30 +73,46 @@ class Rules:
 
     def strongest(self, view: str, budget: Budget, prose: int = 1) -> Hit | None:
         """The hit with the highest score; None when no rule matches."""
-        budget.spend(len(view) * self._cost // 100)
+        size = len(view)
+        budget.spend(size * self._cost // 100)
         present = WORDS.within(view, budget)
         best: Hit | None = None
         matched: dict[re.Pattern[str], list[int]] = {}
-        for bits, words, signs, one in self._looks:
+        for bits, words, signs, counted, one in self._looks:
             if best is not None and one.score <= best.score:
                 continue
-            if isinstance(one.words, re.Pattern):
-                if one.words not in matched:
-                    matched[one.words] = [found.start() for found in one.words.finditer(view)]
-                    budget.spend(len(matched[one.words]) * _PLACE)
-                where: Iterable[tuple[int, int]] = _around(matched[one.words], len(view), one.reach)
-            elif bits & present or holds(view, signs):
+            where: Iterable[tuple[int, int]]
+            if counted is not None:
+                if counted not in matched:
+                    matched[counted] = [found.start() for found in counted.finditer(view)]
+                    budget.spend(len(matched[counted]) * _PLACE)
+                where = _around(matched[counted], size, one.reach)
+            elif bits & present or (signs and holds(view, signs)):
                 there = (*(word for word, bit in words if bit & present), *signs)
                 where = places(view, there, one.reach, budget)
             else:
                 continue
             for start, end in where:
                 budget.spend((end - start) * one.cost // 100 + _TRIAL * len(one.patterns))
-                found = _first(one.patterns, view, start, end)
+                found = _strongest(one, view, start, end, prose)
                 if found is not None:
-                    best = better(best, hit(one.name, one.score, view, found.start(), found.end(), prose))
+                    best = better(best, found)
                     break
         return best
+
+
+def _strongest(one: Rule, view: str, start: int, end: int, prose: int) -> Hit | None:
+    """What a rule finds here: a few matches that count less where they stand do not hide the next."""
+    best: Hit | None = None
+    for _ in range(_QUOTED):
+        match = _first(one.patterns, view, start, end)
+        if match is None:
+            break
+        best = better(best, hit(one.name, one.score, view, match.start(), match.end(), prose))
+        if best is None or best.score == one.score:
+            break
+        start = max(match.end(), start + 1)
+    return best
 
 
 def _first(patterns: tuple[re.Pattern[str], ...], view: str, start: int, end: int) -> re.Match[str] | None:
@@ -108,20 +126,21 @@ def _first(patterns: tuple[re.Pattern[str], ...], view: str, start: int, end: in
 
 
 class Look(NamedTuple):
-    """A rule, the bits of all its words together and each with its own, and those of them that are signs."""
+    """A rule, the bits of all its words together and each with its own, those that are signs, or the pattern of all."""
 
     bits: int
     words: tuple[tuple[str, int], ...]
     signs: tuple[str, ...]
+    counted: re.Pattern[str] | None
     rule: Rule
 
 
 def look(one: Rule) -> Look:
     if isinstance(one.words, re.Pattern):
-        return Look(0, (), (), one)
+        return Look(0, (), (), one.words, one)
     letters, signs = split(one.words)
     words = tuple((word, WORDS.add(word)) for word in letters)
-    return Look(reduce(or_, (bit for _, bit in words), 0), words, signs, one)
+    return Look(reduce(or_, (bit for _, bit in words), 0), words, signs, None, one)
 
 
 def places(view: str, words: tuple[str, ...], reach: int, budget: Budget) -> Iterator[tuple[int, int]]:

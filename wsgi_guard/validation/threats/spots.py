@@ -152,7 +152,7 @@ def spots(text: str, budget: Budget) -> list[list[int]]:
             if sign in text:
                 found.setdefault(kind, []).extend(_finds(text, sign))
     for one in _LOOKS:
-        if one.bits & present or holds(text, one.signs):
+        if one.bits & present or (one.signs and holds(text, one.signs)):
             for pattern in one.rule.patterns:
                 found.setdefault(one.rule.name, []).extend(_places(pattern.finditer(text)))
     found["started"] = list(_places(_started(text)))
