@@ -166,10 +166,10 @@ class Inspector:
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
-        leaves, told, whole = _by_evidence(leaves, budget, bool(excuses))
+        ordered, told, whole = _by_evidence(leaves, budget, bool(excuses))
         # What was found in texts; where exclusions hold, that depends on the place.
         known: dict[str, list[Finding]] = {}
-        for leaf in leaves:
+        for leaf in ordered:
             classes = self._among(wanted, part, leaf, excuses) if leaf.shape.skip or excuses else wanted
             found = known.get(leaf.text) if classes is wanted else None
             if found is None:
