@@ -120,26 +120,35 @@ def find(text: str, budget: Budget) -> Hit | None:
     best = RULES.strongest(view, budget)
     if best is not None and best.score > 5:
         return best
+    # What stands around a command, and its score.
+    scores: dict[tuple[str, ...], int] = {}
     for command in commands(view):
         # What stands in front is looked at for fences.
         budget.spend(_WEIGHED + command.start // 3)
-        best = _weigh(command, view, best)
+        best = _weigh(command, view, best, scores)
         if best is not None and best.score > 5:
             return best
     return best
 
 
-def _weigh(command: Command, view: str, best: Hit | None) -> Hit | None:
+def _weigh(command: Command, view: str, best: Hit | None, scores: dict[tuple[str, ...], int]) -> Hit | None:
     """What a command after a separator is worth where it stands, or `best` if that is more."""
     rest = view[command.end : command.end + 120]
     before = view[max(0, command.start - 200) : command.start]
-    score = _score(command, rest, before)
-    if score and _LOOT.search(rest.partition("\n")[0]):
-        score += 1
+    around = (before, command.sign, command.name, rest)
+    score = scores.get(around)
+    if score is None:
+        score = scores[around] = _looted(command, rest, before)
     if score <= (0 if best is None else best.score):
         return best
     rule = "substitution" if command.sign[0] in "`$<>" else "after-separator"
     return better(best, hit(rule, score, view, command.start, command.end + 40))
+
+
+def _looted(command: Command, rest: str, before: str) -> int:
+    """A command's score, which is more where it is told files that nobody means well with."""
+    score = _score(command, rest, before)
+    return score + (score > 0 and _LOOT.search(rest.partition("\n")[0]) is not None)
 
 
 def _score(command: Command, rest: str, before: str) -> int:

@@ -79,8 +79,9 @@ def unquoted(text: str, encoding: str = "utf-8", errors: str = "strict") -> str:
     """As `urllib.parse.unquote`, but a megabyte of escapes takes no longer than one of letters."""
     if _ESCAPE.search(text) is None:
         return text
-    if not text.isascii() or _NO_ESCAPE.search(text) is not None:
+    if not text.isascii():
         return unquote(text, encoding, errors)
+    text = _NO_ESCAPE.sub("%25", text)
     # Quoted-printable (RFC 2045, 6.7) has the same escapes behind another sign.
     data = text.encode().replace(b"=", b"=3D").replace(b"%", b"=")
     return a2b_qp(data).decode(encoding, errors)

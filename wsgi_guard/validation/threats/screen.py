@@ -45,6 +45,8 @@ _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}
 _FOLDED, _ESCAPE, _VIEWED, _LOOK = 15, 100, 25, 3_000
 # What stands between values that are decoded together, and how many are decoded singly where that does not do.
 _BETWEEN, _SINGLY = "\x01\x02", 2_000
+# Of many values no more escapes are undone than these.
+_ESCAPES = 50_000
 # The rule of a finding that says that there was no time to look any further.
 CROWDED = "crowded"
 
@@ -119,20 +121,26 @@ def views(values: Sequence[str], budget: Budget) -> tuple[dict[str, Sifted], boo
 
     And whether all could be looked through, so that the others tell nothing.
     """
-    told, whole = telling(_all_legible(values, budget), budget)
-    return {values[at]: view for at, view in told.items()}, whole
+    texts, undone = _all_legible(values, budget)
+    told, whole = telling(texts, budget)
+    return {values[at]: view for at, view in told.items()}, whole and undone
 
 
-def _all_legible(values: Sequence[str], budget: Budget) -> list[str]:
-    """Each of `values` decoded; many cost little more than one text of their length."""
-    texts = decoded(_BETWEEN.join(values)).split(_BETWEEN)
-    if len(texts) != len(values):
+def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], bool]:
+    """Each of `values` decoded, and whether all are; many cost little more than one text of their length."""
+    joined = _BETWEEN.join(values)
+    # So many as hold no more escapes than are undone.
+    first = len(values) * _ESCAPES // max(joined.count("%"), _ESCAPES)
+    texts = decoded(joined if first == len(values) else _BETWEEN.join(values[:first])).split(_BETWEEN)
+    if len(texts) != first:
         # Somebody sends what stands between them.
-        texts = [*map(decoded, values[:_SINGLY]), *map(str.lower, values[_SINGLY:])]
+        first = min(first, _SINGLY)
+        texts = list(map(decoded, values[:first]))
+    texts += map(str.lower, values[first:])
     for at, value in enumerate(values) if max(map(len, values)) > LONG else ():
         if len(value) > LONG:
             texts[at] = _legible(value, budget)
-    return texts
+    return texts, first == len(values)
 
 
 def _find(
