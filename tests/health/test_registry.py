@@ -16,6 +16,7 @@ from wsgi_guard.settings.sections import CheckSection, HealthSection
 @pytest.fixture(autouse=True)
 def nothing_on_record() -> Iterator[None]:
     registry._registered.clear()
+    registry._built.clear()
     yield
     registry._registered.clear()
 
@@ -45,6 +46,7 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("a", {"timeout": 0}, "expected 0.001 to"),
     ("a", {"interval": "soon"}, "expected a time"),
     ("a", {"warn": "free"}, "expected a measure and its bound"),
+    ("a", {"needed": ["b"]}, "takes no 'needed', only tier, needs"),
 ]
 
 
@@ -87,3 +89,21 @@ def test_circles_and_unknown_needs_stop_the_start(make: Make) -> None:
     assert len(caught.value.problems) == 3
     for words in ("'b' needs 'a' needs 'b', which is a circle", "no check 'c'", "a check of that name in the app's"):
         assert any(words in problem for problem in caught.value.problems)
+
+
+def test_one_need_may_stand_by_itself(make: Make) -> None:
+    health_check("a", needs="system")(lambda: True)
+    layer = make(HealthSection(checks=CALM), WITH_TOKEN)
+    layer.health.start()
+    layer.settle()
+    assert layer.json("/health/check/a", **BEARER)["checks"]["a"][0]["needs"] == ["system"]
+
+
+def test_check_that_comes_after_the_guard_is_said(make: Make, caplog: pytest.LogCaptureFixture) -> None:
+    health_check("early")(lambda: True)
+    make(HealthSection(checks=CALM), WITH_TOKEN)
+    caplog.clear()
+    health_check("late")(lambda: True)
+    assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+        "check 'late' is declared after a guard was built"
+    ]

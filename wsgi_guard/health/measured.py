@@ -12,13 +12,18 @@ if TYPE_CHECKING:
     from .monitor import Clock
 
 
-def measured(check: Check, run: Callable[[float], Reading], clock: Clock) -> Result:
-    """One run, judged. Whatever it raises, SystemExit too, is a reading: the watch waits for one."""
+Tell = Callable[[str, BaseException], None]
+
+
+def measured(check: Check, run: Callable[[float], Reading], clock: Clock, tell: Tell | None = None) -> Result:
+    """One run, judged. Whatever it raises, SystemExit too, is a reading: the watch waits for one. `tell` hears of it."""
     began = clock.now()
     try:
         reading = run(check.timeout)
     except BaseException as error:
         reading = Reading(FAIL, causes(error))
+        if tell is not None:
+            tell(check.name, error)
     now = clock.now()
     if now - began >= check.timeout:
         reading = Reading(FAIL, "timed out", reading.observed)

@@ -24,6 +24,7 @@ from wsgi_guard.changes import Listener
 from .alarms import Alarms
 from .decide import FAIL, Check, Reading, Result, Seen, ancestors
 from .measured import measured
+from .said import Said
 from .schedule import Schedule
 from .sharing import BEAT, LOST, POLL, Post
 
@@ -150,6 +151,7 @@ class Watch:
         self._schedule = Schedule(checks, clock.now(), clock.random)
         self._post = post
         self._alarms = Alarms(checks, listeners)
+        self._said = Said(checks)
         self.seen = self._alarms.seen
         self.counts: dict[tuple[str, str], int] = {}
         self._began = clock.now()
@@ -251,6 +253,7 @@ class Watch:
         key = (name, result.reading.status)
         self.counts[key] = self.counts.get(key, 0) + counts
         self._alarms.add(name, result, counts=counts, keep=hanging)
+        self._said.ended(name, result.reading)
         if self.seen[name].standing.failures == 1:
             self._schedule.hasten(ancestors(name, self._checks), self._clock.now())
         if self._post is None or self._post.held:
@@ -274,7 +277,7 @@ class Watch:
 
     def _run(self, name: str) -> None:
         """One run, in its own thread."""
-        self.news.put(News(name, measured(self._checks[name], self._runs[name], self._clock)))
+        self.news.put(News(name, measured(self._checks[name], self._runs[name], self._clock, self._said.raised)))
 
 
 def _join(thread: threading.Thread, timeout: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, overload
@@ -10,6 +12,8 @@ from wsgi_guard.settings.fields import Threshold
 from wsgi_guard.settings.health import CheckSection
 from wsgi_guard.settings.parse import LABEL, threshold
 from wsgi_guard.settings.quantities import duration
+
+log = logging.getLogger("wsgi_guard.health")
 
 F = TypeVar("F", bound=Callable[[], Any])
 
@@ -21,7 +25,11 @@ class Registered(NamedTuple):
     function: Callable[[], Any]
 
 
+KEYS = ("tier", "needs", "timeout", "interval", "warn", "fail", "failures", "passes")
+
 _registered: dict[str, Registered] = {}
+# Set once a guard has looked at what is on record.
+_built = threading.Event()
 
 
 @overload
@@ -32,7 +40,7 @@ def health_check(
     /,
     *,
     tier: str = "info",
-    needs: Sequence[str] = (),
+    needs: str | Sequence[str] = (),
     timeout: float | str = 5.0,
     interval: float | str | None = None,
     warn: str | Sequence[str] = (),
@@ -58,6 +66,8 @@ def health_check(name: Any = None, /, **keys: Any) -> Any:
         other = _registered.get(called)
         if other is not None and other.given.type != place:
             raise ValueError(f"there is a check {called!r} already, of {other.given.type}")
+        if _built.is_set() and called not in _registered:
+            log.warning("check %r is declared after a guard was built: only guards that are built later run it", called)
         _registered[called] = Registered(_section(place, **keys), function)
         return function
 
@@ -65,11 +75,15 @@ def health_check(name: Any = None, /, **keys: Any) -> Any:
 
 
 def registered() -> Mapping[str, Registered]:
-    """All checks on record now."""
+    """All checks on record now, for a guard that is being built."""
+    _built.set()
     return MappingProxyType(dict(_registered))
 
 
 def _section(place: str, **keys: Any) -> CheckSection:
+    unknown = keys.keys() - KEYS
+    if unknown:
+        raise ValueError(f"health_check() takes no {', '.join(map(repr, sorted(unknown)))}, only {', '.join(KEYS)}")
     if keys.get("tier", "info") not in ("ready", "info"):
         raise ValueError(f"expected tier 'ready' or 'info', not {keys['tier']!r}")
     for key, least in (("timeout", 0.001), ("interval", 0.1)):
@@ -77,7 +91,8 @@ def _section(place: str, **keys: Any) -> CheckSection:
             keys[key] = duration(keys[key], least, 31 * 86400)
     for key in ("warn", "fail"):
         keys[key] = _thresholds(keys.get(key, ()))
-    keys["needs"] = tuple(keys.get("needs", ()))
+    needs = keys.get("needs", ())
+    keys["needs"] = (needs,) if isinstance(needs, str) else tuple(needs)
     return CheckSection(type=place, **keys)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from wsgi_guard.settings.fields import Threshold
 
-from .decide import FAIL, PASS, UNKNOWN, WARN, Reading
+from .decide import FAIL, PASS, UNKNOWN, WARN, Check, Reading
 
 COMPARES = {">": gt, ">=": ge, "<": lt, "<=": le}
 WORSE = (PASS, WARN, UNKNOWN, FAIL)
@@ -32,6 +32,12 @@ def judged(reading: Reading, took: float, warn: Iterable[Threshold], fail: Itera
             cause = ", ".join(f"{bound.measure} {bound.compare} {bound.bound:g}" for bound in beyond)
             return Reading(status, cause, reading.observed)
     return reading
+
+
+def untaken(reading: Reading, check: Check) -> list[str]:
+    """Measures that thresholds of the check are about and a run that worked did not take: most likely misspelt."""
+    asked = {bound.measure for bound in (*check.warn, *check.fail)}
+    return sorted(map(repr, asked - reading.observed.keys() - {"duration_ms"}))
 
 
 def is_beyond(measures: Mapping[str, Any], threshold: Threshold) -> bool:
