@@ -217,8 +217,9 @@ class Inspector:
         address = _ADDRESS.match(leaf.text) if name == "HTTP_REFERER" else None
         if address is None:
             return [leaf]
-        fields = parse_fields(address[2], None, errors="replace")
-        return [Leaf(leaf.trail, text, ANY) for text in (address[1], *(text for field in fields for text in field))]
+        fields = parse_fields("&".join(dict.fromkeys(address[2].split("&"))), None, errors="replace")
+        texts = dict.fromkeys((address[1], *(text for field in fields for text in field)))
+        return [Leaf(leaf.trail, text, ANY) for text in texts]
 
 
 def _by_evidence(

@@ -79,11 +79,10 @@ def unquoted(text: str, encoding: str = "utf-8", errors: str = "strict") -> str:
     """As `urllib.parse.unquote`, but a megabyte of escapes takes no longer than one of letters."""
     if _ESCAPE.search(text) is None:
         return text
-    if not text.isascii():
+    if not text.isascii() and (encoding, errors) != ("utf-8", "replace"):
         return unquote(text, encoding, errors)
-    text = _NO_ESCAPE.sub("%25", text)
     # Quoted-printable (RFC 2045, 6.7) has the same escapes behind another sign.
-    data = text.encode().replace(b"=", b"=3D").replace(b"%", b"=")
+    data = _NO_ESCAPE.sub("%25", text).encode("utf-8", "surrogatepass").replace(b"=", b"=3D").replace(b"%", b"=")
     return a2b_qp(data).decode(encoding, errors)
 
 

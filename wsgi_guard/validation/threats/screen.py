@@ -46,7 +46,7 @@ _FOLDED, _ESCAPE, _VIEWED, _LOOK = 15, 100, 25, 3_000
 # What stands between values that are decoded together, and how many are decoded singly where that does not do.
 _BETWEEN, _SINGLY = "\x01\x02", 2_000
 # Of many values no more escapes are undone than these.
-_ESCAPES = 50_000
+_ESCAPES = 20_000
 # The rule of a finding that says that there was no time to look any further.
 CROWDED = "crowded"
 
