@@ -124,7 +124,8 @@ class Views:
         if not wordy(text):
             text = _PLAIN_LITERALS.sub(",", text)
         yield "body", [Leaf((), text, ANY)]
-        yield "body", list(_each(islice((one for one in literals(text) if not is_plain(one)), self._most // 4)))
+        telling = (one for one in islice(literals(text), self._most) if not is_plain(one))
+        yield "body", list(_each(islice(telling, self._most // 4)))
 
 
 def split(query: str, fields: Fields) -> Iterator[Texts]:
