@@ -16,7 +16,7 @@ Tell = Callable[[str, BaseException], None]
 
 
 def measured(check: Check, run: Callable[[float], Reading], clock: Clock, tell: Tell | None = None) -> Result:
-    """One run, judged. Whatever it raises, SystemExit too, is a reading that the watch waits for; `tell` hears of it."""
+    """One run, judged. Whatever it raises, SystemExit too, is a reading, for the watch waits; `tell` hears of it."""
     began = clock.now()
     try:
         reading = run(check.timeout)
