@@ -67,3 +67,7 @@ class Guard:
     def begin(self) -> None:
         """Starts ahead of the first request what each process needs of its own."""
         self.starts.run()
+
+    def warm(self, count: int) -> None:
+        """Connects ahead of the first request for `count` of them at a time; takes a second at most."""
+        self.stack.warm(count)

@@ -59,6 +59,7 @@ class Hooks:
                 raise
             worker.log.info("worker %s runs %r", worker.pid, worker.wsgi)
         worker.wsgi.begin()
+        worker.wsgi.warm(at_once(worker.cfg))
 
     def on_exit(self, server: Any) -> None:
         try:
@@ -112,6 +113,13 @@ def verify(cfg: Any) -> None:
             f"wsgi_guard: the hook(s) {', '.join(lost)} were overwritten after install(globals()); "
             "make that call the last line of the gunicorn configuration"
         )
+
+
+def at_once(cfg: Any) -> int:
+    """How many requests of one worker are likely to need a connection at the same time."""
+    greenlets = any(word in cfg.worker_class.__module__ for word in ("gevent", "eventlet"))
+    threads: int = cfg.threads
+    return min(max(threads, 4 if greenlets else 1), 16)
 
 
 def refuse_worker_class(worker_class: type) -> None:

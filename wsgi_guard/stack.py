@@ -73,6 +73,7 @@ class Stack:
         self.health: Health | None = layers.get("health")
         limit = layers.get("rate_limit")
         self.limits: Control | None = None if limit is None else limit.control
+        self.warm: Callable[[int], None] = (lambda count: None) if limit is None else limit.ledger.warm
         self.raises = settings.capture.on_error == "raise"
         self.denies_on_error = settings.guard.on_layer_error == "deny"
         self.port = None if settings.admin.listen is None else self._port(settings.admin.listen)

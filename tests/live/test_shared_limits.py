@@ -17,6 +17,8 @@ from urllib.request import Request, urlopen
 
 import pytest
 
+from tests.support.redis import Redis
+
 from .servers import ROOT, Running, running
 
 pytestmark = pytest.mark.live
@@ -83,8 +85,8 @@ def shop(request: pytest.FixtureRequest, site: Path) -> Iterator[Running]:
         yield found
 
 
-def _serving(site: Path, *options: str, app: str = "shop:app"):  # type: ignore[no-untyped-def]
-    env = {"WSGI_GUARD_RATE_LIMIT__STORE": "auto"}
+def _serving(site: Path, *options: str, app: str = "shop:app", store: str = "auto"):  # type: ignore[no-untyped-def]
+    env = {"WSGI_GUARD_RATE_LIMIT__STORE": store}
     return running("gunicorn-sync", app, options=("--chdir", str(site), *options), folder=site, env=env)
 
 
@@ -112,6 +114,14 @@ def test_requests_in_flight_are_counted_over_all_workers(site: Path) -> None:
         codes = _codes(shop, "/slow", 8)
         assert (codes.count(200), codes.count(429)) == (2, 6)
         assert _codes(shop, "/slow", 2) == [200, 200]
+
+
+@pytest.mark.parametrize("kind", ["gthread", "gevent"])
+def test_first_requests_of_all_workers_are_counted_in_redis(site: Path, redis_server: Redis, kind: str) -> None:
+    with _serving(site, *KINDS[kind], store=redis_server.url) as shop:
+        codes = _codes(shop, "/pages", 120)
+        assert (codes.count(200), codes.count(429)) == (40, 80)
+        assert "store is away" not in shop.log()
 
 
 @pytest.mark.parametrize("options", [FLAG, (*FLAG, "--preload")])

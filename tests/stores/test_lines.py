@@ -68,10 +68,11 @@ def test_slow_dial_costs_no_more_than_the_deadline() -> None:
         return Wire()
 
     lines = Lines("nowhere", dial, (60.0, 60.0))
-    begun = monotonic()
-    with pytest.raises(StoreError, match="nowhere: no connection in time"):
-        lines.take(_soon(0.05))
-    assert monotonic() - begun < 1.0
+    for _ in range(module.SEVERAL):
+        begun = monotonic()
+        with pytest.raises(StoreError, match="nowhere: no connection in time"):
+            lines.take(_soon(0.05))
+        assert monotonic() - begun < 1.0
     begun = monotonic()
     with pytest.raises(StoreError, match="no connection in time"):
         lines.take(_soon(5.0))
@@ -79,6 +80,42 @@ def test_slow_dial_costs_no_more_than_the_deadline() -> None:
     gate.set()
     _until(lambda: not lines._breaker.open)
     assert not lines.take(_soon()).hung_up
+
+
+def test_late_replies_are_their_callers_alone_until_several_come_in_a_row() -> None:
+    lines = Lines("nowhere", Wire, (60.0, 60.0))
+    for _ in range(module.SEVERAL - 1):
+        assert str(lines.late("no reply")) == "nowhere: no reply"
+    lines.give(lines.take(_soon()))
+    for _ in range(module.SEVERAL):
+        assert not lines._breaker.open
+        lines.late("no reply")
+    assert lines._breaker.open
+
+
+def test_lines_are_dialled_ahead_and_no_longer_than_that_may_take() -> None:
+    dialled: list[Wire] = []
+
+    def dial() -> Wire:
+        dialled.append(Wire())
+        return dialled[-1]
+
+    lines = Lines("nowhere", dial)
+    lines.warm(3, 5.0)
+    assert len(lines._free) == 3
+    assert lines.take(_soon(0.0)) in dialled
+    gate = Event()
+
+    def dial_late() -> Wire:
+        gate.wait(10)
+        return Wire()
+
+    slow = Lines("nowhere", dial_late)
+    begun = monotonic()
+    slow.warm(3, 0.05)
+    assert monotonic() - begun < 1.0
+    assert not slow._breaker.open
+    gate.set()
 
 
 def test_failed_dial_is_told_before_the_deadline() -> None:

@@ -28,6 +28,9 @@ from .slices import Slices
 # states, and what is owed back at the end of the request.
 Charged = tuple[bool, Sequence[Quota], Sequence[State], list[Owing] | None]
 
+WARMING = 1.0
+"""Seconds that a worker which begins waits for its connections."""
+
 
 class Ledger:
     """`open_store` is called at first use, in the process that charges; `workers` tells how many share a host."""
@@ -60,6 +63,14 @@ class Ledger:
         for store in (self._store, self._fallback.store if self._fallback is not None else None):
             if isinstance(store, MemoryStore):
                 store.leave_parent()
+
+    def warm(self, count: int) -> None:
+        """Has `count` connections to a store over the network, in a second at most, before a request needs one."""
+        # What fails here fails again, and is told, with the first charge.
+        with suppress(Exception):
+            warm = getattr(self.store, "warm", None)
+            if warm is not None:
+                warm(count, WARMING)
 
     @property
     def _slices(self) -> Slices:

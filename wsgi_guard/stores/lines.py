@@ -12,6 +12,7 @@ import threading
 import weakref
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from time import monotonic
 from typing import Generic, Protocol, TypeVar
 
@@ -21,6 +22,10 @@ from .breaker import Breaker
 
 MOST = 64
 """Lines of one process, in use, idle or being dialled; whoever finds none left queues for one to come back."""
+
+SEVERAL = 3
+"""Replies or connections in a row that did not come in time until the server counts as away: a busy machine holds up
+one, a server that hangs holds up all."""
 
 
 class Line(Protocol):
@@ -69,6 +74,7 @@ class Lines(Generic[L]):
         self._count = 0
         self._dialling = 0
         self._why = ""
+        self._lates = 0
         self._breaker = Breaker(*self._pauses)
         # Guards the queue and both numbers. Taken only when lines run out, come or go.
         self._lock = threading.Lock()
@@ -94,6 +100,7 @@ class Lines(Generic[L]):
     def give(self, line: L) -> None:
         """Back from a caller whom it served well."""
         self._free.append(line)
+        self._lates = 0
         if self._breaker.open:
             self._breaker.close()
         if self._queue:
@@ -113,6 +120,20 @@ class Lines(Generic[L]):
             while self._queue:
                 self._queue.popleft().told.set()
         return self._away()
+
+    def late(self, why: str) -> StoreError:
+        """As `fail`, once several in a row did not come in time; until then the error is that caller's alone."""
+        self._lates += 1
+        return self.fail(why) if self._lates >= SEVERAL else StoreError(f"{self._where}: {why}")
+
+    def warm(self, count: int, seconds: float) -> None:
+        """Has `count` lines there, if that takes no longer than `seconds`; for who serves no request yet."""
+        deadline, lines = monotonic() + seconds, list[L]()
+        with suppress(StoreError):
+            while len(lines) < count:
+                lines.append(self.take(deadline))
+        for line in lines:
+            self.give(line)
 
     def reached(self) -> None:
         """Somebody else has just talked with the server."""
@@ -172,7 +193,7 @@ class Lines(Generic[L]):
 
     def _late(self) -> StoreError:
         if self._count == self._dialling:
-            return self.fail("no connection in time")
+            return self.late("no connection in time")
         return StoreError(f"{self._where}: all connections of this process are busy")
 
     def _start_dialling(self) -> None:

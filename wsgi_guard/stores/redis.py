@@ -134,13 +134,18 @@ class RedisStore:
                 self._lines.give(line)
                 raise elsewhere from error
             self._lines.drop(line)
-            raise self._lines.fail(describe(error)) from error
+            lost = self._lines.late if isinstance(error, TimeoutError) else self._lines.fail
+            raise lost(describe(error)) from error
         except BaseException:
             # A worker told to stop, in mid-reply: the line is of no use to anybody else.
             self._lines.drop(line)
             raise
         self._lines.give(line)
         return found
+
+    def warm(self, count: int, seconds: float) -> None:
+        """Has so many connections there, if it takes no longer than so many seconds."""
+        self._lines.warm(count, seconds)
 
     def ping(self, timeout: float) -> None:
         self._asked(timeout)

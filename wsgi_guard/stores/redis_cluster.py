@@ -12,6 +12,7 @@ from __future__ import annotations
 import threading
 from binascii import crc_hqx
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from time import monotonic
 from typing import Any, TypeVar
 
@@ -115,6 +116,17 @@ class ClusterStore:
             self._at(key, lambda node, row=row, key=key: node.block(row, [key] * len(row), seconds, now))
         if not seconds:
             self._news.heard()
+
+    def warm(self, count: int, seconds: float) -> None:
+        """Has so many connections to each node there, if it takes no longer than so many seconds."""
+        deadline = monotonic() + seconds
+        self._node(self._seeds[0]).warm(1, seconds)
+        with suppress(StoreError):
+            self._look_first()
+        for address in {address for _, _, address in self._map}:
+            left = deadline - monotonic()
+            if left > 0:
+                self._node(address).warm(count, left)
 
     def ping(self, timeout: float) -> None:
         """Every node that has slots answers."""
