@@ -129,3 +129,10 @@ def test_dense_text_without_an_attack_is_not_refused() -> None:
     for unit in UNITS:
         for size in (2_000, 20_000, 100_000):
             assert asked(site, "json", [padding([unit], size, 0)]) == 200, unit
+
+
+def test_decoys_that_look_the_same_hide_nothing_silently(audit: Audit) -> None:
+    decoys = "".join(f"alert(a); {'b' * 60} [{number}] = {{}}; " for number in range(900))
+    site = Site(None, threats={"mode": "block"})
+    code = asked(site, "json", [f"{decoys} <b>{ATTACKS[0]}</b> {padding(list(UNITS), 9_000, 0)}"])
+    assert code == 403 or ("unscanned", "body") in audit.kinds()

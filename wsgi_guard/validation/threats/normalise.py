@@ -17,6 +17,9 @@ ROUNDS = 3
 # once. What the rules look for are compatibility forms of single characters, which no border can part.
 _PIECE = 256
 
+# Two ligatures of Arabic stand for whole sentences, which would make a text six times as long, and hold no sign.
+_LONG_FORMS = {0xFDFA: " ", 0xFDFB: " "}
+
 _ESCAPE, _NO_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I), re.compile(r"%(?![0-9a-f]{2})", re.I)
 _U_ESCAPE = re.compile(r"%u([0-9a-f]{4})", re.I)
 _BACKSLASH = re.compile(r"\\{1,4}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{1,4}x([0-9a-f]{2})|\\([0-7]{2,3})", re.I)
@@ -59,6 +62,8 @@ def folded(value: str) -> str:
     """`value` with the compatibility forms of its characters undone (Unicode NFKC), in linear time."""
     if value.isascii():
         return value
+    if "\ufdfa" in value or "\ufdfb" in value:
+        value = value.translate(_LONG_FORMS)
     return "".join(normalize("NFKC", value[at : at + _PIECE]) for at in range(0, len(value), _PIECE))
 
 

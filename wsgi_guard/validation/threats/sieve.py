@@ -40,9 +40,9 @@ def sifted(text: str, budget: Budget) -> Sifted:
     """What is left of decoded, lower-case `text`."""
     if len(text) <= LONG:
         return Sifted(text, True)
-    stretches = _affordable(len(text), budget)
-    chosen, complete = _chosen(text, _spots(text, stretches, budget), budget)
-    return Sifted(_pieces(text, chosen), complete and len(stretches) == 1)
+    kinds, whole = _spots(text, _affordable(len(text), budget), budget)
+    chosen, complete = _chosen(text, kinds, budget)
+    return Sifted(_pieces(text, chosen), complete and whole)
 
 
 def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bool]:
@@ -50,9 +50,9 @@ def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bo
     among them. And whether all could be looked through, so that the others tell nothing."""
     joined = _BETWEEN.join(texts)
     ends = list(accumulate(len(text) + 1 for text in texts))
-    stretches = _affordable(len(joined), budget)
+    kinds, whole = _spots(joined, _affordable(len(joined), budget), budget)
     found: dict[int, list[list[int]]] = {}
-    for places in sorted(_spots(joined, stretches, budget), key=len):
+    for places in sorted(kinds, key=len):
         within: dict[int, list[int]] = {}
         for place in _distinct(joined, places):
             at = min(bisect_right(ends, place), len(texts) - 1)
@@ -60,8 +60,7 @@ def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bo
         for at, own in within.items():
             found.setdefault(at, []).append(own)
     found.update({at: [] for at, text in enumerate(texts) if len(text) > LONG and at not in found})
-    whole = len(stretches) == 1
-    return {at: _left(texts[at], kinds, budget, whole) for at, kinds in found.items()}, whole
+    return {at: _left(texts[at], own, budget, whole) for at, own in found.items()}, whole
 
 
 def _left(text: str, kinds: list[list[int]], budget: Budget, whole: bool) -> Sifted:
@@ -71,12 +70,11 @@ def _left(text: str, kinds: list[list[int]], budget: Budget, whole: bool) -> Sif
     return Sifted(_pieces(text, chosen), complete and whole)
 
 
-def _spots(text: str, stretches: list[tuple[int, int]], budget: Budget) -> list[list[int]]:
-    """The places of each kind in these stretches of `text`."""
-    if len(stretches) == 1:
-        return spots(text, budget)
+def _spots(text: str, stretches: list[tuple[int, int]], budget: Budget) -> tuple[list[list[int]], bool]:
+    """The places of each kind in these stretches of `text`, and whether that is everywhere."""
     found = [(start, spots(text[start:end], budget)) for start, end in stretches]
-    return [[start + place for place in places] for start, kinds in found for places in kinds]
+    kinds = [[start + at for at in places] for start, one in found for places in one.kinds.values() if places]
+    return kinds, len(found) == 1 and found[0][1].all
 
 
 def _affordable(length: int, budget: Budget) -> list[tuple[int, int]]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from itertools import islice
 
 from .budget import Budget
 from .commands import SURE
@@ -131,55 +130,62 @@ _SHELLISH = re.compile(
 # What a character costs, about.
 PRICE = 60
 # So many places are told for one pattern, no more.
-_MOST = 200
+_MOST = 500
 # Of places closer together than this one is enough.
 _STEP = 24
 
 
-def spots(text: str, budget: Budget) -> list[list[int]]:
-    """Where each kind shows in `text`, by kind; kinds that do not show are left out.
+class Places:
+    """Where each kind shows in a text, and whether that is everywhere."""
 
-    The budget for finding out where to look may be overdrawn.
-    """
+    __slots__ = ("all", "kinds")
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, list[int]] = {}
+        self.all = True
+
+    def add(self, kind: str, places: Iterator[int]) -> None:
+        """Takes the first of many; of those closer together than a step one is enough."""
+        found, last = self.kinds.setdefault(kind, []), -_STEP
+        for count, at in enumerate(places):
+            if count >= _MOST:
+                self.all = False
+                return
+            if at >= last + _STEP:
+                found.append(at)
+                last = at
+
+
+def spots(text: str, budget: Budget) -> Places:
+    """Where each kind shows in `text`. The budget for finding out where to look may be overdrawn."""
     budget.sieve -= len(text) * PRICE
     present = WORDS.found(text)
-    found: dict[str, list[int]] = {"end": _ends(text)}
+    found = Places()
+    found.add("end", (at for at in (text.find("'"), text.find('"')) if at >= 0))
     for kind, word, bit in _BITS:
         if bit & present:
-            found.setdefault(kind, []).extend(_finds(text, word))
+            found.add(kind, _finds(text, word))
     for kind, signs in _SIGNS.items():
         for sign in signs:
             if sign in text:
-                found.setdefault(kind, []).extend(_finds(text, sign))
+                found.add(kind, _finds(text, sign))
     for one in _LOOKS:
         if one.bits & present or (one.signs and holds(text, one.signs)):
             for pattern in one.rule.patterns:
-                found.setdefault(one.rule.name, []).extend(_places(pattern.finditer(text)))
-    found["started"] = list(_places(_started(text)))
-    return [places for places in found.values() if places]
-
-
-def _ends(text: str) -> list[int]:
-    """The first quotes: with them a value may end the literal that it stands in."""
-    return [at for at in (text.find("'"), text.find('"')) if at >= 0]
+                found.add(one.rule.name, _starts(pattern.finditer(text)))
+    found.add("started", _starts(_started(text)))
+    return found
 
 
 def _finds(text: str, word: str) -> Iterator[int]:
     at = text.find(word)
-    for _ in range(_MOST):
-        if at < 0:
-            return
+    while at >= 0:
         yield at
         at = text.find(word, at + _STEP)
 
 
-def _places(matches: Iterator[re.Match[str]]) -> Iterator[int]:
-    last = -_STEP
-    for match in islice(matches, _MOST):
-        at = match.start()
-        if at >= last + _STEP:
-            yield at
-            last = at
+def _starts(matches: Iterator[re.Match[str]]) -> Iterator[int]:
+    return (match.start() for match in matches)
 
 
 def _started(text: str) -> Iterator[re.Match[str]]:
