@@ -55,6 +55,8 @@ class Facts:
     replied = False
     own_page = False
     decisions: list[Decision] | None = None
+    # Decided as it was for others before: told with the request and counted, but on the audit log for many at once.
+    again: tuple[Decision, ...] = ()
     errors: Any = None
     error: BaseException | None = None
     limits: Any = None
@@ -237,6 +239,11 @@ class Facts:
         """Remembers what a refusal or outage inside the app meant, should a framework make a 5xx of it."""
         self.root.noted = refused
         self.root.cause = cause if cause is not None else refused
+
+    @property
+    def decided(self) -> tuple[Decision, ...]:
+        """All of this request's decisions, those first that have an audit line of their own."""
+        return (*(self.decisions or ()), *self.again)
 
     def decide(
         self, layer: str, verdict: str, rule: str = "", reason: str = "", evidence: str = "", part: str = ""

@@ -106,6 +106,19 @@ def test_answers_of_the_guard_have_a_line(kept: Kept) -> None:
     assert told(kept, hello, request("/livez"))["route"] == "/livez"
 
 
+def test_every_denial_of_a_flood_names_its_rule(kept: Kept) -> None:
+    rules = [{"name": "few", "limit": "1 per hour"}, {"name": "x", "limit": "1 per hour", "mode": "shadow"}]
+    guard = Guard(hello, {"rate_limit": {"rules": rules, "store": "memory", "builtin_rules": "off"}})
+    for _ in range(40):
+        serve(guard, request("/tea"))
+    first, *others = [vars(record)["access"] for record in kept.records]
+    assert (first["status"], len(others)) == (200, 39)
+    for line in others:
+        [denied] = [one for one in line["decisions"] if one["verdict"] == "deny"]
+        assert (denied["layer"], denied["rule"]) == ("rate_limit", "few")
+        assert denied["id"].startswith(line["request_id"])
+
+
 def test_errors_bring_their_id(kept: Kept) -> None:
     def broken(environ: Any, start_response: Any) -> Any:
         raise ValueError("no")

@@ -112,19 +112,23 @@ def test_decisions_are_counted_by_rule_class_and_route(tmp_path: Path) -> None:
         rate_limit={"store": "memory", "builtin_rules": "off", "rules": rules},
         validation={"schemas": str(tmp_path), "threats": {"mode": "block"}},
     )
-    for _ in range(4):
+    # More than have an audit line of their own.
+    for _ in range(40):
         serve(guard, request("/few"))
-    serve(guard, request("/s"))
+    for _ in range(40):
+        serve(guard, request("/s"))
     for _ in range(2):
         serve(guard, request("/orders", "POST", b"{}", CONTENT_TYPE="application/json"))
     serve(guard, request("/", QUERY_STRING="q=1'+or+'1'='1"))
     found = metrics_of(guard)
-    assert total(found, "wsgi_guard_rate_limit_decisions_total", rule="few", decision="denied") == 3
-    assert total(found, "wsgi_guard_rate_limit_decisions_total", rule="x", decision="shadow") == 1
+    assert total(found, "wsgi_guard_rate_limit_decisions_total", rule="few", decision="denied") == 39
+    assert total(found, "wsgi_guard_rate_limit_decisions_total", rule="x", decision="shadow") == 40
     assert total(found, "wsgi_guard_rate_limit_store_degraded") == 0
     assert total(found, "wsgi_guard_validation_failures_total", endpoint="/orders") == 2
     assert total(found, "wsgi_guard_threats_total", **{"class": "sqli", "verdict": "deny"}) == 1
     assert total(found, "wsgi_guard_decisions_total", layer="validation", verdict="deny") == 3
+    assert total(found, "wsgi_guard_decisions_total", layer="rate_limit", verdict="deny") == 39
+    assert total(found, "wsgi_guard_decisions_total", layer="rate_limit", verdict="shadow") == 40
 
 
 @given(st.lists(st.tuples(st.text(), st.text(min_size=1)), max_size=30))

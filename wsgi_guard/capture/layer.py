@@ -187,7 +187,7 @@ class Capture:
     def _refuse(self, facts: Facts, noted: Refused) -> Reply:
         """The answer of a noted refusal, which is on record then; an outage's cause is an event."""
         self._settle(facts, server_error=True)
-        if not any(decision.verdict == "deny" for decision in facts.decisions or ()):
+        if not any(decision.verdict == "deny" for decision in facts.decided):
             facts.decide("app", "deny", "", str(noted))
         error_id = seen_of(facts).shown_id()
         return _with_error_id(problem(facts.environ, noted, facts.request_id, error_id=error_id), error_id)

@@ -95,8 +95,8 @@ class Metrics:
                 numbers[answers + _SUM_OF_SIZES] += sent
         if facts.environ.get("CONTENT_LENGTH") not in _NO_BODY:
             self._received(facts, received)
-        if facts.decisions is not None:
-            for name, help, labels in counted(facts.decisions, endpoint):
+        if facts.decisions is not None or facts.again:
+            for name, help, labels in counted(facts.decided, endpoint):
                 self._count(name, help, labels)
 
     def _received(self, facts: Facts, first: int) -> None:

@@ -51,7 +51,7 @@ class Story:
         )
         # What `more` asks, in place: most requests have nothing of it.
         if (
-            slow or facts.decisions or facts.db_queries or facts.error_id or end in ENDS
+            slow or facts.decisions or facts.again or facts.db_queries or facts.error_id or end in ENDS
             or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
             or (self._targets and has_target(environ))
         ):  # fmt: skip
@@ -97,8 +97,8 @@ class Story:
         more: dict[str, Any] = {}
         if facts.db_queries:
             more["db_seconds"], more["db_queries"] = round(facts.db_seconds, 6), facts.db_queries
-        if facts.decisions:
-            more["decisions"] = [_decided(facts, at, one) for at, one in enumerate(facts.decisions[:DECISIONS])]
+        if facts.decisions or facts.again:
+            more["decisions"] = [_decided(facts, at, one) for at, one in enumerate(facts.decided[:DECISIONS])]
         if facts.error_id:
             more["error_id"] = facts.error_id
         if outcome.end in ENDS:

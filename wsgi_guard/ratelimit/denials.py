@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from wsgi_guard.recent import Recent
 from wsgi_guard.stores import State
 
-from .reports import BURST, Told
+from .reports import BURST, Told, reason
 from .rules import Quota
 
 SIZE = 4096
@@ -25,7 +25,7 @@ class Denial:
     `told` knows when a log line about it is due.
     """
 
-    __slots__ = ("blocked", "cost", "generation", "key", "quota", "told", "until")
+    __slots__ = ("blocked", "cost", "generation", "key", "quota", "reason", "told", "until")
 
     def __init__(
         self, quota: Quota, key: str, cost: int, until: float, generation: int, now: float, *, blocked: bool
@@ -34,6 +34,7 @@ class Denial:
         self.key = key
         self.cost = 0 if blocked else cost
         self.blocked = blocked
+        self.reason = reason(quota, blocked=blocked)
         self.until = until
         self.generation = generation
         self.told = Told(now, BURST)

@@ -28,7 +28,7 @@ from .ledger import Ledger
 from .lists import Lists
 from .plan import Plan, Spent
 from .reach import free
-from .reports import Reports, reason, since
+from .reports import Reports, reason, tell
 from .rules import Quota, Rule, Rules
 from .settling import as_settled, found_threat
 
@@ -185,8 +185,7 @@ class RateLimit:
         for quota in verdict.shadowed:
             self.census.shadowed(quota)
             count = self._reports.due(quota.id, facts.client_ip, facts.started)
-            if count:
-                facts.decide(NAME, "shadow", quota.rule, reason(quota) + since(count))
+            tell(facts, NAME, "shadow", quota.rule, reason(quota), count)
         for quota in verdict.denied:
             at = quotas.index(quota)
             self.census.denied(quota, keys[at])
@@ -231,9 +230,7 @@ class RateLimit:
         """Counts what is denied again; a line for each at first, then one a minute for each key with their number."""
         for denial in known:
             self.census.denied(denial.quota, denial.key)
-            if count := denial.told.due(now):
-                why = reason(denial.quota, blocked=denial.blocked)
-                facts.decide(NAME, "deny", denial.quota.rule, why + since(count))
+            tell(facts, NAME, "deny", denial.quota.rule, denial.reason, denial.told.due(now))
 
     def _fields(self, facts: Facts, spent: Spent, code: int) -> list[Header]:
         if self._form == "none":

@@ -5,6 +5,7 @@ Without it a busy client under a limit that only reports would cost a log line a
 
 from __future__ import annotations
 
+from wsgi_guard.facts import Decision, Facts
 from wsgi_guard.recent import Recent
 
 from .rules import Quota
@@ -55,6 +56,14 @@ class Reports:
 def reason(quota: Quota, *, blocked: bool = False) -> str:
     """Why a charge was denied, for the record."""
     return "the key is blocked" if blocked else f"over {quota.quantity} in {quota.window} s"
+
+
+def tell(facts: Facts, layer: str, verdict: str, rule: str, why: str, count: int) -> None:
+    """Puts a decision on record, with an audit line where one is due that stands for `count` requests."""
+    if count:
+        facts.decide(layer, verdict, rule, why + since(count))
+    else:
+        facts.root.again += (Decision(layer, verdict, rule, why),)
 
 
 def since(count: int) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from wsgi_guard.facts import Facts
 from wsgi_guard.stores.standing import left, wait
 
-from .decide import judge, seconds
+from .decide import seconds
 from .plan import Spent
 
 
@@ -52,11 +52,3 @@ def is_exempt(facts: Facts) -> bool:
     """Whether a rule or list said that nothing limits this request."""
     spent: Spent | None = facts.limits
     return spent is not None and spent.plan.exempt
-
-
-def shadowed_rules(facts: Facts) -> list[str]:
-    """Rules whose limits were only to report that they were over."""
-    spent: Spent | None = facts.limits
-    if spent is None or not spent.states:
-        return []
-    return list(dict.fromkeys(quota.rule for quota in judge(spent.quotas, spent.states).shadowed))

@@ -138,7 +138,7 @@ def told(stage: Stage, request: Recorded, walk: Walk) -> dict[str, Any]:
     for name in names:
         reasons = [
             {"verdict": one.verdict, "rule": one.rule, "reason": one.reason}
-            for one in facts.decisions or ()
+            for one in facts.decided
             if one.layer == name
         ]
         layers.append({"layer": name, "verdict": _verdict(name, asked, walk, reasons), "decisions": reasons})

@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Any
 
-from wsgi_guard.ratelimit.told import shadowed_rules
 from wsgi_guard.redact import MARK
 
 from .lines import LONGEST, Entry, Reader, in_order
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 REFUSED = ("deny", "error")
 BAR = 30  # characters
-TOO_MANY = 429
 EVERY = 250  # lines between two looks at the progress
 UNLIKE = 20  # requests that are told one by one, of those about which something else was decided then
 
@@ -92,9 +90,6 @@ class Totals:
 
     def _compare(self, one: Entry, now: list[Place]) -> None:
         then = refusals((then.verdict, then.layer, then.rule) for then in one.decided or ())
-        if not then and one.request.status == TOO_MANY and any(layer == "rate_limit" for _, layer, _ in now):
-            # Who is denied again and again has a line about it once a minute.
-            then = now
         self.newly_refused += bool(now) and not then
         self.newly_passed += bool(then) and not now
         if then != now and len(self.unlike) < UNLIKE:
@@ -152,14 +147,7 @@ def played(stage: Stage, entries: Iterator[Entry]) -> Iterator[tuple[Entry, Walk
 
 def decided(walk: Walk) -> list[Place]:
     """(verdict, layer, rule), each once, of all that was decided about a request."""
-    found = [
-        (decision.verdict, decision.layer, decision.rule)
-        for decision in walk.facts.decisions or ()
-        if (decision.layer, decision.verdict) != ("rate_limit", "shadow")
-    ]
-    # The live layer tells of a client's shadow limits once a minute; here every request counts.
-    found += [("shadow", "rate_limit", rule) for rule in shadowed_rules(walk.facts)]
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys((decision.verdict, decision.layer, decision.rule) for decision in walk.facts.decided))
 
 
 def unseen(one: Entry, walk: Walk) -> list[Place]:
