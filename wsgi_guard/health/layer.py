@@ -24,7 +24,7 @@ from .checks import Checks, Ping
 from .fresh import Fresh, examined
 from .monitor import Clock, Monitor
 from .numbers import series
-from .registry import registered
+from .registry import built, registered
 
 if TYPE_CHECKING:
     from wsgi_guard.board import Board
@@ -52,6 +52,8 @@ class Health:
         board: Callable[[], Board | None] = lambda: None,
     ) -> None:
         checks = Checks(section, pings, registered())
+        # Functions that settings name are imported by now, and with them what stands beside.
+        built()
         self._checks = checks.declared
         self._admin = admin
         self._draining = draining

@@ -28,7 +28,7 @@ class Registered(NamedTuple):
 KEYS = ("tier", "needs", "timeout", "interval", "warn", "fail", "failures", "passes")
 
 _registered: dict[str, Registered] = {}
-# Set once a guard has looked at what is on record.
+# Set once a guard has taken what is on record.
 _built = threading.Event()
 
 
@@ -75,9 +75,13 @@ def health_check(name: Any = None, /, **keys: Any) -> Any:
 
 
 def registered() -> Mapping[str, Registered]:
-    """All checks on record now, for a guard that is being built."""
-    _built.set()
+    """All checks on record now."""
     return MappingProxyType(dict(_registered))
+
+
+def built() -> None:
+    """A guard has taken what is on record, and what comes from now on comes too late for it."""
+    _built.set()
 
 
 def _section(place: str, **keys: Any) -> CheckSection:
