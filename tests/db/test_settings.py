@@ -130,7 +130,7 @@ def test_request_connection_by_name_and_to_the_end(make_data: MakeData, place: s
         take = facts.environ["wsgi_guard.db"]
         assert take() is take() is take("main")
         assert take("other") is not take()
-        assert type(take()).__mro__[1] is psycopg.Connection
+        assert isinstance(take(), psycopg.Connection)
         with pytest.raises(RuntimeError, match="no pool 'mian' is configured, only 'main', 'other'"):
             take("mian")
         take().execute("INSERT INTO t VALUES (1)")

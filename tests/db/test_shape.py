@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wsgi_guard.db.shape import KEPT, shape
+from wsgi_guard.db.shape import KEPT, shape, writes
 
 SHAPES = [
     ("select * from t where a = 'it''s' and n = 42", "select * from t where a = ? and n = ?"),
@@ -26,6 +26,8 @@ SHAPES = [
     ("select 'cut off", "select ?"),
     ("select /* cut off 'secret'", "select"),
     ("select $a$ cut off", "select ?"),
+    ("select /* a /* b */ don't */ 'secret', 2", "select"),
+    ("/* a * / b */ select 'secret'", "select ?"),
     ("", ""),
 ]  # fmt: skip
 HOSTILE = ["'", "e'\\", "/*", "--", "$a", "$$", "%(", "(1", "(?,", "1,", '"', "((((1", "(1),", " "]
@@ -37,7 +39,7 @@ def test_values_are_taken_out(text: str, expected: str) -> None:
 
 
 def test_tables_are_whole() -> None:
-    assert (len(SHAPES), len(HOSTILE)) == (16, 14)
+    assert (len(SHAPES), len(HOSTILE)) == (18, 14)
 
 
 @given(st.text(max_size=40), st.sampled_from(["'{}'", "$q${}$q$", "E'{}'"]))
@@ -59,3 +61,28 @@ def test_long_statements_are_cheap(part: str) -> None:
     started = time.perf_counter()
     shape(part * 200_000)
     assert time.perf_counter() - started < 0.5
+
+
+WRITES = [
+    ("insert into t values (?)", True),
+    ("  (select n into u from t)", True),
+    ("WITH a AS (DELETE FROM t RETURNING n) SELECT n FROM a", True),
+    ("update t set n = ?", True),
+    ("explain analyze update t set n = ?", True),
+    ("truncate t", True),
+    ("call sell(?)", True),
+    ("copy t from stdin", True),
+    ("copy t to stdout", False),
+    ("select n from t for update", False),
+    ("select n from t for no key update", False),
+    ("select updated from t", False),
+    ("set local x = ?", False),
+    ("", False),
+    ("(other statements)", True),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), WRITES)
+def test_what_changes_rows_is_known_by_its_words(text: str, expected: bool) -> None:
+    assert writes(text) is expected
+    assert len(WRITES) == 15

@@ -137,7 +137,7 @@ def test_every_number_of_the_page_is_a_metric_too(make_data: MakeData, place: st
             conn.execute("SELECT n FROM t")
         conn.execute("INSERT INTO t VALUES (1), (2)")
         conn.execute("SELECT pg_sleep(0.03), '" + "x" * 300 + "' AS " + "y" * 300)
-        with pytest.raises(psycopg.errors.UndefinedTable):
+        with pytest.raises(psycopg.errors.UndefinedTable), conn.transaction():
             conn.execute("SELECT 1 FROM nowhere")
         while not data.pools["main"].watch.holders.leaks:
             pass

@@ -8,31 +8,26 @@ from __future__ import annotations
 
 import os
 import select
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import Enum
 from math import inf
 from time import monotonic
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self
 
-from psycopg import Connection, Cursor, Error, InterfaceError, OperationalError, ServerCursor
+from psycopg import Cursor, Error, ServerCursor, Transaction
 from psycopg.pq import TransactionStatus
-from psycopg.rows import TupleRow, tuple_row
-
-from wsgi_guard.facts import Facts, current
+from psycopg.rows import tuple_row
 
 from . import decide, wire
-from .cursors import marked, timed
+from .cursors import timed
 from .reach import reach
+from .watched import Watched, node_of
 
 if TYPE_CHECKING:
-    from psycopg.abc import PQGen
-
     from .pool import Pool
-    from .tally import Shape
     from .watch import Watch
-
-T = TypeVar("T")
 
 PLAIN, SERVER = timed(Cursor), timed(ServerCursor)
 
@@ -46,33 +41,20 @@ class Lease(Enum):
     CALLER = "caller"
 
 
-class PooledConnection(Connection[TupleRow]):
+class PooledConnection(Watched):
     """Made by `Pool`; see `get_db_connection` for what `close()` and `with` do."""
 
     lease = Lease.NONE
     owner: Pool | None = None
-    watch: Watch
     idle_since = 0.0
-    home = 0
-    # Seconds that this connection has waited for its server, and the statement it was given last.
-    spent = 0.0
-    asked: Shape | None = None
-    # The request in whose course it was taken, which its time counts for.
-    root: Facts | None = None
-    # When it began to wait for an answer, 0.0 while it does not; and why `stall.py` cut it under whoever waited.
-    waiting_since = 0.0
-    cut = ""
     # The server's process for it, and whether that is what the server itself calls it: no pooler stands between.
     backend = 0
     known = False
     _poller: select.poll
     _cursor_factory: type[Cursor[Any]]
     _server_cursor_factory: type[ServerCursor[Any]]
-    _mark = ""
-    _quiet = False
     _reads: bool | None = None
     _trust = 0.0
-    _node: tuple[int, int]
 
     @classmethod
     def connect(cls, conninfo: str = "", *, watch: Watch, **kwargs: Any) -> Self:  # type: ignore[override]
@@ -88,7 +70,7 @@ class PooledConnection(Connection[TupleRow]):
         conn.idle_since = monotonic()
         conn.home = os.getpid()
         conn.backend = conn.info.backend_pid
-        conn._node = _node(conn.fileno())
+        conn._node = node_of(conn.fileno())
         conn._trust = decide.trust(watch.section.check)
         conn._poller = wire.poller(conn.pgconn)
         if watch.section.read_only:
@@ -112,51 +94,19 @@ class PooledConnection(Connection[TupleRow]):
     def server_cursor_factory(self, kind: type[ServerCursor[Any]]) -> None:
         self._server_cursor_factory = timed(kind)
 
-    def wait(self, gen: PQGen[T], *args: Any, **kwargs: Any) -> T:
-        """As the driver's own, through which all queries, commits and copies pass; its time counts for the request."""
-        if self.home != os.getpid():
-            self.abandon()
-            raise OperationalError("the connection belongs to the process that this one was forked from")
-        started = monotonic()
-        try:
-            if args or kwargs:
-                # Who gives a bound of its own, as `notifies()` does, waits for what need not come.
-                return super().wait(gen, *args, **kwargs)
-            self.waiting_since = started
-            return super().wait(gen)
-        except (OperationalError, InterfaceError) as error:
-            raise self._lost(error) from None
-        finally:
-            self.waiting_since = 0.0
-            seconds = monotonic() - started
-            self.spent += seconds
-            if self.root is not None:
-                self.root.db_seconds += seconds
-
-    def _lost(self, error: Error) -> Error:
-        """The error to raise; the request learns of it when it means that the database is away."""
-        if decide.lost(error.sqlstate, self.closed):
-            if self.cut:
-                error = OperationalError(self.cut)
-            self.watch.lost(error, None if self._quiet else current())
-        return error
-
-    # what cursors tell; `before` is what `spent` was when their statement began
-
-    def begin(self, query: Any) -> tuple[Shape, float, Any]:
-        """Shape, time and text of a statement that is about to be sent: with a mark, if the pool's settings say so."""
-        self.asked = shape = self.watch.tally.shape(query, self)
-        return shape, self.spent, marked(query, self._mark) if self._mark else query
-
-    def ran(self, shape: Shape, before: float, rows: int) -> None:
-        self.watch.ran(shape, self.spent - before, rows, self.root)
-
-    def failed(self, shape: Shape, before: float, rows: int) -> None:
-        shape.errors += 1
-        self.watch.ran(shape, self.spent - before, rows, self.root)
-
-    def ran_on(self, shape: Shape, before: float, rows: int) -> None:
-        self.watch.ran_on(shape, self.spent - before, rows, self.root)
+    @contextmanager
+    def transaction(
+        self, savepoint_name: str | None = None, force_rollback: bool = False
+    ) -> Iterator[Transaction]:
+        """As the driver's; on a request's connection always a savepoint, for the transaction is the request's."""
+        if self.lease is Lease.REQUEST and not self._autocommit and self.between:
+            with self.lock:
+                self.wait(self._start_query())
+            if self._pipeline:
+                # Until it has been told the server is in no transaction, and the driver would begin one of its own.
+                self._pipeline.sync()
+        with super().transaction(savepoint_name, force_rollback) as transaction:
+            yield transaction
 
     def hold(self, request_id: str) -> None:
         """From now on it is the request's."""
@@ -210,11 +160,6 @@ class PooledConnection(Connection[TupleRow]):
         return self.lock.locked() or self.pgconn.transaction_status == TransactionStatus.ACTIVE
 
     @property
-    def between(self) -> bool:
-        """Nothing is uncommitted on it."""
-        return self.pgconn.transaction_status == TransactionStatus.IDLE
-
-    @property
     def aborted(self) -> bool:
         """A statement failed since the transaction began, so the server will not commit any of it."""
         return self.pgconn.transaction_status == TransactionStatus.INERROR
@@ -245,6 +190,7 @@ class PooledConnection(Connection[TupleRow]):
         if self._cursor_factory is not PLAIN or self._server_cursor_factory is not SERVER:
             self._cursor_factory, self._server_cursor_factory = PLAIN, SERVER
         self.root = self.asked = None
+        self.wrote = False
         self._mark = ""
         reads = self._reads
         if (
@@ -279,18 +225,3 @@ class PooledConnection(Connection[TupleRow]):
             return False
         self.watch.pulse.lived()
         return True
-
-    def abandon(self) -> None:
-        """In a forked child: lets go of the parent's socket without a word to the server.
-
-        The descriptor is put to rest, not closed: its number must not come to mean another file for this object.
-        """
-        with suppress(OSError, Error):
-            if _node(self.fileno()) == self._node:
-                with open(os.devnull, "rb") as nothing:
-                    os.dup2(nothing.fileno(), self.fileno(), inheritable=False)
-
-
-def _node(descriptor: int) -> tuple[int, int]:
-    found = os.fstat(descriptor)
-    return found.st_dev, found.st_ino

@@ -35,6 +35,8 @@ class Timed(Cursor[Any]):
             conn.failed(shape, before, -1)
             raise
         # As `conn.ran`, without its call.
+        if shape.writes:
+            conn.wrote = True
         conn.watch.ran(shape, conn.spent - before, self.rowcount, conn.root)
         return self
 

@@ -70,19 +70,32 @@ class Data:
         """Commits or rolls back before a byte of the head leaves; a commit that fails raises, which makes it a 500."""
         if facts not in self._held or not self.pools.holds(facts):
             return
-        if head.code < 400 and self.pools.aborted(facts):
-            log.warning("request %s: a statement failed, the app went on: nothing is committed", facts.request_id)
         raised = facts.error is not None or head.exc_info is not None
+        if head.code < 400 and not raised and self.pools.aborted(facts):
+            self._swallowed(facts)
         self.pools.settle(facts, keep=decide.keeps(head.code, raised=raised))
+
+    def _swallowed(self, facts: Facts) -> None:
+        """The app answers as if all were well, and nothing will be committed. Raises where that loses something."""
+        if self.pools.lost_writes(facts):
+            self.pools.settle(facts, keep=False)
+            raise _undone()
+        log.warning("request %s: a statement failed, the app went on: nothing is committed", facts.request_id)
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
         """Ends the second transaction, that of a streaming body, and gives the connections back."""
+        lost = False
         if facts in self._held and self.pools.holds(facts):
             raised = facts.error is not None or outcome.error is not None or outcome.end not in ("return", "close")
-            self.pools.give_back(facts, keep=decide.keeps(outcome.code, raised=raised))
+            keep = decide.keeps(outcome.code, raised=raised)
+            lost = keep and self.pools.lost_writes(facts)
+            self.pools.give_back(facts, keep=keep and not lost)
         if self._main is not None:
             # Facts hold the environ, which must not hold them: only the garbage collector would free the two.
             facts.environ["wsgi_guard.db"] = ended
+        if lost:
+            # The head has left; what is raised here is on record.
+            raise _undone()
 
     def pings(self) -> dict[str, Callable[[float], Mapping[str, float]]]:
         """For health: "postgres" asks the server of the pool `main`, "postgres-<name>" that of another.
@@ -110,6 +123,12 @@ class Data:
     def close(self, timeout: float = 5.0) -> None:
         """Closes the pools of this process; each thread of theirs is waited for `timeout` seconds at most."""
         self.pools.close(timeout)
+
+
+def _undone() -> Exception:
+    from psycopg.errors import InFailedSqlTransaction
+
+    return InFailedSqlTransaction("a statement failed and the app went on: what it wrote before is undone")
 
 
 def _build(sections: Mapping[str, PoolSection], workers: Callable[[], int]) -> dict[str, Pool]:

@@ -118,6 +118,10 @@ class Pools(Mapping[str, "Pool"]):
         """Whether a statement of the request failed and left its transaction with nothing to commit."""
         return any(conn.aborted for conn in self.held.get(facts, {}).values())
 
+    def lost_writes(self, facts: Facts) -> bool:
+        """Whether rows were changed in a transaction that then failed, so that the changes are gone."""
+        return any(conn.aborted and conn.wrote for conn in self.held.get(facts, {}).values())
+
     def holds(self, facts: Facts) -> bool:
         """Whether there is something to end; never in a child that was forked in the middle of the request."""
         return facts in self.held and self.home == os.getpid()

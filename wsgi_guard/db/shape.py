@@ -14,13 +14,22 @@ KEPT = 1000
 """Characters of a shape."""
 
 _TOKEN = re.compile(
-    r"(?P<gone>--[^\n]*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z))"
+    # Comments nest in PostgreSQL. What holds one within it takes the rest of the statement along.
+    r"(?P<gone>--[^\n]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+(?:\*/|\Z)|/\*[\s\S]*+)"
     r"|[eE]'(?:[^'\\]++|''|\\[\s\S])*+(?:'|\Z)"
     r"|(?:[bBxXnN]|[uU]&)?'(?:[^']++|'')*+(?:'|\Z)"
     r"|(?P<kept>\"(?:[^\"]++|\"\")*+(?:\"|\Z)|%%|%\(\w*+\)[stb]|%[stb]|\$[0-9]++|[^\W\d][\w$]*+)"
     r"|\$(?P<tag>(?:[^\W\d]\w*+)?)\$(?:[^$]++|\$(?!(?P=tag)\$))*+(?:\$(?P=tag)\$|\Z)"
     r"|0[xXoObB][0-9a-fA-F_]++|(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9]++)?"
 )
+# Statements that change no row, unless one that does stands within them.
+_READ = frozenset({
+    "select", "show", "values", "table", "explain", "with", "set", "reset", "fetch", "move", "close", "declare",
+    "begin", "start", "commit", "end", "rollback", "savepoint", "release", "listen", "unlisten", "discard",
+    "deallocate", "prepare",
+})  # fmt: skip
+_WORD = re.compile(r"\W*+(\w++)")
+_CHANGE = re.compile(r"\b(?:into|delete from)\b|(?<!for )(?<!key )\bupdate\b", re.IGNORECASE)
 _SPACE = re.compile(r"\s++")
 _VALUE = r"(?:\?|%s|%b|%t|\$[0-9]++)(?:::\w++)?"
 _LIST = re.compile(rf"({_VALUE}) ?(?:, ?{_VALUE} ?)++")
@@ -34,6 +43,15 @@ def shape(text: str) -> str:
     plain = _LIST.sub(r"\1, ..", plain)
     plain = _ROWS.sub(r"\1, ..", plain)
     return plain[:KEPT]
+
+
+def writes(known: str) -> bool:
+    """Whether a statement of this shape changes rows by what it says; functions that it calls may do so besides."""
+    found = _WORD.match(known)
+    word = found[1].lower() if found is not None else ""
+    if word == "copy":
+        return " to stdout" not in known.lower()
+    return bool(word) and (word not in _READ or _CHANGE.search(known) is not None)
 
 
 def _replaced(found: re.Match[str]) -> str:

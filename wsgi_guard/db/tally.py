@@ -15,7 +15,7 @@ from psycopg import sql
 from wsgi_guard.recent import Recent
 from wsgi_guard.series import Buckets
 
-from .shape import shape
+from .shape import shape, writes
 
 SHAPES = 300
 TEXTS = 500
@@ -75,10 +75,11 @@ class Times:
 class Shape:
     """One statement without its values, and what is known of it."""
 
-    __slots__ = ("errors", "repeated", "rows", "shown", "slow", "text", "times")
+    __slots__ = ("errors", "repeated", "rows", "shown", "slow", "text", "times", "writes")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, writes: bool = False) -> None:
         self.text = text
+        self.writes = writes
         self.times = Times()
         self.rows = self.errors = self.slow = self.repeated = 0
         # Whether metrics have told of it.
@@ -121,7 +122,7 @@ class Tally:
     def _new(self, text: str) -> Shape:
         if len(self._shapes) >= SHAPES:
             return self._beyond
-        found = self._shapes[text] = Shape(text)
+        found = self._shapes[text] = Shape(text, writes=writes(text))
         return found
 
     def add(self, found: Shape, seconds: float, rows: int) -> None:
