@@ -10,6 +10,7 @@ import pytest
 
 from tests.ratelimit.support import Site, calls, field, rule
 from tests.support.redis import Redis
+from tests.support.redis_groups import until
 from tests.support.stores import KINDS, opened
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Decision, Facts
@@ -133,3 +134,45 @@ def test_decorated_function_settles_with_the_request() -> None:
     for _ in range(3):
         head = site.run(lambda: site.layer.spend(site.facts, "all"))
         assert head.code == 200
+
+
+def test_successful_requests_at_once_block_nobody(store: Store) -> None:
+    site = Site(rule(limit="10 per 5 minutes", count=("401", "403"), block=900.0), store=store)
+    flying, codes = [], []
+    for _ in range(12):
+        facts = site.begin()
+        try:
+            site.layer.before(facts)
+            flying.append(facts)
+            codes.append(200)
+        except Refused as refused:
+            codes.append(refused.status)
+    assert (codes.count(200), codes.count(429)) == (10, 2)
+    assert answer(site, 200) == 429
+    for facts in flying:
+        site.end(facts, 200, "return")
+    until(lambda: answer(site, 200) == 200)
+    assert [answer(site, 401) for _ in range(12)] == [401] * 10 + [429] * 2
+    assert site.layer.control.peek("all", "203.0.113.9").blocked
+
+
+def test_parallel_failures_keep_the_block_they_brought(store: Store) -> None:
+    site = Site(rule(limit="10 per 5 minutes", count=("401",), block=900.0), store=store)
+    gate = Barrier(40)
+
+    def attempt(_: int) -> int:
+        gate.wait()
+        facts = Facts({"REQUEST_METHOD": "GET", "PATH_INFO": "/", "REMOTE_ADDR": "203.0.113.9"}, site._origin)
+        try:
+            reply = site.layer.before(facts)
+        except Refused as refused:
+            return refused.status
+        if reply is not None:
+            return int(reply.status[:3])
+        site.end(facts, 401, "return")
+        return 401
+
+    with ThreadPoolExecutor(40) as threads:
+        codes = list(threads.map(attempt, range(40)))
+    assert (codes.count(401), codes.count(429)) == (10, 30)
+    assert site.layer.control.peek("all", "203.0.113.9").blocked

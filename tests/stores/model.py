@@ -28,6 +28,8 @@ class Model:
     times: dict[Place, list[int]] = field(default_factory=dict)
     blocked: dict[Place, int] = field(default_factory=dict)
     rows: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    # When a denial brought the block, none for one by hand.
+    began: dict[Place, int] = field(default_factory=dict)
 
     def charge(self, policies: list[Policy], keys: list[str], costs: list[int] | None, now: int) -> Tally:
         paid = costs or [1] * len(policies)
@@ -49,6 +51,12 @@ class Model:
         return fits, states, now
 
     def refund(self, debt: Debt, now: int) -> None:
+        place = debt.policy.id, debt.key
+        if debt.policy.lifts and self.blocked.get(place, 0) > now and self._weighed(debt):
+            del self.blocked[place]
+        self._take_off(debt, now)
+
+    def _take_off(self, debt: Debt, now: int) -> None:
         policy, place = debt.policy, (debt.policy.id, debt.key)
         if policy.algorithm == LOG:
             for _ in range(debt.cost):
@@ -70,18 +78,19 @@ class Model:
                 self.cells[place] = cell
 
     def renew(self, debt: Debt, now: int) -> Debt:
-        self.refund(debt, now)
+        self._take_off(debt, now)
         self._look(debt.policy, debt.key, 0, now)
         return debt._replace(state=self._count(debt.policy, debt.key, debt.cost, now))
 
     def forget(self, policy: Policy, key: str) -> None:
-        for kept in (self.cells, self.debts, self.times, self.blocked, self.rows):
+        for kept in (self.cells, self.debts, self.times, self.blocked, self.rows, self.began):
             kept.pop((policy.id, key), None)
 
     def block(self, policy: Policy, key: str, seconds: int, now: int) -> None:
         place = policy.id, key
         self.rows.pop(place, None)
         self.blocked.pop(place, None)
+        self.began.pop(place, None)
         if seconds:
             self.blocked[place] = now + seconds * PARTS
 
@@ -131,9 +140,20 @@ class Model:
         count = count + 1 if count and 0 <= now - last <= policy.span else 1
         if count >= policy.after:
             self.blocked[place] = now + policy.block * PARTS
+            self.began[place] = now
             return -1, policy.block * PARTS, 0, 0
         self.rows[place] = (count, now)
         return None
+
+    def _weighed(self, debt: Debt) -> bool:
+        policy, began = debt.policy, self.began.get((debt.policy.id, debt.key))
+        if began is None:
+            return False
+        if policy.algorithm == LOG:
+            return debt.state[3] + policy.span > began
+        if policy.algorithm == BUCKET:
+            return int(max(0, began - debt.at) * Fraction(policy.quantity, policy.window)) < debt.state[1]
+        return began // policy.span - debt.at // policy.span <= 1
 
     def _debt(self, policy: Policy, place: Place, now: int) -> int:
         at, debt = self.debts.get(place, (now, 0))

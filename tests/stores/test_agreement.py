@@ -48,7 +48,7 @@ def _policies(dice: Random) -> list[Policy]:
         found.append(
             Policy(
                 f"{history}-{at}", quantity, dice.choice(WINDOWS), dice.random() < 0.8,
-                algorithm=algorithm, burst=burst, block=block, after=after,
+                algorithm=algorithm, burst=burst, block=block, after=after, lifts=dice.random() < 0.6,
             )
         )  # fmt: skip
     return found

@@ -9,9 +9,10 @@ from itertools import count
 
 import pytest
 
+from tests.support.redis_groups import until
 from tests.support.stores import KINDS, opened
 from wsgi_guard.stores import Debt, Policy, State, Store
-from wsgi_guard.stores.contract import LOG
+from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
 
 SECOND = 1_000_000
 MINUTE = 60 * SECOND
@@ -148,3 +149,36 @@ def test_renewing_takes_no_other_entry(store: Store) -> None:
     assert store.peek([policy], ["a"], START + 11 * SECOND)[1][0][:2] == (1, 2)
     store.refund([first], START + 11 * SECOND)
     assert store.peek([policy], ["a"], START + 11 * SECOND)[1][0][:2] == (1, 1)
+
+
+@pytest.mark.parametrize("algorithm", [WINDOW, LOG, BUCKET])
+def test_charge_given_back_lifts_the_block_it_brought(store: Store, algorithm: str) -> None:
+    policy, debts = _blocking(algorithm), []
+    for _ in range(2):
+        _, states, at = store.charge([policy], ["a"], None, START)
+        debts.append(Debt(policy, "a", 1, at, states[0]))
+    assert _charge(store, [policy], ["a"], START + SECOND)[1] == [(-1, 900 * SECOND, 0, 0)]
+    known = store.generation
+    store.refund(debts[:1], START + 2 * SECOND)
+    until(lambda: store.generation != known)
+    assert [_charge(store, [policy], ["a"], START + 2 * SECOND)[0] for _ in range(2)] == [True, False]
+    assert _charge(store, [policy], ["a"], START + 3 * SECOND)[1][0][0] == -1
+
+
+@pytest.mark.parametrize("algorithm", [WINDOW, LOG, BUCKET])
+def test_block_by_hand_or_of_others_stays_when_charges_are_given_back(store: Store, algorithm: str) -> None:
+    policy = _blocking(algorithm)
+    _, states, at = store.charge([policy], ["a"], None, START)
+    slow = Debt(policy, "a", 1, at, states[0])
+    store.block([policy], ["a"], 900, START)
+    store.refund([slow], START + SECOND)
+    assert _charge(store, [policy], ["a"], START + SECOND)[1][0][0] == -1
+    store.block([policy], ["a"], 0, START + SECOND)
+    later = START + 3 * MINUTE
+    assert [_charge(store, [policy], ["a"], later)[1][0][0] for _ in range(3)] == [1, 1, -1]
+    store.refund([slow], later)
+    assert _charge(store, [policy], ["a"], later)[1][0][0] == -1
+
+
+def _blocking(algorithm: str) -> Policy:
+    return Policy(_policy(2).id, 2, 60, algorithm=algorithm, block=900, lifts=True)

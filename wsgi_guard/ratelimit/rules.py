@@ -223,6 +223,8 @@ class QuotaMaker:
             burst=written.burst * (1 if own else CEILING),
             block=int(written.block) if own else 0,
             after=written.block_after,
+            # Who is shut out by requests that prove not to count is let in again.
+            lifts=own and bool(written.count and written.block),
             rule=written.name,
             label=label,
             key=key,

@@ -9,7 +9,7 @@ for i = 1, count do
   local known = redis.pcall('GET', KEYS[count + i])
   local record = read_record(type(known) == 'string' and known or '')
   local name, ends = string.sub(KEYS[i], 28), now + (seconds or 0) * 1000000
-  record[name] = seconds and seconds > 0 and {ends, 0, now} or nil
+  record[name] = seconds and seconds > 0 and {ends, 0, 0} or nil
   if not seconds then
     redis.call('DEL', KEYS[i])
   end

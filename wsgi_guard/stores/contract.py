@@ -33,7 +33,8 @@ class Policy:
     `id` names the counters: policies of one id share them, and must have one window and one algorithm. A policy that
     is not `enforced` counts what fits and never stands in the way of a charge. `burst` is what a token bucket holds, 0
     for its quantity. With `block`, in seconds, a key is shut out for so long once `after` charges in a row were denied,
-    each within a window of the one before. Compared by identity, which makes it a cheap key.
+    each within a window of the one before; where it `lifts`, a charge given back that weighed on the key then ends that
+    block, for what brought it did not count. Compared by identity, which makes it a cheap key.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Policy:
     burst: int = 0
     block: int = 0
     after: int = 1
+    lifts: bool = False
     scaled: int = field(init=False, repr=False)
     span: int = field(init=False, repr=False)
     # What a bucket holds, in parts.
@@ -100,7 +102,10 @@ class Store(Protocol):
         ...
 
     def refund(self, debts: Sequence[Debt], now: int | None = None) -> None:
-        """Takes charges back that fitted, each once. What has left its window by itself is not taken off twice."""
+        """Takes charges back that fitted, each once. What has left its window by itself is not taken off twice.
+
+        A block that this lifts, see `block.py`, ends as an unblocking does.
+        """
         ...
 
     def renew(self, debts: Sequence[Debt], now: int | None = None) -> list[Debt]:

@@ -114,7 +114,7 @@ class MemoryStore:
             now = monotonic_ns() // 1000 if now is None else now
             for policy, key in zip(policies, keys, strict=True):
                 if seconds:
-                    self._keep(policy.id, key, Block(now + seconds * 1_000_000, 0, now), now)
+                    self._keep(policy.id, key, Block(now + seconds * 1_000_000, 0, 0), now)
                 else:
                     self._blocks.pop((policy.id, key), None)
             if not seconds:
@@ -192,6 +192,14 @@ class MemoryStore:
             debt = self._owed.popleft()
             if debt.state[0] == 1:
                 self._table(debt.policy).refund(debt, now)
+                if self._blocks:
+                    self._lift(debt, now)
+
+    def _lift(self, debt: Debt, now: int) -> None:
+        place = debt.policy.id, debt.key
+        if block.lifted(self._blocks.get(place, block.NONE), debt, now):
+            del self._blocks[place]
+            self.generation += 1
 
     def _renewed(self, debt: Debt, now: int) -> Debt:
         policy, key, cost, _, state = debt

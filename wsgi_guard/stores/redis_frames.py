@@ -131,11 +131,15 @@ def _arguments(policy: Policy) -> bytes:
 
 def refund(debts: Sequence[Debt], now: int | None) -> bytes:
     """The command that takes back what fitted."""
-    arguments = [b"" if now is None else b"%d" % now]
+    arguments = [b"" if now is None else b"%d" % now, CHANNEL]
     for policy, _, cost, at, (_, debt, _, mark) in debts:
         letter = LETTERS.get(policy.algorithm, b"W")
-        arguments += (letter, *(b"%d" % value for value in (policy.quantity, policy.window, cost, at, debt, mark)))
-    return REFUND.command([key_of(debt.policy, debt.key) for debt in debts], arguments)
+        arguments.append(letter.lower() if policy.lifts else letter)
+        arguments += (b"%d" % value for value in (policy.quantity, policy.window, cost, at, debt, mark))
+    places = [key_of(debt.policy, debt.key) for debt in debts]
+    if any(debt.policy.lifts for debt in debts):
+        places += [record_of(debt.key) for debt in debts]
+    return REFUND.command(places, arguments)
 
 
 def renew(debts: Sequence[Debt], now: int | None) -> bytes:

@@ -142,7 +142,7 @@ class SharedStore:
             for policy, hashed in zip(policies, hashes, strict=True):
                 look = Look(self._table, hashed % STRIPES, hashed ^ self._named(policy), now, claim=True)
                 until = now + seconds * PARTS if seconds else 0
-                look.keep(policy, look.slot._replace(until=until, denials=0, last=now), now)
+                look.keep(policy, look.slot._replace(until=until, denials=0, last=0), now)
         if not seconds:
             self._table.renew()
 
@@ -166,9 +166,11 @@ class SharedStore:
             return False
         try:
             at = monotonic_ns() // 1000 if now is None else now
-            Look(self._table, stripe, hashed ^ self._named(policy), at, claim=False).refund(debt, at)
+            lifted = Look(self._table, stripe, hashed ^ self._named(policy), at, claim=False).refund(debt, at)
         finally:
             self._table.stripes.give(stripe)
+        if lifted:
+            self._table.renew()
         return True
 
     def _renewed(self, debt: Debt, now: int | None) -> Debt:

@@ -67,10 +67,14 @@ class Look:
         self.keep(policy, slot._replace(until=found.until, denials=found.denials, last=found.last), now)
         return (-1, found.until - now, 0, 0) if found.until else state
 
-    def refund(self, debt: Debt, now: int) -> None:
+    def refund(self, debt: Debt, now: int) -> bool:
+        """Whether this lifted a block."""
         policy, slot = debt.policy, self.slot
         if not slot.at:
-            return
+            return False
+        lifted = block.lifted(Block(slot.until, slot.denials, slot.last), debt, now)
+        if lifted:
+            slot = self.slot = slot._replace(until=0, denials=0, last=0)
         if policy.algorithm == WINDOW:
             _, previous, current = self._window(policy, now)
             previous, current = window.refunded(self._index, previous, current, debt.cost, debt.at // policy.span)
@@ -83,6 +87,7 @@ class Look:
             log = SharedLog(self._table, self._stripe, slot)
             log.remove(debt.state[3], debt.cost, now)
             self.keep(policy, slot._replace(a=log.first, b=log.end), now)
+        return lifted
 
     def renew(self, debt: Debt, now: int) -> State:
         """Moves an entry of a log to its end."""
