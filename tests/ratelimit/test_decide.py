@@ -45,7 +45,8 @@ CASES = [
     ("/%256frders/7", "GET", "everything orders late", False),
     ("/orders/a%2Fb", "GET", "everything orders late", False),
     ("/Orders/7", "GET", "everything late", False),
-    ("/page", "GET", "everything heads late", False),
+    ("/page", "GET", "everything late", False),
+    ("/page", "HEAD", "everything heads late", False),
     ("/page", "POST", "everything writes late", False),
     ("/assets/app.js", "GET", "everything", True),
     ("/assets/app.js", "POST", "everything writes", True),
@@ -69,7 +70,7 @@ def _match(rules: Rules, routes: Routes, path: str, verb: str) -> tuple[str, boo
 
 
 def test_every_matching_rule_is_charged() -> None:
-    assert len(CASES) == 25
+    assert len(CASES) == 26
     rules, routes = _rules(*FILE)
     assert [(path, verb, *_match(rules, routes, path, verb)) for path, verb, _, _ in CASES] == CASES
 

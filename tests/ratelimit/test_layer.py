@@ -98,6 +98,12 @@ def test_head_spends_what_get_spends() -> None:
     assert [site.send(method=method).code for method in ("HEAD", "GET", "HEAD", "POST")] == [200, 200, 429, 200]
 
 
+def test_rule_for_head_alone_leaves_get_alone() -> None:
+    site = Site(rule(limit="1 per hour", methods=("HEAD",)))
+    sent = ("HEAD", "GET", "HEAD", "head", "GET", "POST")
+    assert [site.send(method=method).code for method in sent] == [200, 200, 429, 429, 200, 200]
+
+
 def test_options_and_own_paths_are_free() -> None:
     site = Site(rule(limit="1 per hour"), own_paths=frozenset({"/livez"}))
     assert site.codes(3, method="OPTIONS") == [200] * 3

@@ -44,7 +44,7 @@ Standing = tuple[int, int, str, Quota]
 def match(rules: Iterable[Rule], templates: Collection[Template], verb: str) -> Match:
     """The rules that path and method match; those that exempt some requests only stand among them, see `chosen`.
 
-    `verb` is the method, GET for HEAD; `templates` are those that any form of the path matches.
+    `verb` is the method in capitals; `templates` are those that any form of the path matches.
     """
     found: list[Rule] = []
     if verb == "OPTIONS":

@@ -101,14 +101,17 @@ class RateLimit:
 
     def before(self, facts: Facts) -> Reply | None:
         """An answer when a limit is known to be over. Raises Refused when it proves to be, or the network is denied."""
-        route, memo = facts.route, self._memos.get(facts.verb, NAME)
+        route, verb = facts.route, facts.verb
+        if verb == "GET" and facts.method != verb:
+            verb = "HEAD"
+        memo = self._memos.get(verb, NAME)
         plan = route.memo.get(memo)
         if plan is None:
             self._warn_alone(facts)
-            plan = route.memo[memo] = self._plan_for(route, facts.verb)
+            plan = route.memo[memo] = self._plan_for(route, verb)
         if not plan.quotas and route.given in self._own_paths and facts.root is not facts:
             # Inside another guard there is no health layer to answer these paths, so they are the app's.
-            plan = self._matched(route, facts.verb)
+            plan = self._matched(route, verb)
         if self._lists is not None and route.given not in self._own_paths:
             plan = self._listed(facts, plan)
         if plan.varies:

@@ -142,7 +142,7 @@ class Rules:
 
     def _rule(self, written: RuleSection, guess: bool) -> Rule:
         templates = None if written.path is None else frozenset(map(self._routes.add, written.path))
-        methods = frozenset("GET" if method == "HEAD" else method for method in written.methods)
+        methods = frozenset(written.methods) | ({"HEAD"} if "GET" in written.methods else set())
         maker = QuotaMaker(written, self._section, self.keys, templates, guess=guess)
         rule = Rule(
             written.name, templates, methods, () if written.exempt else maker.quotas(written.limit),
