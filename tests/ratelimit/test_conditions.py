@@ -64,10 +64,21 @@ def test_identity_is_who_calls(wanted: tuple[str, ...], limited: set[str]) -> No
         assert (site.codes(2, REMOTE_USER=who)[1] == 429) == (who in limited)
 
 
-def test_conditional_exemption_ends_the_matching_for_those_it_meets() -> None:
-    site = Site(rule("first", "2 per hour"), rule("staff", "", identity=("alice",), exempt=True), rule("last", ONE))
-    assert site.codes(3, REMOTE_USER="alice", ip="192.0.2.1") == [200, 200, 429]
-    assert site.codes(2, REMOTE_USER="bob", ip="192.0.2.2") == [200, 429]
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_conditional_exemption_frees_whom_it_meets_wherever_it_stands(place: int) -> None:
+    for condition, environ in (
+        ({"identity": ("alice",)}, {"REMOTE_USER": "alice"}),
+        ({"network": LAN}, {"ip": "10.1.2.3"}),
+        ({"header": ("x-probe",)}, {"HTTP_X_PROBE": "1"}),
+        ({"methods": ("POST",)}, {"method": "POST"}),
+    ):
+        rules = [rule("first", "2 per hour"), rule("last", ONE), rule("named", ONE, path=())]
+        rules.insert(place, rule("free", "", exempt=True, **condition))
+        site = Site(*rules)
+        assert site.codes(4, **environ) == [200] * 4
+        spends = [site.run(lambda: site.layer.spend(site.facts, "named"), **environ).code for _ in range(3)]
+        assert spends == [200] * 3
+        assert site.codes(2, ip="192.0.2.2") == [200, 429]
 
 
 def test_allowed_network_is_never_limited_and_denied_one_always_refused() -> None:
@@ -153,9 +164,11 @@ def test_dear_request_does_not_shut_out_a_cheap_one() -> None:
     assert codes == [200, 429, 429, 429, 200, 429]
 
 
-def test_rule_behind_one_that_exempts_all_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'last': can never match, for 'free' before it exempts every request"):
+def test_rule_beside_one_that_exempts_all_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'last': can never match, for 'free' exempts every request"):
         Site(rule("free", "", exempt=True), rule("last", ONE))
+    with pytest.raises(ConfigurationError, match="'first': can never match, for 'free' exempts every request"):
+        Site(rule("first", ONE), rule("free", "", exempt=True))
 
 
 BEHIND = [
@@ -182,7 +195,7 @@ def test_rule_behind_exempt_paths_is_told(
     wide: tuple[str, ...], some: tuple[str, ...], path: tuple[str, ...] | None, methods: tuple[str, ...], shut: bool
 ) -> None:
     site = Site(rule("free", "", exempt=True, path=wide, methods=some), rule("last", ONE, path=path, methods=methods))
-    note = "rate limit rule 'last' can never match: 'free' before it exempts all that it matches"
+    note = "rate limit rule 'last' can never match: 'free' exempts all that it matches"
     assert site.layer.rules.notes == [note] * shut
 
 
