@@ -22,6 +22,12 @@ def test_header_must_be_there() -> None:
     assert site.codes(3, HTTP_X_BETA="1", CONTENT_TYPE="a/b") == [200, 429, 429]
 
 
+def test_header_that_is_sent_empty_is_there() -> None:
+    site = Site(rule(limit=ONE, header=("x-beta",)))
+    assert site.codes(3, HTTP_X_BETA="") == [200, 429, 429]
+    assert Site(rule(limit=ONE, header=("content-type",))).codes(3, CONTENT_TYPE="") == [200] * 3
+
+
 CASES: list[tuple[str, bool, list[int]]] = [
     # address, exempt, codes of three requests
     ("10.1.2.3", False, [200, 429, 429]),

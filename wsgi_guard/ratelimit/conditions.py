@@ -13,6 +13,7 @@ from wsgi_guard.facts import Facts
 from wsgi_guard.settings.sections import Network, RuleSection
 
 ANYBODY, NOBODY = "*", "-"
+UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
 class Conditions:
@@ -30,7 +31,8 @@ class Conditions:
 
     def hold(self, facts: Facts) -> bool:
         for name in self._headers:
-            if not facts.environ.get(name):
+            # Sent empty is sent. Servers may set these two, empty, where nothing was (PEP 3333).
+            if name not in facts.environ or (name in UNPREFIXED and not facts.environ[name]):
                 return False
         if self._networks and not self._near(facts):
             return False
@@ -59,4 +61,4 @@ def conditions(rule: RuleSection) -> Conditions | None:
 def environ_key(header: str) -> str:
     """Where a header stands in the environ (PEP 3333)."""
     name = header.upper().replace("-", "_")
-    return name if name in ("CONTENT_TYPE", "CONTENT_LENGTH") else f"HTTP_{name}"
+    return name if name in UNPREFIXED else f"HTTP_{name}"
