@@ -277,10 +277,10 @@ class Exchange(Sized):
         """
         if isinstance(error, Refused):
             return self._stack.problem(self.facts, error)
-        self._stack.capture.record(self.facts.root, error, service=f"wsgi_guard.{layer.name}")
+        error_id = self._stack.capture.record(self.facts.root, error, service=f"wsgi_guard.{layer.name}")
         self.facts.decide(layer.name, "error", "", type(error).__name__)
         vital = getattr(layer, "vital", False) or isinstance(error, Unchecked)
-        return self._stack.failure(self.facts) if vital or self._stack.denies_on_error else None
+        return self._stack.failure(self.facts, error_id) if vital or self._stack.denies_on_error else None
 
     def finish(self, end: str, error: BaseException | None = None) -> None:
         """Tells every layer once how the request ended; what fails there is captured and fails nothing."""

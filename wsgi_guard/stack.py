@@ -48,7 +48,7 @@ ASIDE = ("capture", "health", "admin")
 # A guard inside another leaves these to the outer one.
 OUTER_ONLY = ("capture", "health", "admin")
 
-FAILURE = "the request could not be checked"
+FAILURE = "the request could not be completed"
 
 T = TypeVar("T")
 
@@ -90,12 +90,12 @@ class Stack:
 
         return Port(address, Aside(self), lambda: HOST.enter(address))
 
-    def problem(self, facts: Facts, refused: Refused) -> Reply:
-        return problem(facts.environ, refused, facts.request_id)
+    def problem(self, facts: Facts, refused: Refused, error_id: str = "") -> Reply:
+        return problem(facts.environ, refused, facts.request_id, error_id=error_id or None)
 
-    def failure(self, facts: Facts) -> Reply:
-        """The answer when a layer failed and the request must not go on unchecked."""
-        return self.problem(facts, Refused(500, FAILURE))
+    def failure(self, facts: Facts, error_id: str = "") -> Reply:
+        """The answer when a layer failed and the request must not go on unchecked, or its work is undone."""
+        return self.problem(facts, Refused(500, FAILURE), error_id)
 
 
 class Build:

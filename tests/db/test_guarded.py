@@ -240,6 +240,10 @@ def test_writes_that_a_swallowed_error_undid_are_a_failed_commit(
 
     answer = get(guarded(app, place))
     assert (answer.code, "X-Error-ID" in answer.headers) == (code, code == 500)
+    if code == 500:
+        told = json.loads(answer.body)
+        assert told["error_id"] == answer.headers["X-Error-ID"]
+        assert told["detail"] == "the request could not be completed"
     assert numbers(place) == []
 
 
