@@ -176,3 +176,27 @@ def test_parallel_failures_keep_the_block_they_brought(store: Store) -> None:
         codes = list(threads.map(attempt, range(40)))
     assert (codes.count(401), codes.count(429)) == (10, 30)
     assert site.layer.control.peek("all", "203.0.113.9").blocked
+
+
+def test_denial_by_requests_that_run_asks_for_a_second(store: Store) -> None:
+    places = rule("places", limit="1 at once", algorithm="concurrency")
+    failures = rule("failures", limit="1 per hour", count=("401",), path=("/login",))
+    site = Site(places, failures, store=store)
+    first = site.begin("/elsewhere")
+    site.layer.before(first)
+    head = site.send()
+    assert (head.code, field(head, "Retry-After")) == (429, "1")
+    assert field(head, "RateLimit-Policy") == '"places";q=1;qu="concurrent-requests"'
+    assert field(head, "RateLimit") == '"places";r=0'
+    assert site.layer.control.peek("places", "203.0.113.9").retry_after == 1
+    site.end(first, 200)
+    assert field(site.send(), "RateLimit") == '"places";r=0'
+
+
+def test_denial_by_charges_that_may_come_back_asks_for_a_second(store: Store) -> None:
+    site = Site(rule(limit="1 per hour", count=("401",)), store=store)
+    first = site.begin()
+    site.layer.before(first)
+    assert field(site.send(), "Retry-After") == "1"
+    site.end(first, 401)
+    assert int(field(site.send(), "Retry-After") or 0) > 1

@@ -35,7 +35,13 @@ def refusal(verdict: Verdict, headers: Sequence[Header]) -> Refused:
 
 def policy(quotas: Sequence[Quota]) -> str:
     """The value of RateLimit-Policy, the same in every answer of a route; "" when nothing is enforced."""
-    return ", ".join(f'"{quota.label}";q={quota.quantity};w={quota.window}' for quota in quotas if quota.told)
+    return ", ".join(_policy(quota) for quota in quotas if quota.told)
+
+
+def _policy(quota: Quota) -> str:
+    if quota.lease:
+        return f'"{quota.label}";q={quota.quantity};qu="concurrent-requests"'
+    return f'"{quota.label}";q={quota.quantity};w={quota.window}'
 
 
 # A limit as `usual` reads it: how its item begins, quantity, window.
@@ -74,7 +80,11 @@ def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> l
         return []
     headers: list[Header] = []
     if form != "legacy":
-        items = [f'"{label}";r={left};t={-sooner}' for left, sooner, label, _ in found]
+        # No time tells when requests in flight will end.
+        items = [
+            f'"{label}";r={left}' if quota.lease and not sooner else f'"{label}";r={left};t={-sooner}'
+            for left, sooner, label, quota in found
+        ]
         headers += ("RateLimit-Policy", policies), ("RateLimit", ", ".join(items))
     if form != "ietf":
         headers += _legacy(found, now)

@@ -12,10 +12,10 @@ from typing import Any
 from wsgi_guard.audit import act
 from wsgi_guard.errors import Outage, StoreError
 from wsgi_guard.stores import State
-from wsgi_guard.stores.standing import LONGEST_BLOCK, left, wait
+from wsgi_guard.stores.standing import LONGEST_BLOCK, left
 
 from .census import Census
-from .decide import seconds
+from .decide import delay, seconds
 from .ledger import Ledger
 from .plan import MOST_COST
 from .rules import Quota, Rule, Rules
@@ -179,10 +179,10 @@ def _summary(quotas: Sequence[Quota], states: Sequence[State], cost: int, *, all
     stand = [(quota, state) for quota, state in zip(quotas, states, strict=True) if quota.enforced]
     if not stand:
         return UNLIMITED
-    waits = [wait(quota, state, cost) for quota, state in stand]
+    waits = [delay(quota, state, cost) for quota, state in stand]
     return LimitState(
         allowed,
         min(left(quota, state) for quota, state in stand),
-        0 if allowed else max(1, seconds(max(waits))),
+        0 if allowed else max(1, *waits),
         blocked=any(state[0] < 0 for _, state in stand),
     )

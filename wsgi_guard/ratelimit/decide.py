@@ -36,7 +36,8 @@ class Verdict(NamedTuple):
 
 
 # How a limit stands: (left, -reset, label, quota), so that sorting puts the tightest first. `left` charges fit now;
-# `reset` is seconds until one more fits if none does, else until the running window ends. A plain tuple: each limit of
+# `reset` is seconds until one more fits if none does, else until the running window ends; 0 for requests in flight,
+# whose end nobody knows. A plain tuple: each limit of
 # each answer makes one.
 Standing = tuple[int, int, str, Quota]
 
@@ -76,7 +77,10 @@ def chosen(rules: Iterable[Rule], facts: Facts, *, exempt: bool) -> Match:
     return Match(tuple(found), exempt=exempt)
 
 
-def judge(quotas: Sequence[Quota], states: Sequence[State], costs: Sequence[int] | None = None) -> Verdict:
+def judge(
+    quotas: Sequence[Quota], states: Sequence[State], costs: Sequence[int] | None = None, soon: Collection[Quota] = ()
+) -> Verdict:
+    """`soon` are limits at which requests stand that still run: each may make room when it ends."""
     denied: list[Quota] = []
     shadowed: list[Quota] = []
     longest = 1
@@ -85,10 +89,18 @@ def judge(quotas: Sequence[Quota], states: Sequence[State], costs: Sequence[int]
             continue
         if quota.enforced:
             denied.append(quota)
-            longest = max(longest, seconds(wait(quota, state, costs[at] if costs else 1)))
+            if quota not in soon:
+                longest = max(longest, delay(quota, state, costs[at] if costs else 1))
         else:
             shadowed.append(quota)
     return Verdict(denied, shadowed, longest)
+
+
+def delay(quota: Quota, state: State, cost: int = 1) -> int:
+    """Whole seconds until it is worth asking again. A place among requests in flight may be free at any moment."""
+    if quota.lease and not state[0] and cost <= quota.quantity:
+        return 1
+    return seconds(wait(quota, state, cost))
 
 
 def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing]:
@@ -98,7 +110,11 @@ def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing
         if not quota.enforced or (quota.silent and state[0] > 0):
             continue
         charges = left(quota, state)
-        found.append((charges, -seconds(renewal(quota, state) if charges else wait(quota, state)), quota.label, quota))
+        if quota.lease and state[0] >= 0:
+            sooner = 0
+        else:
+            sooner = seconds(renewal(quota, state) if charges else wait(quota, state))
+        found.append((charges, -sooner, quota.label, quota))
     if len(found) > 1:
         found.sort()
     return found

@@ -184,7 +184,7 @@ class RateLimit:
         self, facts: Facts, quotas: Sequence[Quota], states: Sequence[State], keys: Sequence[str],
         costs: Sequence[int] | None,
     ) -> None:  # fmt: skip
-        verdict = judge(quotas, states, costs)
+        verdict = judge(quotas, states, costs, self.ledger.soon(quotas, keys, states))
         for quota in verdict.shadowed:
             self.census.shadowed(quota)
             count = self._reports.due(quota.id, facts.client_ip, facts.started)

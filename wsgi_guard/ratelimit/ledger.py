@@ -49,6 +49,8 @@ class Ledger:
         # What an abandoned response gives back waits here for the next request: it may end within a collection, where
         # no lock may be taken.
         self._late: deque[Owing] = deque()
+        # What the end of a request that runs here may give back, by identity.
+        self._flying: dict[int, Owing] = {}
         self._leases = Leases(self._settle_late, lambda error: self.fallback.failed(error))
 
     @property
@@ -60,6 +62,7 @@ class Ledger:
 
     def start(self) -> None:
         """Once in each process, before it charges."""
+        self._flying.clear()
         for store in (self._store, self._fallback.store if self._fallback is not None else None):
             if isinstance(store, MemoryStore):
                 store.leave_parent()
@@ -130,11 +133,25 @@ class Ledger:
 
     def give_back(self, owing: list[Owing], outcome: Outcome, *, threat: bool) -> None:
         """Settles what a request owed, now that it has ended."""
+        for one in owing:
+            self._flying.pop(id(one), None)
         due = [one for one in owing if not counts(one.quota, outcome.code, threat)]
         if outcome.end == "abandoned":
             self._late.extend(due)
         elif due:
             self._refund(due)
+
+    def soon(self, quotas: Sequence[Quota], keys: Sequence[str], states: Sequence[State]) -> list[Quota]:
+        """Those that are over, and may be no more when a request ends that runs in this process."""
+        if len(keys) != len(quotas):
+            # The store is away, and some limits are not kept then.
+            return []
+        places = zip(quotas, keys, states, strict=True)
+        over = [(quota, key) for quota, key, state in places if quota.returns and not state[0]]
+        if not over:
+            return []
+        flying = {(one.debt.policy, one.debt.key) for one in list(self._flying.values())}
+        return [place[0] for place in over if place in flying]
 
     def forget(self) -> None:
         """Forgets all known denials of this process."""
@@ -166,6 +183,7 @@ class Ledger:
         states: Sequence[State], at: int,
     ) -> list[Owing]:  # fmt: skip
         owing = owed(store, quotas, keys, costs, states, at)
+        self._flying.update((id(one), one) for one in owing)
         if any(one.quota.lease for one in owing):
             self._leases.take(owing)
         return owing

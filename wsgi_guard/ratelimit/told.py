@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from wsgi_guard.facts import Facts
-from wsgi_guard.stores.standing import left, wait
+from wsgi_guard.stores.standing import left
 
-from .decide import seconds
+from .decide import delay
 from .plan import Spent
 
 
@@ -41,7 +41,7 @@ def limits_of(facts: Facts) -> list[Told]:
     return [
         Told(
             quota.rule, quota.quantity, quota.window, quota.algorithm, quota.enforced, state[0] > 0, state[0] < 0,
-            left(quota, state) if state[0] > 0 else 0, 0 if state[0] > 0 else seconds(wait(quota, state, 1)),
+            left(quota, state) if state[0] > 0 else 0, 0 if state[0] > 0 else delay(quota, state),
         )
         for quota, state in zip(spent.quotas, spent.states, strict=True)
         if not quota.silent or state[0] < 0
