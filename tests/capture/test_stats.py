@@ -138,3 +138,28 @@ def test_every_worker_tells_of_all_of_them_and_of_those_that_died() -> None:
         os.kill(pid, signal.SIGKILL)
         site.wait_log("SIGKILL")
         assert told_by(site, 120)["total"] == 120
+
+
+def metric_of(site: Running) -> float:
+    text = site.get("/metrics", {"Authorization": BEARER}).body.decode()
+    return sum(float(line.split()[-1]) for line in text.splitlines() if line.startswith("wsgi_guard_errors_total{"))
+
+
+@pytest.mark.live
+def test_no_error_is_counted_twice_when_workers_go() -> None:
+    env = {"WSGI_GUARD_ADMIN__TOKEN": TOKEN, "WSGI_GUARD_LOG__ACCESS": "false"}
+    options = ["--workers", "2", "-c", "python:wsgi_guard.gunicorn"]
+    with running("gunicorn-sync", "tests.capture.alerts.failing:app", options=options, env=env) as site:
+        for _ in range(40):
+            site.get("/fails")
+        until(lambda: metric_of(site) == told_by(site, 40)["total"] == 40)
+        old = {int(site.get("/pid").body) for _ in range(20)}
+        site.send(signal.SIGHUP)
+        site.wait_log("Hang up")
+        until(lambda: not old & {int(site.get("/pid").body) for _ in range(6)})
+        assert {told_by(site, 0)["total"] for _ in range(10)} == {40}
+        os.kill(int(site.get("/pid").body), signal.SIGKILL)
+        site.wait_log("SIGKILL")
+        assert {told_by(site, 0)["total"] for _ in range(10)} == {40}
+        site.get("/fails")
+        until(lambda: metric_of(site) == told_by(site, 41)["total"] == 41)

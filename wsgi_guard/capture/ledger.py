@@ -53,6 +53,7 @@ class Ledger:
         # Guards all counts; nothing inside waits.
         self._lock = threading.Lock()
         self.categories: Counter[tuple[str, str]] = Counter()
+        self._inherited: Counter[tuple[str, str]] = Counter()
         self._minutes: Counter[int] = Counter()
         self._groups: dict[str, Group] = {}
 
@@ -91,7 +92,9 @@ class Ledger:
 
     def stats(self) -> dict[str, Any]:
         """What all processes of the host have counted; without a board what this one has."""
-        pages = [self._page(GROUPS), *self.others()]
+        # Joined before the own page is looked at, which goes on with that of the process before.
+        others = self.others()
+        pages = [self._page(GROUPS), *others]
         return summed(pages, int(time.time()) // 60)
 
     @property
@@ -138,8 +141,9 @@ class Ledger:
             return [event_of(group) for group in self._groups.values()]
 
     def series(self) -> Iterable[Series]:
+        # Metrics go on with the numbers of the process before by themselves.
         with self._lock:
-            found = list(self.categories.items())
+            found = list((self.categories - self._inherited).items())
         for (category, severity), count in found:
             labels = (("category", category), ("severity", severity))
             yield Series("wsgi_guard_errors", COUNTER, "Errors that became events.", count, labels)
@@ -166,7 +170,8 @@ class Ledger:
         self._row = board.join() if board is not None else None
         self._before = before = self._row.inherited if self._row is not None else {}
         with self._lock:
-            self.categories.update({(name, grave): count for name, grave, count in before.get("categories", ())})
+            self._inherited.update({(name, grave): count for name, grave, count in before.get("categories", ())})
+            self.categories += self._inherited
             self._minutes.update(dict(before.get("minutes", ())))
             self._groups.update({group["fingerprint"]: group for group in before.get("groups", ())})
 
