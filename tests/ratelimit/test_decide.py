@@ -154,6 +154,13 @@ def test_tightest_limit_leads() -> None:
     ]  # fmt: skip
 
 
+def test_limit_that_admits_fewest_more_requests_of_this_cost_leads() -> None:
+    units, calls, free = _quota(1000, 3600), _quota(20, 60), _quota(3, 60)
+    states = [(True, 0, 0, 900), (True, 0, 0, 1), (True, 0, 0, 0)]
+    told = [(one[0], -one[1]) for one in standings([units, calls, free], states, [900, 1, 0])]
+    assert told == [(100, 6799), (19, 60), (3, 60)]
+
+
 counts = st.integers(0, 2000)
 STATES = st.lists(st.tuples(st.booleans().map(int), st.integers(0, PARTS - 1), counts, counts), min_size=1, max_size=3)
 

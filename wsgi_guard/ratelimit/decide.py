@@ -17,7 +17,7 @@ from wsgi_guard.stores.contract import BUCKET, WINDOW
 from wsgi_guard.stores.standing import left, renewal, wait
 from wsgi_guard.stores.window import PARTS
 
-from .rules import Quota, Rule
+from .rules import MOST, Quota, Rule
 
 
 class Match(NamedTuple):
@@ -103,20 +103,27 @@ def delay(quota: Quota, state: State, cost: int = 1) -> int:
     return seconds(wait(quota, state, cost))
 
 
-def standings(quotas: Sequence[Quota], states: Sequence[State]) -> list[Standing]:
-    """Enforced limits, the tightest first: fewest charges left, then longest to wait."""
+def standings(
+    quotas: Sequence[Quota], states: Sequence[State], costs: Sequence[int] | None = None
+) -> list[Standing]:
+    """Enforced limits, the tightest first: fewest requests of these costs left, then longest to wait."""
     found: list[Standing] = []
-    for quota, state in zip(quotas, states, strict=True):
+    rank: dict[Quota, int] = {}
+    for at, (quota, state) in enumerate(zip(quotas, states, strict=True)):
         if not quota.enforced or (quota.silent and state[0] > 0):
             continue
-        charges = left(quota, state)
+        charges, cost = left(quota, state), costs[at] if costs else 1
+        if costs:
+            rank[quota] = charges // cost if cost else MOST if state[0] > 0 else 0
         if quota.lease and state[0] >= 0:
             sooner = 0
         else:
-            sooner = seconds(renewal(quota, state) if charges else wait(quota, state))
+            sooner = seconds(renewal(quota, state) if charges >= cost else wait(quota, state, cost))
         found.append((charges, -sooner, quota.label, quota))
     if len(found) > 1:
         found.sort()
+        if rank:
+            found.sort(key=lambda one: (rank[one[3]], one[1]))
     return found
 
 

@@ -48,13 +48,13 @@ class Plan:
         # Puts what the keyers found where the quotas stand.
         self.spread = itemgetter(*(self.keyers.index(quota.key) for quota in quotas)) if len(self.keyers) > 1 else None
         self.policy = answer.policy(quotas)
-        self.rows = answer.rows(quotas)
         self.guesses = any(quota.guess and quota.enforced for quota in quotas)
         self.shadows = any(not quota.enforced for quota in quotas)
         self.returns = any(quota.returns for quota in quotas)
         # One limit that has to be asked about makes the trip for all.
         self.ahead = bool(quotas) and all(quota.ahead > 1 for quota in quotas)
         self.costs = any(quota.cost != 1 for quota in quotas)
+        self.rows = () if self.costs else answer.rows(quotas)
         self.wary: Plan | None = None
         self.idle = Spent(layer, self, quotas, None)
 
@@ -94,16 +94,17 @@ class Spent:
     request's path, whatever decorators add to `quotas`. `told`: a refusal has carried the fields out already.
     """
 
-    __slots__ = ("layer", "owing", "plan", "quotas", "states", "told")
+    __slots__ = ("costs", "layer", "owing", "plan", "quotas", "states", "told")
 
     def __init__(
         self, layer: RateLimit, plan: Plan, quotas: Sequence[Quota], states: Sequence[State] | None,
-        owing: list[Owing] | None = None,
+        owing: list[Owing] | None = None, costs: Sequence[int] | None = None,
     ) -> None:  # fmt: skip
         self.layer = layer
         self.plan = plan
         self.quotas = quotas
         self.states = states
+        self.costs = costs
         self.told = False
         self.owing = owing
 
@@ -114,15 +115,19 @@ class Spent:
             item = answer.usual(plan.rows, states)
             if item is not None:
                 return [("RateLimit-Policy", plan.policy), ("RateLimit", item)]
-        found = standings(self.quotas, states)
+        found = standings(self.quotas, states, self.costs)
         return answer.fields(form, plan.policy if own else answer.policy(self.quotas), found, now) if found else []
 
     def after(self, earlier: Spent) -> Spent:
         """This charge together with an earlier one of the same request; of a limit charged twice the later counts."""
         labels = {quota.label for quota in self.quotas}
-        old = [pair for pair in zip(earlier.quotas, earlier.states or ()) if pair[0].label not in labels]  # noqa: B905
-        quotas = [quota for quota, _ in old] + list(self.quotas)
-        both = Spent(self.layer, earlier.plan, quotas, [state for _, state in old] + list(self.states or ()))
+        places = [at for at in range(len(earlier.states or ())) if earlier.quotas[at].label not in labels]
+        quotas = [earlier.quotas[at] for at in places] + list(self.quotas)
+        states = [(earlier.states or ())[at] for at in places] + list(self.states or ())
+        both = Spent(self.layer, earlier.plan, quotas, states)
+        if earlier.costs or self.costs:
+            before = [earlier.costs[at] if earlier.costs else 1 for at in places]
+            both.costs = before + list(self.costs or [1] * len(self.quotas))
         both.told = earlier.told
         both.owing = (earlier.owing or []) + (self.owing or []) or None
         return both
