@@ -168,9 +168,7 @@ class RateLimit:
             raise
         if ledger.fell is not None:
             self._tell_degraded(facts)
-        # Where some limits are not kept, for the store is away, the costs are of no use to who tells what is left.
-        paid = costs if costs and len(costs) == len(quotas) else None
-        spent = Spent(self, plan, quotas, states, owing, paid)
+        spent = Spent(self, plan, quotas, states, owing, costs)
         facts.limits = spent if earlier is None else spent.after(earlier)
         if not admitted or plan.shadows:
             self._judge(facts, quotas, states, keys, costs)
