@@ -43,3 +43,10 @@ def test_threshold_of_a_measure_that_is_not_taken_is_told(said: Said, caplog: py
     assert [record.getMessage() for record in caplog.records] == [
         "check 'disk' has thresholds of 'fre', but measured only 'duration_ms', 'free'"
     ]
+
+
+def test_measure_that_its_kind_knows_may_be_missing(caplog: pytest.LogCaptureFixture) -> None:
+    # The load of the processor is known from the second run on, and some machines have no swap.
+    check = Check("system", "system", warn=(Threshold("cpu_percent", ">=", 95), Threshold("swap_percent", ">=", 5)))
+    Said({"system": check}).ended("system", Reading(PASS, "", {"load_per_cpu": 0.1}))
+    assert caplog.records == []

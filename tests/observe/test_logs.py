@@ -6,6 +6,7 @@ import json
 import logging
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,3 +138,17 @@ def test_nothing_is_added_where_handlers_are() -> None:
     # pytest has handlers on the root logger while a test runs.
     ensure_output()
     assert not any(isinstance(handler, Fallback) for handler in logging.getLogger("wsgi_guard").handlers)
+
+
+def test_configuration_that_comes_later_closes_and_silences_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "guard.log"
+    section = f"LogSection(file={str(path)!r})"
+    run(
+        "import logging.config\nfrom wsgi_guard.settings.sections import LogSection\n"
+        "logging.getLogger('wsgi_guard.access'); logging.getLogger('wsgi_guard.audit')\n"
+        "logging.config.dictConfig({'version': 1})\n"
+        f"ensure_output({section})\n"
+        "logging.getLogger('wsgi_guard.access').info('first')\n"
+        "logging.config.dictConfig({'version': 1, 'disable_existing_loggers': False})"
+    )
+    assert [json.loads(line)["message"] for line in path.read_text().splitlines()] == ["first", "told"]

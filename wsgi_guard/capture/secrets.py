@@ -10,6 +10,7 @@ import json
 import re
 from binascii import Error, a2b_base64
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from io import BytesIO
 from typing import Any
 from urllib.parse import parse_qsl, unquote
@@ -22,11 +23,14 @@ MOST = 50
 LONGEST = 4_096
 ALL = 16 * 1024
 """Characters of all of them together; a server takes 8 KB of cookies, and each costs a search in all that is told."""
-BODY = 16 * 1024
-"""Bytes of a body already in memory that are looked through."""
+BODY = 256 * 1024
+"""Bytes of a body already in memory that are looked through, in about 3 ms."""
 
 # The head of a multipart field (RFC 7578, 4.2): its name, then an empty line.
 _FIELD = re.compile(r'[; ]name="([^"\r\n]{1,200})"[^\r\n]*+\r\n(?:[^\r\n]++\r\n){0,8}\r\n')
+
+# A name and its text in JSON that need not be whole; both bounded, for any quote may begin a string that has no end.
+_PAIR = re.compile(r'"([^"\\]{1,100})"\s{0,9}:\s{0,9}"((?:[^"\\]|\\.){0,4096})', re.DOTALL)
 
 
 def secrets_of(environ: Mapping[str, Any], redactor: Redactor) -> tuple[str, ...]:
@@ -100,7 +104,21 @@ def _body(environ: Mapping[str, Any], redactor: Redactor) -> Iterator[str]:
             if redactor.secret_name(field[1]):
                 yield text[field.end() : field.end() + LONGEST].partition("\r\n--")[0]
     elif "json" in kind:
-        yield from _leaves(json.loads(text), redactor, secret=False)
+        try:
+            document = json.loads(text)
+        except (ValueError, RecursionError):
+            # Broken, or longer than what is looked through.
+            yield from _pairs(text, redactor)
+        else:
+            yield from _leaves(document, redactor, secret=False)
+
+
+def _pairs(text: str, redactor: Redactor) -> Iterator[str]:
+    for name, value in _PAIR.findall(text):
+        if redactor.secret_name(name):
+            yield value
+            with suppress(ValueError):
+                yield str(json.loads(f'"{value}"'))
 
 
 def _leaves(value: Any, redactor: Redactor, *, secret: bool) -> Iterator[str]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from wsgi_guard.redact import Redactor, one_line
 
+from .checks import BOUNDS
 from .decide import FAIL, UNKNOWN, Check, Reading
 from .thresholds import untaken
 
@@ -43,7 +44,9 @@ class Said:
         if name in self._measured:
             return
         self._measured.add(name)
-        missing = untaken(reading, self._checks[name])
+        check = self._checks[name]
+        warn, fail = BOUNDS.get(check.kind, ((), ()))
+        missing = untaken(reading, check, (*warn, *fail))
         if missing:
             known = ", ".join(map(repr, sorted({*reading.observed, "duration_ms"})))
             logger.warning("check %r has thresholds of %s, but measured only %s", name, ", ".join(missing), known)

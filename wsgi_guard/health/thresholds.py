@@ -34,9 +34,12 @@ def judged(reading: Reading, took: float, warn: Iterable[Threshold], fail: Itera
     return reading
 
 
-def untaken(reading: Reading, check: Check) -> list[str]:
-    """Measures that thresholds of the check are about and a run that worked did not take: most likely misspelt."""
-    asked = {bound.measure for bound in (*check.warn, *check.fail)}
+def untaken(reading: Reading, check: Check, known: Iterable[Threshold]) -> list[str]:
+    """Measures that thresholds of the check are about and a run that worked did not take: most likely misspelt.
+
+    `known` are those of its kind, some of which not every run and machine can take.
+    """
+    asked = {bound.measure for bound in (*check.warn, *check.fail)} - {bound.measure for bound in known}
     return sorted(map(repr, asked - reading.observed.keys() - {"duration_ms"}))
 
 

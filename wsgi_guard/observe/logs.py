@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from wsgi_guard.settings.sections import LogSection
 
 LOGGER = "wsgi_guard"
+LOGGERS = (LOGGER, *(f"{LOGGER}.{part}" for part in ("access", "audit", "errors", "db", "health")))
 _SPARE = Redactor()
 
 
@@ -157,6 +158,9 @@ def ensure_output(section: LogSection | None = None) -> None:
     With `log.file` set it gets a handler for that file in any case. Called again, it finds what it made and adds
     nothing. Raises OSError when the file cannot be opened.
     """
+    for name in LOGGERS:
+        # What a configuration of logging has shut off because it came later and did not name them.
+        logging.getLogger(name).disabled = False
     logger = logging.getLogger(LOGGER)
     form: logging.Formatter = TextFormatter() if section is not None and section.format == "text" else JsonFormatter()
     path = section.file if section is not None else None
@@ -201,8 +205,10 @@ class OwnFile(logging.Handler):
         self._file.write(line.encode(), now)
 
     def close(self) -> None:
+        """As of any handler. The file stays open while this object lives: `logging.config` closes all it finds, also
+        those that go on afterwards.
+        """
         super().close()
-        self._file.close()
 
 
 class Output:

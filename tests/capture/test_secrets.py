@@ -1,0 +1,46 @@
+"""What a request brought under secret names in its body, whole, long or broken."""
+
+from __future__ import annotations
+
+import json
+from io import BytesIO
+from time import process_time
+from typing import Any
+
+import pytest
+
+from wsgi_guard.capture.secrets import BODY, secrets_of
+from wsgi_guard.redact import Redactor
+
+SECRET = 'xyz"zy \\ \u00e9 of the client'
+WHOLE = json.dumps({"password": SECRET, "pad": "x" * 30_000})
+BODIES = [
+    WHOLE,
+    json.dumps({"pad": ["y"] * 40_000, "inner": {"password": SECRET}}),
+    json.dumps({"password": SECRET, "pad": "x" * (2 * BODY)}),
+    WHOLE.replace("}", ", trailing"),
+    json.dumps({"a": "b", "password": SECRET}, ensure_ascii=False)[:-1],
+    json.dumps([{"password": {"value": [SECRET]}}]),
+]
+
+
+def brought(body: str) -> tuple[str, ...]:
+    environ: dict[str, Any] = {"CONTENT_TYPE": "application/json", "wsgi.input": BytesIO(body.encode())}
+    return secrets_of(environ, Redactor())
+
+
+@pytest.mark.parametrize("body", BODIES)
+def test_secret_of_a_body_is_known(body: str) -> None:
+    assert SECRET in brought(body)
+    assert len(BODIES) == 6
+
+
+@pytest.mark.parametrize("part", ['"', '\\"', '"a":', '"password":"', "\\", '{"a":'])
+def test_hostile_bodies_are_looked_through_in_linear_time(part: str) -> None:
+    def took(count: int) -> float:
+        began = process_time()
+        brought(part * count)
+        return process_time() - began
+
+    took(1000)
+    assert took(BODY // len(part)) < 1.0
