@@ -40,7 +40,7 @@ class Sentry:
         self._client: Any = None
         self._pid = 0
         self._lost: Counter[str] = Counter()
-        self._taken: set[int] = set()
+        self._taken: Counter[int] = Counter()
 
     def tell(self, text: str, severity: str, tags: dict[str, str]) -> None:
         """Queues a message that is no error of its own, as an alert is; raises what the SDK raises."""
@@ -56,6 +56,14 @@ class Sentry:
 
         theirs = sentry_sdk.get_client()
         (theirs if theirs.is_active() else self._own()).flush(timeout=timeout)
+
+    def told(self) -> tuple[int, int] | None:
+        """Answers that took something, and events that were lost; None with the app's client, which does not say."""
+        import sentry_sdk
+
+        if sentry_sdk.get_client().is_active():
+            return None
+        return sum(self._taken.values()), sum(self._lost.values())
 
     def report(self) -> str | None:
         """How many events never reached Sentry and why; None when all did, Unproved before it took the first."""
@@ -132,7 +140,7 @@ class Sentry:
             def _request(self, *args: Any, **keys: Any) -> Any:
                 answer = super()._request(*args, **keys)
                 if 200 <= answer.status < 300:
-                    taken.add(answer.status)
+                    taken[answer.status] += 1
                 return answer
 
         return sentry_sdk.Client(

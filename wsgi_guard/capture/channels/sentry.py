@@ -16,7 +16,8 @@ class Sentry:
         self._client = client
 
     def deliver(self, message: Message, timeout: float) -> None:
-        """Hands over to the SDK and waits for its own thread to send; what is lost there `capture.report` tells."""
+        """Hands over to the SDK and waits for its own thread to send. Raises DeliveryError for what is not taken."""
+        before, sent = self._client.told(), 0
         for notice in message.notices:
             if notice.kind == FIRST and notice.event is not None and not notice.reason:
                 continue
@@ -27,4 +28,12 @@ class Sentry:
                 self._client.tell(notice.headline(), notice.severity, tags)
             except Exception as error:
                 raise DeliveryError(type(error).__name__) from None
+            sent += 1
         self._client.flush(timeout)
+        after = self._client.told()
+        if not sent or before is None or after is None:
+            return
+        if after[1] > before[1]:
+            raise DeliveryError("it was lost on its way")
+        if after[0] == before[0]:
+            raise DeliveryError(f"nothing was taken within {timeout:g} s")
