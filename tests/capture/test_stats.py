@@ -77,7 +77,7 @@ def test_memory_of_causes_is_bounded_and_counts_are_not_lost() -> None:
 pages = st.lists(
     st.fixed_dictionaries({
         "categories": st.lists(st.tuples(st.sampled_from("ab"), st.just("ERROR"), st.integers(1, 9)), max_size=3),
-        "minutes": st.lists(st.tuples(st.integers(0, 100), st.integers(1, 9)), max_size=5),
+        "slots": st.lists(st.tuples(st.integers(0, 1000), st.integers(1, 9)), max_size=5),
         "groups": st.lists(
             st.fixed_dictionaries({
                 "fingerprint": st.sampled_from("xyz"), "count": st.integers(1, 9), "last_time": st.sampled_from("123"),
@@ -92,11 +92,12 @@ pages = st.lists(
 
 @given(pages)
 def test_sum_of_processes_loses_nothing(found: list[dict[str, Any]]) -> None:
-    told = summed(found, 100)
+    told = summed(found, 1000)
     assert told["total"] == sum(count for page in found for _, _, count in page["categories"])
-    assert told["rates"]["last_60_minutes"] == sum(
-        count for page in found for at, count in page["minutes"] if 40 < at <= 100
-    )
+    for minutes, since in ((1, 994), (5, 970), (60, 640)):
+        assert told["rates"][f"last_{minutes}_minutes"] == sum(
+            count for page in found for at, count in page["slots"] if since < at <= 1000
+        )
     assert sum(group["count"] for group in told["top"]) == sum(
         group["count"] for page in found for group in page["groups"]
     )

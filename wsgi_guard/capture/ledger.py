@@ -28,7 +28,9 @@ TOLD = 24
 """Fingerprints of each process that the others get to know: what half a board's row holds."""
 CATEGORIES = 32
 """Names of categories that are told apart; a function of the user's may invent more, which count as "other"."""
-MINUTES = 60
+SLOT = 10
+"""Seconds that are counted together: the last minute is the last 50 to 60 seconds."""
+SLOTS = 60 * 60 // SLOT
 EVERY = 0.2
 """Seconds from an event to the board."""
 
@@ -54,7 +56,7 @@ class Ledger:
         self._lock = threading.Lock()
         self.categories: Counter[tuple[str, str]] = Counter()
         self._inherited: Counter[tuple[str, str]] = Counter()
-        self._minutes: Counter[int] = Counter()
+        self._slots: Counter[int] = Counter()
         self._groups: dict[str, Group] = {}
 
     def add(self, event: Event) -> None:
@@ -76,10 +78,10 @@ class Ledger:
         known = {name for name, _ in self.categories}
         category = event.category if event.category in known or len(known) < CATEGORIES else "other"
         self.categories[category, event.severity] += 1
-        minute = int(time.time()) // 60
-        self._minutes[minute] += 1
-        for old in [one for one in self._minutes if one <= minute - MINUTES]:
-            del self._minutes[old]
+        slot = int(time.time()) // SLOT
+        self._slots[slot] += 1
+        for old in [one for one in self._slots if one <= slot - SLOTS]:
+            del self._slots[old]
         group = self._groups.pop(event.fingerprint, None) or {"fingerprint": event.fingerprint, "count": 0}
         group |= {
             "count": group["count"] + 1, "type": event.type, "message": event.message[:200], "category": category,
@@ -95,7 +97,7 @@ class Ledger:
         # Joined before the own page is looked at, which goes on with that of the process before.
         others = self.others()
         pages = [self._page(GROUPS), *others]
-        return summed(pages, int(time.time()) // 60)
+        return summed(pages, int(time.time()) // SLOT)
 
     @property
     def shared(self) -> bool:
@@ -155,7 +157,7 @@ class Ledger:
                 **more,
                 "pid": self._pid,
                 "categories": [[*names, count] for names, count in self.categories.items()],
-                "minutes": list(self._minutes.items()),
+                "slots": list(self._slots.items()),
                 "groups": [dict(group) for group in list(self._groups.values())[-most:]],
             }
 
@@ -172,7 +174,7 @@ class Ledger:
         with self._lock:
             self._inherited.update({(name, grave): count for name, grave, count in before.get("categories", ())})
             self.categories += self._inherited
-            self._minutes.update(dict(before.get("minutes", ())))
+            self._slots.update(dict(before.get("slots", ())))
             self._groups.update({group["fingerprint"]: group for group in before.get("groups", ())})
 
     def _write(self) -> None:
@@ -195,18 +197,18 @@ def told(pages: Iterable[dict[str, Any]]) -> list[Event]:
     return [event_of(group) for group in {group["fingerprint"]: group for group in groups}.values()]
 
 
-def summed(pages: Iterable[dict[str, Any]], minute: int) -> dict[str, Any]:
-    """The pages of several processes as one answer. Pure."""
+def summed(pages: Iterable[dict[str, Any]], now: int) -> dict[str, Any]:
+    """The pages of several processes as one answer; `now` is the number of the slot that runs. Pure."""
     categories: Counter[str] = Counter()
     severities: Counter[str] = Counter()
-    minutes: Counter[int] = Counter()
+    slots: Counter[int] = Counter()
     groups: dict[str, Group] = {}
     for page in pages:
         for name, grave, count in page.get("categories", ()):
             categories[name] += count
             severities[grave] += count
-        for at, count in page.get("minutes", ()):
-            minutes[at] += count
+        for at, count in page.get("slots", ()):
+            slots[at] += count
         for group in page.get("groups", ()):
             groups[group["fingerprint"]] = _joined(groups.get(group["fingerprint"]), group)
     top = sorted(groups.values(), key=lambda group: (-group["count"], group["fingerprint"]))
@@ -215,7 +217,7 @@ def summed(pages: Iterable[dict[str, Any]], minute: int) -> dict[str, Any]:
         "categories": dict(categories.most_common()),
         "severities": dict(severities.most_common()),
         "rates": {
-            f"last_{span}_minutes": sum(count for at, count in minutes.items() if minute - span < at <= minute)
+            f"last_{span}_minutes": sum(count for at, count in slots.items() if now - span * 60 // SLOT < at <= now)
             for span in (1, 5, 60)
         },
         "top": top[:20],
