@@ -119,6 +119,13 @@ def test_every_denial_of_a_flood_names_its_rule(kept: Kept) -> None:
         assert denied["id"].startswith(line["request_id"])
 
 
+def test_identity_that_is_a_secret_is_taken_out(kept: Kept) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N"
+    for identity, shown in ((token, False), ("AKIAIOSFODNN7EXAMPLE", False), ("ann.of.the.green.gables", True)):
+        assert (told(kept, hello, request("/tea", REMOTE_USER=identity))["identity"] == identity) is shown
+        assert (token[:30] in json.dumps(kept.line())) is False
+
+
 def test_errors_bring_their_id(kept: Kept) -> None:
     def broken(environ: Any, start_response: Any) -> Any:
         raise ValueError("no")

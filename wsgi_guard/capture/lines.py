@@ -34,7 +34,7 @@ def log_decisions(facts: Facts, decisions: list[Decision], outcome: Outcome, red
         "method": one_line(facts.method[:20]),
         "path": shown_path(facts, redactor),
         "client": facts.client_ip,
-        "identity": facts.known_identity,
+        "identity": None if facts.known_identity is None else redactor.text(facts.known_identity, 200),
         "status": outcome.code,
         "decisions": told,
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 from wsgi_guard.facts import Decision, Facts
 from wsgi_guard.layer import Outcome
+from wsgi_guard.recent import Recent
 from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.shown import decision_id, has_target, shown_path, shown_target
 
@@ -19,6 +20,8 @@ from .records import NAME
 
 PATH = "shown"
 METHOD, IDENTITY = 20, 200  # characters that are kept
+TOKEN = 12
+"""Characters of the shortest identity that is looked at for secrets: a card number has so many."""
 DECISIONS = 20
 """Decisions of one request that its line names; the audit line has more of them."""
 
@@ -36,6 +39,18 @@ class Story:
         self._redactor = redactor
         self._endpoints = endpoints
         self._targets = targets
+        self._identities: Recent[str, str] = Recent(512)
+
+    def _shown(self, identity: str) -> str:
+        """An app may call somebody by a token; what is short is a name."""
+        if len(identity) < TOKEN:
+            return identity
+        begins = identity[: 2 * IDENTITY]
+        shown = self._identities.get(begins)
+        if shown is None:
+            shown = self._redactor.text(begins)[:IDENTITY]
+            self._identities.put(begins, shown)
+        return shown
 
     def line(self, facts: Facts, outcome: Outcome, now: float, dumps: Callable[[Any], str], *, slow: bool) -> str:
         """All of it as one line of JSON with its end, in ASCII; the parts that stay are kept with the path."""
@@ -47,7 +62,7 @@ class Story:
         line = (
             f'{{"time":"{CLOCK.text(now)}{SLOW if slow else QUICK}{facts.request_id}","trace_id":"{facts.trace_id}'
             f'{middle}{"null" if size is None else size},"duration":{duration:.6f},"client":{quoted(facts.client.ip)},'
-            f'"identity":{"null" if identity is None else quoted(identity[:IDENTITY])}'
+            f'"identity":{"null" if identity is None else quoted(self._shown(identity))}'
         )
         # What `more` asks, in place: most requests have nothing of it.
         if (
@@ -69,7 +84,7 @@ class Story:
             "bytes": outcome.size,
             # Microseconds, in half the time of `round`.
             "duration": int(outcome.duration * 1e6) / 1e6, "client": facts.client.ip,
-            "identity": identity if identity is None else identity[:IDENTITY],
+            "identity": identity if identity is None else self._shown(identity),
             **self.more(facts, outcome, now, slow),
         }  # fmt: skip
 
