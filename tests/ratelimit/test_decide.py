@@ -161,6 +161,18 @@ def test_limit_that_admits_fewest_more_requests_of_this_cost_leads() -> None:
     assert told == [(100, 6799), (19, 60), (3, 60)]
 
 
+@pytest.mark.parametrize(
+    ("quantity", "window", "burst", "policy"),
+    [(2, 10, 5, "q=5;w=25"), (100, 60, 10, "q=10;w=6"), (7, 60, 3, "q=3;w=26")],
+)
+def test_fields_of_a_bucket_tell_all_that_it_holds(quantity: int, window: int, burst: int, policy: str) -> None:
+    quota = _quota(quantity, window, algorithm="token-bucket", burst=burst)
+    told = dict(answer.fields("both", answer.policy([quota]), standings([quota], [(1, PARTS, 0, 0)]), 0.0))
+    assert told["RateLimit-Policy"] == f'"one";{policy}'
+    assert told["RateLimit"].startswith(f'"one";r={burst - 1};')
+    assert (told["X-RateLimit-Limit"], told["X-RateLimit-Remaining"]) == (str(burst), str(burst - 1))
+
+
 counts = st.integers(0, 2000)
 STATES = st.lists(st.tuples(st.booleans().map(int), st.integers(0, PARTS - 1), counts, counts), min_size=1, max_size=3)
 

@@ -41,7 +41,8 @@ def policy(quotas: Sequence[Quota]) -> str:
 def _policy(quota: Quota) -> str:
     if quota.lease:
         return f'"{quota.label}";q={quota.quantity};qu="concurrent-requests"'
-    return f'"{quota.label}";q={quota.quantity};w={quota.window}'
+    quantity, window = quota.offer
+    return f'"{quota.label}";q={quantity};w={window}'
 
 
 # A limit as `usual` reads it: how its item begins, quantity, window.
@@ -100,7 +101,7 @@ def _legacy(found: Sequence[Standing], now: float) -> list[Header]:
     """Of the tightest limit alone; X-RateLimit-Reset is a Unix time, as most who send it mean it."""
     left, sooner, _, quota = found[0]
     return [
-        ("X-RateLimit-Limit", str(quota.quantity)),
+        ("X-RateLimit-Limit", str(quota.offer[0])),
         ("X-RateLimit-Remaining", str(left)),
         ("X-RateLimit-Reset", str(int(now) - sooner)),
     ]

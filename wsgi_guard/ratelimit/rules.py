@@ -63,6 +63,16 @@ class Quota(Policy):
         return self.lease or self.threats or self.outcomes is not None
 
     @property
+    def offer(self) -> tuple[int, int]:
+        """What answers say that a key can have at most, and in how many seconds.
+
+        Of a bucket with a burst it is all that it holds, and the time in which it fills.
+        """
+        if not self.burst:
+            return self.quantity, self.window
+        return self.burst, max(1, -(-self.burst * self.window // self.quantity)) if self.quantity else self.window
+
+    @property
     def told(self) -> bool:
         """Whether answers speak of it."""
         return self.enforced and not self.silent
