@@ -237,6 +237,14 @@ def test_cost_above_every_limit_is_told() -> None:
     assert any("its cost is above its limit" in note for note in site.layer.rules.notes)
 
 
+def test_method_that_is_misspelt_is_told() -> None:
+    site = Site(rule(methods=("PSOT", "POST", "PURGE", "REPORT", "BREW", "GETT")))
+    assert site.layer.rules.notes == [
+        "rate limit rule 'all': there is no HTTP method 'PSOT', nearest is 'POST'",
+        "rate limit rule 'all': there is no HTTP method 'GETT', nearest is 'GET'",
+    ]
+
+
 def test_cost_of_nothing_is_told() -> None:
     site = Site(rule(cost=0))
     assert any("its cost is 0" in note for note in site.layer.rules.notes)

@@ -140,6 +140,9 @@ ONE: list[tuple[dict[str, Any], str]] = [
     (rules({"key": "header:a b"}), "not 'header:a b'"),
     (rules({"key": []}), "expected at least one"),
     (rules({"methods": []}), "expected at least one"),
+    (rules({"identity": []}), "expected at least one"),
+    (rules({"network": []}), "expected at least one"),
+    (rules({"header": []}), "expected at least one"),
     (rules({"methods": ["GET POST"]}), "expected a method such as GET, not 'GET POST'"),
     (rules({"path": "login"}), 'expected a path template such as "/orders/{order_id}", not \'login\''),
     (rules({"path": ["/a", "b"]}), "not 'b'"),
@@ -219,7 +222,7 @@ def test_one_mistake_is_one_problem(settings: dict[str, Any], sentence: str) -> 
 
 
 def test_no_case_got_lost() -> None:
-    assert len(ONE) == 169
+    assert len(ONE) == 172
 
 
 def test_all_problems_come_at_once() -> None:

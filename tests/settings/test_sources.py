@@ -335,3 +335,19 @@ def test_a_folder_that_went_away_is_no_crash(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert load({}, environ={}).folder == os.curdir
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        ({}, False),
+        ({"validation": {"threats": {"mode": "off"}}}, True),
+        ({"validation": {"threats": {"mode": "off", "modes": {"sqli": "shadow"}}}}, False),
+        ({"guard": {"layers": ["rate_limit"]}}, True),
+    ],
+)
+def test_rule_that_counts_threats_nobody_looks_for_is_told(more: dict[str, Any], told: bool) -> None:
+    rule = {"name": "attacks", "limit": "3/h", "count": ["threat"]}
+    notes = load({"rate_limit": {"rules": [rule]}, **more}, environ={}).notes
+    note = "rate limit rule 'attacks' counts threats, which nothing looks for: they are off"
+    assert (note in notes) == told

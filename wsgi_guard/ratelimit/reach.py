@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Set
+from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from wsgi_guard.routes import Template
@@ -10,6 +11,16 @@ from wsgi_guard.settings.sections import Network, RateLimitSection
 
 if TYPE_CHECKING:
     from .rules import Rule
+
+COMMON = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
+# The registry of IANA, RFC 9110 section 16.1, and what caches know.
+METHODS = frozenset({
+    "ACL", "BASELINE-CONTROL", "BIND", "CHECKIN", "CHECKOUT", "CONNECT", "COPY", "DELETE", "GET", "HEAD", "LABEL",
+    "LINK", "LOCK", "MERGE", "MKACTIVITY", "MKCALENDAR", "MKCOL", "MKREDIRECTREF", "MKWORKSPACE", "MOVE", "OPTIONS",
+    "ORDERPATCH", "PATCH", "POST", "PRI", "PROPFIND", "PROPPATCH", "PUT", "QUERY", "REBIND", "REPORT", "SEARCH",
+    "TRACE", "UNBIND", "UNCHECKOUT", "UNLINK", "UNLOCK", "UPDATE", "UPDATEREDIRECTREF", "VERSION-CONTROL", "BAN",
+    "PURGE",
+})  # fmt: skip
 
 
 def shut_out(rules: Iterable[Rule]) -> Iterator[str]:
@@ -33,6 +44,15 @@ def never_limiting(section: RateLimitSection) -> Iterator[str]:
             if rule.network and all(any(_lies(one, wide) for wide in listed) for one in rule.network):
                 yield f"rate limit rule {rule.name!r} never limits anybody: its networks are on rate_limit.{name}"
                 break
+
+
+def misspelt(section: RateLimitSection) -> Iterator[str]:
+    """A sentence for each method of the file that is none, and reads like one that is."""
+    for rule in section.rules:
+        for method in rule.methods:
+            meant = get_close_matches(method, COMMON, 1) if method not in METHODS else ()
+            if meant:
+                yield f"rate limit rule {rule.name!r}: there is no HTTP method {method!r}, nearest is {meant[0]!r}"
 
 
 def free(rules: Iterable[Rule], own_paths: Set[str]) -> Iterator[str]:

@@ -33,7 +33,8 @@ def option(
 ) -> Any:
     """A dataclass field that describes itself.
 
-    `choices` are all words that a `choice` or `choices` key may hold, `low` and `high` bound a number, time or size.
+    `choices` are all words that a `choice` or `choices` key may hold, `low` and `high` bound a number, time or size;
+    a list whose `low` is 1 has one item at least.
     """
     if high is None:
         high = {"duration": MONTH, "bytes": GIBIBYTE, "ratio": 1}.get(kind, BILLION)

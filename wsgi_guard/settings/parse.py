@@ -189,6 +189,10 @@ def listen(value: object, about: object = None) -> str:
     return written
 
 
+def _may_be_empty(about: Field[Any]) -> bool:
+    return not about.metadata["low"]
+
+
 # An overlay or a variable cannot leave a key out, so "" takes back what a weaker source gave.
 EMPTY_IS_ABSENT = {"listen", "location", "path", "postgres", "secret", "target"}
 # Kinds that are made of texts: a token of digits only is no number.
@@ -204,14 +208,14 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "duration": lambda value, about: duration(value, about.metadata["low"], about.metadata["high"]),
     "flag": flag,
     "header": lambda value, about: header(value).lower(),
-    "headers": lambda value, about: tuple(item.lower() for item in listing(value, header)),
+    "headers": lambda value, about: tuple(item.lower() for item in listing(value, header, empty=_may_be_empty(about))),
     "keys": lambda value, about: listing(value, limit_key, empty=False),
     "limits": lambda value, about: limits(value),
     "listen": listen,
     "location": text,
     "methods": lambda value, about: tuple(item.upper() for item in listing(value, method, empty=False)),
     "name": name,
-    "networks": lambda value, about: listing(value, network),
+    "networks": lambda value, about: listing(value, network, empty=_may_be_empty(about)),
     "outcomes": outcomes,
     "path": path,
     "pointer": pointer,
@@ -224,6 +228,6 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "template": template,
     "templates": lambda value, about: listing(value, template),
     "text": text,
-    "texts": lambda value, about: listing(value, text),
+    "texts": lambda value, about: listing(value, text, empty=_may_be_empty(about)),
     "thresholds": lambda value, about: listing(value, threshold),
 }

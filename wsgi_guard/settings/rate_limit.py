@@ -32,10 +32,12 @@ class RuleSection:
         None, "templates", "path template or list of them; absent = every path, [] = none: for @rate_limit alone"
     )
     methods: tuple[str, ...] = option((), "methods", "methods; absent = every method; GET includes HEAD")
-    header: tuple[str, ...] = option((), "headers", "only requests that have this header, or all of a list")
-    network: tuple[Network | str, ...] = option((), "networks", "only clients of this network, or of one of a list")
+    header: tuple[str, ...] = option((), "headers", "only requests that have this header, or all of a list", low=1)
+    network: tuple[Network | str, ...] = option(
+        (), "networks", "only clients of this network, or of one of a list", low=1
+    )
     identity: tuple[str, ...] = option(
-        (), "texts", 'only these identities; "*" is anybody known, "-" anybody unknown; absent = all'
+        (), "texts", 'only these identities; "*" is anybody known, "-" anybody unknown; absent = all', low=1
     )
     limit: tuple[Limit, ...] = option(
         (), "limits", '"10 per 5 minutes", "10/5m", "5 at once" for concurrency, or a list; needed unless exempt'

@@ -46,6 +46,16 @@ def remarks(settings: Settings, given: Collection[str]) -> Iterator[str]:
         left_out = settings.guard.layers is not None and layer not in settings.guard.layers
         if left_out and any(path.startswith(f"{layer}.") for path in given):
             yield f"guard.layers leaves {layer} out: its settings have no effect"
+    if not _looks_for_threats(settings):
+        for rule in settings.rate_limit.rules:
+            if "threat" in rule.count:
+                yield f"rate limit rule {rule.name!r} counts threats, which nothing looks for: they are off"
+
+
+def _looks_for_threats(settings: Settings) -> bool:
+    threats, layers = settings.validation.threats, settings.guard.layers
+    modes = [getattr(threats.modes, kind) or threats.mode for kind in threats.classes]
+    return (layers is None or "validation" in layers) and any(mode != "off" for mode in modes)
 
 
 def _rules(settings: Settings) -> Iterator[Clash]:
