@@ -28,6 +28,9 @@ SHAPES = [
     ("select $a$ cut off", "select ?"),
     ("select /* a /* b */ don't */ 'secret', 2", "select"),
     ("/* a * / b */ select 'secret'", "select ?"),
+    ("select $\u20ac$ it's secret $\u20ac$, \u20ace'x\\', 'secret'", "select ?, \u20ace?, .."),
+    ("select E'a' -- and\n 'b\\' secret'", "select ?"),
+    ("select 1 -- don't\r, 'a\n secret'", "select ?, .."),
     ("", ""),
 ]  # fmt: skip
 HOSTILE = ["'", "e'\\", "/*", "--", "$a", "$$", "%(", "(1", "(?,", "1,", '"', "((((1", "(1),", " "]
@@ -39,7 +42,7 @@ def test_values_are_taken_out(text: str, expected: str) -> None:
 
 
 def test_tables_are_whole() -> None:
-    assert (len(SHAPES), len(HOSTILE)) == (18, 14)
+    assert (len(SHAPES), len(HOSTILE)) == (21, 14)
 
 
 @given(st.text(max_size=40), st.sampled_from(["'{}'", "$q${}$q$", "E'{}'"]))

@@ -13,13 +13,19 @@ READ = 8192
 KEPT = 1000
 """Characters of a shape."""
 
+# What PostgreSQL takes for letters of a name: all that is not ASCII, and not what Unicode calls so.
+_FIRST, _NEXT = r"[A-Za-z_\x80-\U0010ffff]", r"[A-Za-z0-9_\x80-\U0010ffff]"
+# A literal goes on in quotes on a later line, under the rules of its beginning.
+_ON = r"(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\f\v\n\r]|--[^\n\r]*+[\n\r])*+'"
+_ESCAPED = r"(?:[^'\\]++|''|\\[\s\S])*+(?:'|\Z)"
 _TOKEN = re.compile(
     # Comments nest in PostgreSQL. What holds one within it takes the rest of the statement along.
-    r"(?P<gone>--[^\n]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+(?:\*/|\Z)|/\*[\s\S]*+)"
-    r"|[eE]'(?:[^'\\]++|''|\\[\s\S])*+(?:'|\Z)"
+    r"(?P<gone>--[^\n\r]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+(?:\*/|\Z)|/\*[\s\S]*+)"
+    rf"|[eE]'{_ESCAPED}(?:{_ON}{_ESCAPED})*+"
     r"|(?:[bBxXnN]|[uU]&)?'(?:[^']++|'')*+(?:'|\Z)"
-    r"|(?P<kept>\"(?:[^\"]++|\"\")*+(?:\"|\Z)|%%|%\(\w*+\)[stb]|%[stb]|\$[0-9]++|[^\W\d][\w$]*+)"
-    r"|\$(?P<tag>(?:[^\W\d]\w*+)?)\$(?:[^$]++|\$(?!(?P=tag)\$))*+(?:\$(?P=tag)\$|\Z)"
+    r"|(?P<kept>\"(?:[^\"]++|\"\")*+(?:\"|\Z)|%%|%\(\w*+\)[stb]|%[stb]|\$[0-9]++)"
+    rf"|(?P<name>{_FIRST}(?:{_NEXT}|\$)*+)"
+    rf"|\$(?P<tag>(?:{_FIRST}{_NEXT}*+)?)\$(?:[^$]++|\$(?!(?P=tag)\$))*+(?:\$(?P=tag)\$|\Z)"
     r"|0[xXoObB][0-9a-fA-F_]++|(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9]++)?"
 )
 # Statements that change no row, unless one that does stands within them.
@@ -55,6 +61,7 @@ def writes(known: str) -> bool:
 
 
 def _replaced(found: re.Match[str]) -> str:
-    if found["kept"] is not None:
-        return found["kept"]
+    kept = found["kept"] or found["name"]
+    if kept is not None:
+        return kept
     return " " if found["gone"] is not None else "?"
