@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 
@@ -73,3 +74,10 @@ def test_too_long_a_queue_names_the_holders(make_data: MakeData, place: str) -> 
         pool.getconn()
     held.close()
     waiting.join(5)
+
+
+def test_pool_that_connects_says_so(make_data: MakeData) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        data = make_data({"timeout": 0.2}, main=f"postgresql://app@127.0.0.1:{silent.getsockname()[1]}/none")
+        with pytest.raises(psycopg_pool.PoolTimeout, match="it is still connecting"):
+            data.pools["main"].getconn()

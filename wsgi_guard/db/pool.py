@@ -235,7 +235,10 @@ class Pool(ConnectionPool[PooledConnection]):
 
     def _refusal(self, error: PoolTimeout | TooManyRequests, seconds: float) -> PoolTimeout | TooManyRequests:
         """The driver's error in words that say why: the server is away, or others hold what there is."""
-        why = "the server is away" if self.watch.pulse.weak else self.watch.holders.describe()
+        if self.watch.pulse.weak:
+            why = "the server is away"
+        else:
+            why = self.watch.holders.describe() if len(self.watch.holders) else "it is still connecting"
         if isinstance(error, TooManyRequests):
             return TooManyRequests(f"pool {self.name!r} has {self.max_waiting} requests waiting already; {why}")
         return PoolTimeout(f"couldn't get a connection from pool {self.name!r} after {seconds:.2f} sec; {why}")
