@@ -6,12 +6,14 @@ after, by a thread that lives as long as it takes.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from wsgi_guard.series import COUNTER, Series
 
@@ -171,6 +173,9 @@ class Ledger:
         board = self._board()
         self._row = board.join() if board is not None else None
         self._before = before = self._row.inherited if self._row is not None else {}
+        if self._row is not None:
+            # What was counted since the others were told last.
+            atexit.register(_tell_last, ref(self), os.getpid())
         with self._lock:
             self._inherited.update({(name, grave): count for name, grave, count in before.get("categories", ())})
             self.categories += self._inherited
@@ -182,6 +187,12 @@ class Ledger:
         row = self._row
         if row is not None and not row.write(self._page(TOLD)):
             row.write(self._page(0))
+
+
+def _tell_last(ledger: ref[Ledger], pid: int) -> None:
+    found = ledger()
+    if found is not None and pid == os.getpid():
+        found.tell()
 
 
 def event_of(group: Group) -> Event:
