@@ -12,6 +12,7 @@ import psycopg_pool
 import pytest
 
 from tests.db.conftest import MakeData, Run, backends
+from tests.health.ticking import until
 from tests.support.postgres import Postgres
 from tests.support.proxy import BreakableProxy
 from wsgi_guard.db import decide, wire
@@ -199,7 +200,8 @@ def test_ping_tells_up_from_down(make_data: MakeData, private_postgres: Postgres
     assert sorted(data.pings()) == ["postgres", "postgres-training"]
     ping = data.pings()["postgres"]
     ping(1.0)
-    assert backends(private_postgres) == 0
+    # The server needs a moment to see that a connection is closed.
+    until(lambda: backends(private_postgres) == 0)
     private_postgres.freeze()
     started = time.monotonic()
     with pytest.raises(TimeoutError):
