@@ -50,3 +50,19 @@ def test_measure_that_its_kind_knows_may_be_missing(caplog: pytest.LogCaptureFix
     check = Check("system", "system", warn=(Threshold("cpu_percent", ">=", 95), Threshold("swap_percent", ">=", 5)))
     Said({"system": check}).ended("system", Reading(PASS, "", {"load_per_cpu": 0.1}))
     assert caplog.records == []
+
+
+class Mute(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def test_text_that_cannot_be_had_or_repeats_data_breaks_and_tells_nothing(
+    said: Said, caplog: pytest.LogCaptureFixture
+) -> None:
+    for error in (Mute(), OSError("DETAIL:  Key (email)=(ada@example.org) already exists.")):
+        said.raised("disk", error)
+    first, second = (record.getMessage() for record in caplog.records)
+    assert first == "check 'disk' raised Mute: <unprintable Mute>"
+    assert "Key (email)" in second
+    assert "ada@" not in second

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 
-from wsgi_guard.redact import Redactor, one_line
+from wsgi_guard.redact import Redactor, one_line, plain_text
 
 from .checks import BOUNDS
 from .decide import FAIL, UNKNOWN, Check, Reading
@@ -31,7 +31,7 @@ class Said:
 
     def raised(self, name: str, error: BaseException) -> None:
         """`error` ended a run of the check."""
-        text = one_line(f"{type(error).__name__}: {_REDACTOR.text(str(error))[:LONGEST]}")
+        text = one_line(f"{type(error).__name__}: {_REDACTOR.error(plain_text(error), LONGEST)}")
         if self._texts.get(name) != text:
             self._texts[name] = text
             logger.info("check %r raised %s", name, text)
