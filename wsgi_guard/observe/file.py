@@ -21,12 +21,10 @@ class File:
     def __init__(self, path: str | None) -> None:
         self._path = path
         self._file = STANDARD_ERROR
-        self._end: finalize[[int], File] | None = None
         if path is not None:
             self._file = _opened(path)
-            self._end = finalize(self, os.close, self._file)
             # The last lines come when the process ends.
-            self._end.atexit = False
+            finalize(self, os.close, self._file).atexit = False
         self._looked = 0.0
         # Guards the change of files, not the writing.
         self._lock = threading.Lock()
@@ -52,10 +50,6 @@ class File:
                 os.close(fresh)
         finally:
             self._lock.release()
-
-    def close(self) -> None:
-        if self._end is not None:
-            self._end()
 
 
 def _opened(path: str) -> int:

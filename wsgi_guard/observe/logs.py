@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from wsgi_guard.settings.sections import LogSection
 
 LOGGER = "wsgi_guard"
-LOGGERS = (LOGGER, *(f"{LOGGER}.{part}" for part in ("access", "audit", "errors", "db", "health")))
 _SPARE = Redactor()
 
 
@@ -158,9 +157,10 @@ def ensure_output(section: LogSection | None = None) -> None:
     With `log.file` set it gets a handler for that file in any case. Called again, it finds what it made and adds
     nothing. Raises OSError when the file cannot be opened.
     """
-    for name in LOGGERS:
+    for name, known in list(logging.Logger.manager.loggerDict.items()):
         # What a configuration of logging has shut off because it came later and did not name them.
-        logging.getLogger(name).disabled = False
+        if name.partition(".")[0] == LOGGER and isinstance(known, logging.Logger):
+            known.disabled = False
     logger = logging.getLogger(LOGGER)
     form: logging.Formatter = TextFormatter() if section is not None and section.format == "text" else JsonFormatter()
     path = section.file if section is not None else None
@@ -179,7 +179,11 @@ def ensure_output(section: LogSection | None = None) -> None:
 
 
 class OwnFile(logging.Handler):
-    """The file that `log.file` names, opened anew when logrotate has moved it away."""
+    """The file that `log.file` names, opened anew when logrotate has moved it away.
+
+    It stays open while this object lives, also after `close()`: `logging.config` closes all handlers that it finds,
+    those too that go on afterwards.
+    """
 
     def __init__(self, path: str) -> None:
         super().__init__()
@@ -203,12 +207,6 @@ class OwnFile(logging.Handler):
     def put(self, line: str, now: float) -> None:
         """Writes what a record would have become; `line` is ASCII. Raises OSError."""
         self._file.write(line.encode(), now)
-
-    def close(self) -> None:
-        """As of any handler. The file stays open while this object lives: `logging.config` closes all it finds, also
-        those that go on afterwards.
-        """
-        super().close()
 
 
 class Output:
