@@ -96,9 +96,7 @@ class Ledger:
 
     def stats(self) -> dict[str, Any]:
         """What all processes of the host have counted; without a board what this one has."""
-        # Joined before the own page is looked at, which goes on with that of the process before.
-        others = self.others()
-        pages = [self._page(GROUPS), *others]
+        pages = [self._page(GROUPS), *self.others()]
         return summed(pages, int(time.time()) // SLOT)
 
     @property
@@ -153,6 +151,8 @@ class Ledger:
             yield Series("wsgi_guard_errors", COUNTER, "Errors that became events.", count, labels)
 
     def _page(self, most: int) -> dict[str, Any]:
+        # It goes on with that of the process before.
+        self._join()
         more = self.more()
         with self._lock:
             return {
