@@ -6,7 +6,7 @@ A field's metadata is all that the reader, the JSON Schema and the README table 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import Field, dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from types import MappingProxyType
 from typing import Any
@@ -40,6 +40,11 @@ def option(
         high = {"duration": MONTH, "bytes": GIBIBYTE, "ratio": 1}.get(kind, BILLION)
     described = {"kind": kind, "doc": doc, "choices": choices, "low": low, "high": high, "required": required}
     return field(default=default, metadata=described)
+
+
+def may_be_empty(about: Field[Any]) -> bool:
+    """Whether a list of this field may have no item."""
+    return not about.metadata["low"]
 
 
 def table(section: type) -> Any:

@@ -13,6 +13,7 @@ from dataclasses import Field
 from ipaddress import ip_network
 from typing import Any, TypeVar
 
+from .fields import may_be_empty
 from .quantities import count, duration, limits, ratio, size
 from .references import CONTROL, secret
 from .sections import Network, Threshold
@@ -189,10 +190,6 @@ def listen(value: object, about: object = None) -> str:
     return written
 
 
-def _may_be_empty(about: Field[Any]) -> bool:
-    return not about.metadata["low"]
-
-
 # An overlay or a variable cannot leave a key out, so "" takes back what a weaker source gave.
 EMPTY_IS_ABSENT = {"listen", "location", "path", "postgres", "secret", "target"}
 # Kinds that are made of texts: a token of digits only is no number.
@@ -208,14 +205,14 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "duration": lambda value, about: duration(value, about.metadata["low"], about.metadata["high"]),
     "flag": flag,
     "header": lambda value, about: header(value).lower(),
-    "headers": lambda value, about: tuple(item.lower() for item in listing(value, header, empty=_may_be_empty(about))),
+    "headers": lambda value, about: tuple(item.lower() for item in listing(value, header, empty=may_be_empty(about))),
     "keys": lambda value, about: listing(value, limit_key, empty=False),
     "limits": lambda value, about: limits(value),
     "listen": listen,
     "location": text,
     "methods": lambda value, about: tuple(item.upper() for item in listing(value, method, empty=False)),
     "name": name,
-    "networks": lambda value, about: listing(value, network, empty=_may_be_empty(about)),
+    "networks": lambda value, about: listing(value, network, empty=may_be_empty(about)),
     "outcomes": outcomes,
     "path": path,
     "pointer": pointer,
@@ -228,6 +225,6 @@ PARSERS: Mapping[str, Callable[[Any, Field[Any]], Any]] = {
     "template": template,
     "templates": lambda value, about: listing(value, template),
     "text": text,
-    "texts": lambda value, about: listing(value, text, empty=_may_be_empty(about)),
+    "texts": lambda value, about: listing(value, text, empty=may_be_empty(about)),
     "thresholds": lambda value, about: listing(value, threshold),
 }

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field
 from typing import Any
 
+from .fields import may_be_empty
 from .known import KNOWN
 from .parse import CHECKS, KEYS, LABEL, LISTEN, NAME, OUTCOME, PATH, THRESHOLD, TOKEN
 from .quantities import AMOUNT, AT_ONCE, LIMIT
@@ -143,13 +144,13 @@ TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     "duration": _numeric("number", "string"),
     "flag": lambda about: {"type": "boolean"},
     "header": _matching(TOKEN.pattern),
-    "headers": lambda about: _one_or_more(_pattern(TOKEN.pattern), empty=not about.metadata["low"]),
+    "headers": lambda about: _one_or_more(_pattern(TOKEN.pattern), empty=may_be_empty(about)),
     "keys": lambda about: _one_or_more(_pattern("|".join((*KEYS, f"header:{TOKEN.pattern}", TARGET))), empty=False),
     "limits": lambda about: _one_or_more({"type": ["string", "integer"], "pattern": LIMITS}, empty=False),
     "listen": _matching(f"|{LISTEN.pattern}"),
     "methods": lambda about: _one_or_more(_pattern(TOKEN.pattern), empty=False),
     "name": _matching(NAME.pattern),
-    "networks": lambda about: _one_or_more(TEXT, empty=not about.metadata["low"]),
+    "networks": lambda about: _one_or_more(TEXT, empty=may_be_empty(about)),
     "outcomes": lambda about: _one_or_more(OUTCOMES, empty=False),
     "path": _matching(f"|{PATH.pattern}"),
     "pointer": _matching("/.*"),
@@ -162,7 +163,7 @@ TYPES: Mapping[str, Callable[[Field[Any]], Schema]] = {
     },
     "template": _matching(r"/[^\s?#]*"),
     "templates": lambda about: _one_or_more(_pattern(r"/[^\s?#]*")),
-    "texts": lambda about: _one_or_more(TEXT, empty=not about.metadata["low"]),
+    "texts": lambda about: _one_or_more(TEXT, empty=may_be_empty(about)),
     "thresholds": lambda about: _one_or_more(_pattern(THRESHOLD.pattern)),
 }
 
