@@ -41,8 +41,7 @@ def sifted(text: str, budget: Budget) -> Sifted:
     if len(text) <= LONG:
         return Sifted(text, True)
     kinds, whole = _spots(text, _affordable(len(text), budget), budget)
-    chosen, complete = _chosen(text, kinds, budget)
-    return Sifted(_pieces(text, chosen), complete and whole)
+    return _left(text, kinds, budget, whole)
 
 
 def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bool]:
