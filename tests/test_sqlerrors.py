@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.support.pace import seconds
 from tests.test_redact import survivors
 from wsgi_guard.redact import MARK, Redactor
 from wsgi_guard.sqlerrors import values
@@ -220,14 +220,5 @@ LONG = [
 
 @pytest.mark.parametrize("piece", LONG)
 def test_time_grows_with_the_length_only(piece: str) -> None:
-    def seconds(length: int) -> float:
-        text = (piece * length)[:length]
-        best = 10.0
-        for _ in range(3):
-            begun = time.perf_counter()
-            values(text)
-            best = min(best, time.perf_counter() - begun)
-        return best
-
     # Eight times the text: a quadratic pattern would take 64 times as long.
-    assert seconds(64_000) < 40 * max(seconds(8_000), 0.001)
+    assert seconds(values, piece, 64_000) < 40 * max(seconds(values, piece, 8_000), 0.001)
