@@ -41,7 +41,7 @@ def test_check_tells_what_a_rule_never_does(folder: Path, capsys: pytest.Capture
         '[[rate_limit.rules]]\nname = "styles"\npath = "/assets/css"\nlimit = "5 per minute"\n'
     )
     assert main(["check"]) == 0
-    never = "note: rate limit rule 'styles' can never match: 'free' exempts all that it matches"
+    never = "note: rate limit rule 'styles' can never match: 'free' before it exempts all that it matches"
     assert never in capsys.readouterr().out
 
 

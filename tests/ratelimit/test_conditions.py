@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from ipaddress import ip_network
 from typing import Any
 
@@ -71,25 +70,10 @@ def test_identity_is_who_calls(wanted: tuple[str, ...], limited: set[str]) -> No
         assert (site.codes(2, REMOTE_USER=who)[1] == 429) == (who in limited)
 
 
-@pytest.mark.parametrize("place", [0, 1, 2])
-def test_conditional_exemption_frees_whom_it_meets_wherever_it_stands(place: int) -> None:
-    for condition, environ in (
-        ({"identity": ("alice",)}, {"REMOTE_USER": "alice"}),
-        ({"network": LAN}, {"ip": "10.1.2.3"}),
-        ({"header": ("x-probe",)}, {"HTTP_X_PROBE": "1"}),
-        ({"methods": ("POST",)}, {"method": "POST"}),
-    ):
-        rules = [rule("first", "2 per hour"), rule("last", ONE), rule("named", ONE, path=())]
-        rules.insert(place, rule("free", "", exempt=True, **condition))
-        site = Site(*rules)
-        assert site.codes(4, **environ) == [200] * 4
-        spend = partial(_spend, site)
-        assert [site.run(spend, **environ).code for _ in range(3)] == [200] * 3
-        assert site.codes(2, ip="192.0.2.2") == [200, 429]
-
-
-def _spend(site: Site) -> None:
-    site.layer.spend(site.facts, "named")
+def test_conditional_exemption_ends_the_matching_for_those_it_meets() -> None:
+    site = Site(rule("first", "2 per hour"), rule("staff", "", identity=("alice",), exempt=True), rule("last", ONE))
+    assert site.codes(3, REMOTE_USER="alice", ip="192.0.2.1") == [200, 200, 429]
+    assert site.codes(2, REMOTE_USER="bob", ip="192.0.2.2") == [200, 429]
 
 
 def test_allowed_network_is_never_limited_and_denied_one_always_refused() -> None:
@@ -175,11 +159,9 @@ def test_dear_request_does_not_shut_out_a_cheap_one() -> None:
     assert codes == [200, 429, 429, 429, 200, 429]
 
 
-def test_rule_beside_one_that_exempts_all_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="'last': can never match, for 'free' exempts every request"):
+def test_rule_behind_one_that_exempts_all_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="'last': can never match, for 'free' before it exempts every request"):
         Site(rule("free", "", exempt=True), rule("last", ONE))
-    with pytest.raises(ConfigurationError, match="'first': can never match, for 'free' exempts every request"):
-        Site(rule("first", ONE), rule("free", "", exempt=True))
 
 
 BEHIND = [
@@ -206,8 +188,32 @@ def test_rule_behind_exempt_paths_is_told(
     wide: tuple[str, ...], some: tuple[str, ...], path: tuple[str, ...] | None, methods: tuple[str, ...], shut: bool
 ) -> None:
     site = Site(rule("free", "", exempt=True, path=wide, methods=some), rule("last", ONE, path=path, methods=methods))
-    note = "rate limit rule 'last' can never match: 'free' exempts all that it matches"
+    note = "rate limit rule 'last' can never match: 'free' before it exempts all that it matches"
     assert site.layer.rules.notes == [note] * shut
+
+
+LOW = [
+    (None, (), None, ("GET",), True),
+    (("/a/{rest+}",), (), ("/a/b", "/a/c"), (), True),
+    (("/a/b",), ("GET", "POST"), ("/a/b",), ("GET",), True),
+    (("/a/b",), ("GET",), ("/a/b",), (), False),
+    (("/a/b",), (), ("/a/{x}",), (), False),
+    (("/a/b",), (), None, (), False),
+]
+
+
+def test_cases_of_low_exemptions_are_whole() -> None:
+    assert len(LOW) == 6
+
+
+@pytest.mark.parametrize(("path", "methods", "freed", "some", "told"), LOW)
+def test_exemption_below_a_limit_is_told(
+    path: tuple[str, ...] | None, methods: tuple[str, ...], freed: tuple[str, ...] | None, some: tuple[str, ...],
+    told: bool,
+) -> None:  # fmt: skip
+    site = Site(rule("all", ONE, path=path, methods=methods), rule("free", "", exempt=True, path=freed, methods=some))
+    note = "rate limit rule 'free' frees nothing from 'all', which stands above it"
+    assert site.layer.rules.notes == [note] * told
 
 
 def test_exempt_paths_may_leave_builtin_rules_idle() -> None:

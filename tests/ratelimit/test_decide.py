@@ -48,10 +48,10 @@ CASES = [
     ("/page", "GET", "everything late", False),
     ("/page", "HEAD", "everything heads late", False),
     ("/page", "POST", "everything writes late", False),
-    ("/assets/app.js", "GET", "", True),
-    ("/assets/app.js", "POST", "", True),
+    ("/assets/app.js", "GET", "everything", True),
+    ("/assets/app.js", "POST", "everything writes", True),
     ("/assets", "GET", "everything late", False),
-    ("/orders/free", "GET", "", True),
+    ("/orders/free", "GET", "everything orders", True),
     ("/orders", "OPTIONS", "", False),
     ("/assets/app.js", "OPTIONS", "", False),
 ]

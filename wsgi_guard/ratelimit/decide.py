@@ -1,7 +1,7 @@
 """The policy, pure: which rules a request meets, and what a tally means.
 
-How rules combine: every rule that matches is charged, in the order of the file, unless a rule that exempts matches,
-wherever it stands: then none is. OPTIONS is never matched. Any enforced limit that
+How rules combine: every rule that matches is charged, in the order of the file; a matching exempt rule ends the
+matching, so rules before it are charged and those after it are not. OPTIONS is never matched. Any enforced limit that
 is over denies the request, and a denied request has spent nothing; a shadow limit is counted beside and only reported.
 """
 
@@ -21,7 +21,7 @@ from .rules import MOST, Quota, Rule
 
 
 class Match(NamedTuple):
-    """`rules` to charge; `exempt` when a rule said that nothing limits the request, decorators included."""
+    """`rules` to charge; `exempt` when a rule said that nothing further applies, decorators included."""
 
     rules: tuple[Rule, ...]
     exempt: bool
@@ -54,7 +54,7 @@ def match(rules: Iterable[Rule], templates: Collection[Template], verb: str) -> 
         if not applies(rule, templates, verb):
             continue
         if rule.exempt and rule.conditions is None:
-            return Match((), exempt=True)
+            return Match(tuple(found), exempt=True)
         found.append(rule)
     return Match(tuple(found), exempt=False)
 
@@ -72,7 +72,7 @@ def chosen(rules: Iterable[Rule], facts: Facts, *, exempt: bool) -> Match:
         if rule.conditions is not None and not rule.conditions.hold(facts):
             continue
         if rule.exempt:
-            return Match((), exempt=True)
+            return Match(tuple(found), exempt=True)
         found.append(rule)
     return Match(tuple(found), exempt=exempt)
 

@@ -25,7 +25,7 @@ MOST_COST = 10**9
 
 
 class Plan:
-    """`quotas` are charged in one go, whose rules are `rules`; `exempt` when a rule said that nothing limits it.
+    """`quotas` are charged in one go, whose rules are `rules`; `exempt` when a rule said that nothing further applies.
 
     `varies`: whether `rules` match, or what they allow, depends on the request beyond its path; then `rules` are the
     candidates and the plan is only where to begin. `wary` is the plan for clients that may share an address.

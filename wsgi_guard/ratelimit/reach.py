@@ -24,17 +24,28 @@ METHODS = frozenset({
 
 
 def shut_out(rules: Iterable[Rule]) -> Iterator[str]:
-    """A problem for each rule beside one that exempts every request."""
-    for rule, free in _beside(rules):
+    """A problem for each rule behind one that exempts every request."""
+    for rule, free in _behind(rules):
         if _frees_all(free):
-            yield f"rate_limit.rules {rule.name!r}: can never match, for {free.name!r} exempts every request"
+            yield f"rate_limit.rules {rule.name!r}: can never match, for {free.name!r} before it exempts every request"
 
 
 def covered(rules: Iterable[Rule]) -> Iterator[str]:
-    """A note for each rule of the file where others exempt all of its paths."""
-    for rule, free in _beside(rules):
+    """A note for each rule of the file behind others that exempt all of its paths."""
+    for rule, free in _behind(rules):
         if not _frees_all(free) and not any(quota.guess for quota in rule.quotas):
-            yield f"rate limit rule {rule.name!r} can never match: {free.name!r} exempts all that it matches"
+            yield f"rate limit rule {rule.name!r} can never match: {free.name!r} before it exempts all that it matches"
+
+
+def too_low(rules: Iterable[Rule]) -> Iterator[str]:
+    """A note for each rule of the file that exempts what one above it limits all the same."""
+    limiting: list[Rule] = []
+    for rule in rules:
+        above = [one for one in limiting if _reaches(one, rule)] if rule.exempt else ()
+        if above:
+            yield f"rate limit rule {rule.name!r} frees nothing from {above[0].name!r}, which stands above it"
+        if not rule.exempt and rule.conditions is None:
+            limiting.append(rule)
 
 
 def never_limiting(section: RateLimitSection) -> Iterator[str]:
@@ -62,18 +73,27 @@ def free(rules: Iterable[Rule], own_paths: Set[str]) -> Iterator[str]:
             yield f"rate limit rule {rule.name!r} never limits anybody: the guard answers its paths itself, unlimited"
 
 
-def _beside(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
-    """Each rule that limits of which those that exempt leave nothing, and one of these."""
-    exempt = [rule for rule in rules if rule.exempt and rule.conditions is None]
+def _behind(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
+    """Each rule of which those before it leave nothing, and one of these."""
+    exempt: list[Rule] = []
     for rule in rules:
-        if rule.exempt:
-            continue
         over = [one for one in exempt if not one.methods or (rule.methods and rule.methods <= one.methods)]
         found = [_over(over, template) for template in rule.templates or ()]
         if rule.templates is None:
             found = [next((one for one in over if one.templates is None), None)]
         if found and found[0] is not None and all(found):
             yield rule, found[0]
+        if rule.exempt and rule.conditions is None:
+            exempt.append(rule)
+
+
+def _reaches(wide: Rule, narrow: Rule) -> bool:
+    """Whether all that `narrow` matches by path and method is matched by `wide`."""
+    if wide.methods and not (narrow.methods and narrow.methods <= wide.methods):
+        return False
+    if wide.templates is None or narrow.templates is None:
+        return wide.templates is None
+    return all(_over((wide,), template) for template in narrow.templates)
 
 
 def _over(exempt: Iterable[Rule], narrow: Template) -> Rule | None:

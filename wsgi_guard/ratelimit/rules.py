@@ -18,7 +18,7 @@ from wsgi_guard.stores.contract import BUCKET, LOG, WINDOW
 from .builtin import BUILTIN
 from .conditions import Conditions, conditions
 from .keys import Keyer, Keys, Templates, chosen_by_client, joined
-from .reach import covered, misspelt, never_limiting, shut_out
+from .reach import covered, misspelt, never_limiting, shut_out, too_low
 
 if TYPE_CHECKING:
     from .adjust import Adjust
@@ -111,7 +111,7 @@ class Rules:
         self._problems += shut_out(rules)
         if self._problems:
             raise ConfigurationError(self._problems)
-        self.notes += (*covered(rules), *never_limiting(section), *misspelt(section))
+        self.notes += (*covered(rules), *too_low(rules), *never_limiting(section), *misspelt(section))
         self.all: tuple[Rule, ...] = tuple(rules)
         self._named = {rule.name: rule for rule in rules}
 
