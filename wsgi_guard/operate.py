@@ -25,6 +25,10 @@ OUT_OF_REACH = (
     "the counters are in the memory of the running processes: give the address of a server with --url, and have "
     "admin.token set"
 )
+TOLD_BY_SERVERS = (
+    "what was denied is told by a running server: give its address with --url, and have admin.token set; peek asks the "
+    "store about one key"
+)
 ACTIONS = ("status", "peek", "reset", "block", "unblock")
 
 
@@ -32,7 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("action", choices=ACTIONS)
     parser.add_argument("rule", nargs="?", help="name of a rule; needed by all but status")
     parser.add_argument("key", nargs="*", help="what the rule counts by, one value for each part of its key")
-    parser.add_argument("--for", dest="time", default="1 hour", help='how long to block, as "15 minutes"')
+    parser.add_argument(
+        "--for", dest="time", help='how long to block, as "15 minutes"; absent = as the rule blocks, else 1 hour'
+    )
     parser.add_argument("--file", help="settings file, as for check")
     parser.add_argument("--url", help="a running server, as http://127.0.0.1:8000")
     parser.add_argument("--plain", action="store_true", help="status: show keys as they are, not as hashes")
@@ -57,14 +63,16 @@ def _act(options: argparse.Namespace) -> str:
     where = stack.settings.rate_limit.store.reveal()
     if stack.limits is None:
         raise ValueError("the layer rate_limit is off")
-    if options.action == "status" or not ("://" in where or where.startswith("shared:")):
+    if not ("://" in where or where.startswith("shared:")):
         raise ValueError(OUT_OF_REACH)
+    if options.action == "status":
+        raise ValueError(TOLD_BY_SERVERS)
     control, key = stack.limits, options.key[0] if len(options.key) == 1 else options.key
     if options.action == "peek":
         found = control.peek(options.rule, key)
         return f"left {found.left}, " + ("allowed" if found.allowed else f"denied for {found.retry_after} s")
     if options.action == "block":
-        control.block(options.rule, key, _seconds(options))
+        control.block(options.rule, key, None if options.time is None else _seconds(options))
     elif options.action == "reset":
         control.reset(options.rule, key)
     else:
@@ -84,7 +92,9 @@ def _ask(options: argparse.Namespace, settings: Settings) -> str:
         plain = "?keys=plain" if options.plain else ""
         return json.dumps(_fetch(f"{place}/status{plain}", headers), indent=2)
     key: Any = options.key[0] if len(options.key) == 1 else options.key
-    command = {"rule": options.rule, "key": key, "duration": _seconds(options)}
+    command = {"rule": options.rule, "key": key}
+    if options.action == "block" and options.time is not None:
+        command["duration"] = _seconds(options)
     _fetch(f"{place}/{options.action}", headers, json.dumps(command).encode())
     return "done"
 

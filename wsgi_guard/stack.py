@@ -236,7 +236,8 @@ class Build:
     def place(self) -> Place:
         from .stores import Place
 
-        return Place(self.settings.rate_limit, lambda: HOST.table)
+        source = self.settings.origins.get("rate_limit.store", "")
+        return Place(self.settings.rate_limit, lambda: HOST.table, source)
 
     def _rate_limit(self, place: Place | None, own_paths: Set[str]) -> RateLimit | None:
         from .ratelimit.layer import RateLimit

@@ -110,6 +110,56 @@ def test_check_charges_and_peek_does_not(stores: Callable[[], Store]) -> None:
         control.check("all", "not an address")
 
 
+@pytest.mark.parametrize("key", [None, 7, "", b"x", [], [None], ["192.0.2.1", "x"], {}, {"user": "x"}])
+def test_key_that_is_none_is_said_to_be_none(key: Any) -> None:
+    control: Control = Site(rule(limit="3 per hour")).layer.control
+    for act in (control.check, control.peek, control.reset, control.block, control.unblock):
+        with pytest.raises(ValueError, match="rule 'all' counts by ip: expected a value for each"):
+            act("all", key)
+
+
+def test_block_takes_times_as_people_write_them() -> None:
+    site = Site(rule("all", "3 per hour"), rule("own", "3 per hour", block=600.0))
+    control: Control = site.layer.control
+    for name, written, seconds in (
+        ("all", 90, 90), ("all", "2 hours", 7200), ("all", 1.5, 2), ("all", None, 3600), ("own", None, 600),
+    ):  # fmt: skip
+        control.block(name, CLIENT, written)
+        assert control.peek(name, CLIENT).retry_after == seconds
+    wrong: Any
+    for wrong in (0, -1, "soon", True, [], 10**9, float("nan")):
+        with pytest.raises(ValueError, match="expected"):
+            control.block("all", CLIENT, wrong)
+    for cost in ("1", None, 1.5, True):
+        with pytest.raises(ValueError, match="expected a cost of 0 to"):
+            control.check("all", CLIENT, cost)  # type: ignore[arg-type]
+
+
+SENT = [
+    ("block", {"key": CLIENT}, 200, ""),
+    ("block", {"key": CLIENT, "duration": "2 hours"}, 200, ""),
+    ("block", {"key": CLIENT, "duration": "soon"}, 400, "expected a duration"),
+    ("block", {"key": CLIENT, "duration": None}, 400, "expected a duration"),
+    ("block", {"key": "nobody"}, 400, "the key does not fit the rule"),
+    ("block", {"key": [CLIENT, "x"]}, 400, "the key does not fit the rule"),
+    ("block", {"key": CLIENT, "for": "1 hour"}, 400, "something else in the body than rule, key, duration"),
+    ("reset", {"key": CLIENT, "duration": 1}, 400, "something else in the body than rule, key"),
+    ("unblock", {"key": CLIENT}, 200, ""),
+    ("reset", {"key": 7}, 400, 'expected {"rule"'),
+]
+
+
+@pytest.mark.parametrize(("act", "sent", "code", "detail"), SENT)
+def test_admin_is_told_what_is_wrong(act: str, sent: dict[str, Any], code: int, detail: str) -> None:
+    token = "a-token-of-some-length"
+    rules = [{"name": "all", "limit": "3 per hour"}]
+    guard = Guard(_hello, {"admin": {"token": token}, "rate_limit": {"builtin_rules": "off", "rules": rules}})
+    body = json.dumps({"rule": "all", **sent}).encode()
+    environ = request(f"/admin/rate-limits/{act}", "POST", body, HTTP_AUTHORIZATION=f"Bearer {token}")
+    found = serve(validator(guard), environ)
+    assert (found.code, detail in found.body.decode().replace('\\"', '"')) == (code, True)
+
+
 def test_exempt_key_is_always_allowed(stores: Callable[[], Store]) -> None:
     overrides = (OverrideSection(("root",), (), exempt=True), OverrideSection(("alice",), (Limit(9, 3600),)))
     control: Control = Site(rule(limit="3 per hour", key=("user",), overrides=overrides), store=stores()).layer.control

@@ -124,6 +124,12 @@ def test_two_overrides_for_one_network_are_refused() -> None:
         Site(rule(limit=ONE, overrides=overrides))
 
 
+def test_override_that_is_wrong_is_named() -> None:
+    overrides = (OverrideSection(("192.0.2.1",), (Limit(3, 3600),)), OverrideSection(("alice",), (), exempt=True))
+    with pytest.raises(ConfigurationError, match="'all': override 2: expected an address for ip"):
+        Site(rule(limit=ONE, overrides=overrides))
+
+
 def test_plans_give_other_limits_of_the_same_counter() -> None:
     site = Site(rule(limit=ONE, limit_by="tests.ratelimit.targets:plan"))
     assert site.codes(2) == [200, 429]

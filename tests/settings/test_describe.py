@@ -151,12 +151,30 @@ def test_text_names_sources_and_notes() -> None:
     lines = as_text(load({"guard": {"drain": 3}}, environ=environ)).splitlines()
     assert lines[0] == "# read: variable REDIS_URL, variable WSGI_GUARD_HEALTH__INTERVAL, argument"
     assert lines[1] == "# note: DB_TYPE is not Postgres: no pool is made of the database variables"
-    assert 'store = "***"  # variable REDIS_URL' in lines
+    assert 'store = "redis://h"  # variable REDIS_URL' in lines
     assert "interval = 7  # variable WSGI_GUARD_HEALTH__INTERVAL" in lines
     assert "drain = 3  # argument" in lines
     assert "store_timeout = 0.1  # default" in lines
     assert "# identity is not set" in lines
     assert as_text(load(environ={})).startswith("# read: nothing, all is default\n")
+
+
+STORES = {
+    "auto": "auto",
+    "memory": "memory",
+    "shared": "shared",
+    "shared:/run/shop/limits": "shared:/run/shop/limits",
+    "redis://:hunter2@host:6379/1": "redis://***@host:6379/1",
+    "redis://app:hun@ter/2?x@host/1": "redis://***@host/1",
+    "rediss://host/0?password=hunter2&ssl_cert_reqs=none": "rediss://host/0?password=***&ssl_cert_reqs=***",
+    "unix:///run/redis.sock?db=1": "unix:///run/redis.sock?db=***",
+}
+
+
+@pytest.mark.parametrize("written", STORES)
+def test_text_shows_a_store_without_its_password(written: str) -> None:
+    lines = as_text(load({"rate_limit": {"store": written}}, environ={})).splitlines()
+    assert f'store = "{STORES[written]}"  # argument' in lines
 
 
 @pytest.mark.parametrize("section", [Settings, *(about.metadata["section"] for about in keys_of(Settings).values())])

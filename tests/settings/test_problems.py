@@ -112,7 +112,7 @@ ONE: list[tuple[dict[str, Any], str]] = [
     (rules({"count": [600]}), 'expected a status such as 401, a class such as "4xx", or "threat", not 600'),
     (rules({"cost": -1}), "expected 0 to 1000000000, not -1"),
     (rules({"cost": "five"}), "expected module:function, not 'five'"),
-    (rules({"overrides": [{"key": "a"}]}), "an override needs either a limit or exempt = true"),
+    (rules({"overrides": [{"key": "a"}]}), "override 1 needs either a limit or exempt = true"),
     (
         rules({"overrides": [{"key": "a", "exempt": True}, {"key": "a", "limit": "1/s"}]}),
         "there are two overrides for the key 'a'",

@@ -56,6 +56,12 @@ def test_memory_of_one_process_is_told_to_be_alone() -> None:
     assert "there are no gunicorn hooks" in _place("auto").why()
 
 
+def test_reason_names_who_gave_the_url() -> None:
+    place = Place(RateLimitSection(store=Secret("redis://127.0.0.1:1/0")), lambda: None, "variable REDIS_URL")
+    assert place.why().endswith("as rate_limit.store is a Redis URL, from variable REDIS_URL")
+    place.open().close()
+
+
 def test_table_made_by_the_process_that_uses_it_has_no_sharers() -> None:
     assert _place("shared").alone
 

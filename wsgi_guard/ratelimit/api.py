@@ -34,7 +34,7 @@ def reset(rule: str, key: Key) -> None:
     _control().reset(rule, key)
 
 
-def block(rule: str, key: Key, duration: int) -> None:
+def block(rule: str, key: Key, duration: float | str | None = None) -> None:
     """See `Control.block`."""
     _control().block(rule, key, duration)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from wsgi_guard.audit import act
 from wsgi_guard.errors import Outage, StoreError
+from wsgi_guard.settings.quantities import duration
 from wsgi_guard.stores import State
 from wsgi_guard.stores.standing import LONGEST_BLOCK, left
 
@@ -22,6 +23,9 @@ from .rules import Quota, Rule, Rules
 
 MOST_BLOCKS = 50
 """Blocks that are told at once; the store is asked about each."""
+
+HOUR = 3600
+"""Seconds of a block for which nobody said how long."""
 
 PLAIN = frozenset({"ip", "user", "endpoint"})
 """Parts of a key that stand in every log line anyhow."""
@@ -67,7 +71,7 @@ class Control:
         found, text = self._find(rule, key)
         if any(quota.lease for quota in found.quotas):
             raise ValueError(f"rule {rule!r} counts requests in flight, which a check is not")
-        if not 0 <= cost <= MOST_COST:
+        if type(cost) is not int or not 0 <= cost <= MOST_COST:
             raise ValueError(f"expected a cost of 0 to {MOST_COST}, not {cost!r}")
         quotas = self._counted(found, text)
         if not quotas:
@@ -94,14 +98,16 @@ class Control:
         self._act(lambda: self._ledger.store.forget(quotas, keys))
         self._tell("reset", rule, keys[0])
 
-    def block(self, rule: str, key: Key, duration: int) -> None:
-        """Denies the key for `duration` whole seconds, whatever it has left."""
-        if not 1 <= duration <= LONGEST_BLOCK:
-            raise ValueError(f"expected a block of 1 to {LONGEST_BLOCK} seconds, not {duration!r}")
+    def block(self, rule: str, key: Key, duration: float | str | None = None) -> None:
+        """Denies the key for `duration`, seconds or a text such as "1 hour", whatever it has left.
+
+        Without one it is the rule's own block, or an hour where the rule has none.
+        """
         quotas, keys = self._all(rule, key)
-        self._act(lambda: self._ledger.store.block(quotas, keys, duration))
-        self._census.blocked(rule, keys[0], monotonic() + duration)
-        self._tell(f"block for {duration} s", rule, keys[0])
+        seconds = blocking(duration) if duration is not None else quotas[0].block or HOUR
+        self._act(lambda: self._ledger.store.block(quotas, keys, seconds))
+        self._census.blocked(rule, keys[0], monotonic() + seconds)
+        self._tell(f"block for {seconds} s", rule, keys[0])
 
     def unblock(self, rule: str, key: Key) -> None:
         """Ends a block; what was counted stays."""
@@ -156,6 +162,11 @@ class Control:
 
     def _counted(self, rule: Rule, text: str) -> list[Quota]:
         return [quota for quota in _limits_of(rule, text) if quota.key is rule.quotas[0].key]
+
+
+def blocking(written: object) -> int:
+    """The whole seconds of a block, rounded up. Raises ValueError for what is no time of 1 second to a year."""
+    return ceil(duration(written, 1, LONGEST_BLOCK))
 
 
 def shown(key: str, *, plain: bool) -> str:

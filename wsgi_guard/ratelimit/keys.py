@@ -98,7 +98,7 @@ class Keys:
         """The key of one part as `value` would have it. Raises ValueError where it cannot be."""
         if part == "ip":
             if value != UNKNOWN and parse_address(value) is None:
-                raise ValueError("expected an address")
+                raise ValueError("expected an address for ip")
             return self._network(value) if ":" in value else value
         if part == "api_key":
             return hashed(part, value)

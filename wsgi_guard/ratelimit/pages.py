@@ -10,10 +10,8 @@ from urllib.parse import parse_qs
 from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.pages import Page, command
-from wsgi_guard.settings.quantities import duration
-from wsgi_guard.stores.standing import LONGEST_BLOCK
 
-from .control import Control, shown
+from .control import Control, blocking, shown
 
 if TYPE_CHECKING:
     from .layer import RateLimit
@@ -27,7 +25,8 @@ def pages(prefix: str, limits: RateLimit) -> dict[str, Page]:
     control = limits.control
     found = {f"{prefix}/status": Page(lambda facts: status(limits, plain=_wants_plain(facts)))}
     for name, act in (("reset", _reset), ("block", _block), ("unblock", _unblock)):
-        found[f"{prefix}/{name}"] = Page(_acting(act, control), acts=True)
+        known = ("rule", "key", "duration") if name == "block" else ("rule", "key")
+        found[f"{prefix}/{name}"] = Page(_acting(act, control, known), acts=True)
     return found
 
 
@@ -75,18 +74,22 @@ def _wants_plain(facts: Facts) -> bool:
     return parse_qs(str(facts.environ.get("QUERY_STRING", ""))[:200]).get("keys") == ["plain"]
 
 
-def _acting(act: Callable[[Control, str, Any, dict[str, Any]], Any], control: Control) -> Callable[[Facts], Any]:
+def _acting(
+    act: Callable[[Control, str, Any, dict[str, Any]], Any], control: Control, known: tuple[str, ...]
+) -> Callable[[Facts], Any]:
     def answer(facts: Facts) -> Any:
         sent = command(facts)
         rule, key = sent.get("rule"), sent.get("key")
         if not isinstance(rule, str) or not _is_key(key):
             raise Refused(400, 'expected {"rule": "<name>", "key": "<what the rule counts by>"}')
+        if sent.keys() - known:
+            raise Refused(400, f"there is something else in the body than {', '.join(known)}")
         try:
             act(control, rule, key, sent)
         except LookupError:
             raise Refused(404, "there is no rate limit rule of that name") from None
         except ValueError:
-            raise Refused(400, "the key or duration does not fit the rule") from None
+            raise Refused(400, "the key does not fit the rule: expected a value for each part it counts by") from None
         return {"done": True, "rule": rule}
 
     return answer
@@ -102,7 +105,13 @@ def _reset(control: Control, rule: str, key: Any, sent: dict[str, Any]) -> None:
 
 
 def _block(control: Control, rule: str, key: Any, sent: dict[str, Any]) -> None:
-    control.block(rule, key, int(duration(sent.get("duration", "1 hour"), 1, LONGEST_BLOCK)))
+    seconds = None
+    if "duration" in sent:
+        try:
+            seconds = blocking(sent["duration"])
+        except ValueError:
+            raise Refused(400, 'expected a duration of 1 second to a year, such as "1 hour" or 3600') from None
+    control.block(rule, key, seconds)
 
 
 def _unblock(control: Control, rule: str, key: Any, sent: dict[str, Any]) -> None:

@@ -133,8 +133,8 @@ class Rules:
                 # What anybody is counted by whose own key is not known.
                 return self.keys.written("ip", value["ip"])
             value = [value.get(part, "") for part in rule.key]
-        parts = [value] if isinstance(value, str) else list(value)
-        if len(parts) != len(rule.key) or not all(parts):
+        parts = [value] if isinstance(value, str) else list(value) if isinstance(value, (list, tuple)) else []
+        if len(parts) != len(rule.key) or not all(isinstance(part, str) and part for part in parts):
             raise ValueError(f"rule {rule.name!r} counts by {' and '.join(rule.key)}: expected a value for each")
         made = [self.keys.written(part, text) for part, text in zip(rule.key, parts, strict=True)]
         return made[0] if len(made) == 1 else joined(made)
@@ -167,8 +167,11 @@ class Rules:
         from .adjust import Adjust
 
         overrides: dict[str, tuple[Limit, ...]] = {}
-        for one in written.overrides:
-            key = self.key_of(rule, one.key)
+        for at, one in enumerate(written.overrides, 1):
+            try:
+                key = self.key_of(rule, one.key)
+            except ValueError as error:
+                raise ValueError(f"override {at}: {error}") from None
             if key in overrides:
                 raise ValueError(f"two overrides for one key: {' and '.join(one.key)!r} is counted as another one is")
             overrides[key] = one.limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import Field
 from typing import Any
@@ -15,8 +16,9 @@ from .sections import Limit, Settings, Threshold
 __all__ = ["as_text", "json_schema", "markdown_table"]
 
 UNITS = {"duration": "s", "bytes": "bytes"}
-# Values of secret keys that are no secrets.
-PLAIN = ("auto", "memory")
+# What a URL may hold that is nobody's business: a login, up to its last "@", and the values of its options.
+LOGIN = re.compile(r"://.*@", re.DOTALL)
+OPTION = re.compile(r"=[^&]*")
 
 
 def markdown_table() -> str:
@@ -79,6 +81,8 @@ def _table(section: Any, path: str, heading: str, origins: Mapping[str, str]) ->
             tables += (_table(each, f"{here}.{at}.", f"[[{here}]]", origins) for at, each in enumerate(value, 1))
         elif value == about.default and value in (None, ()):
             yield f"# {name} is not set"
+        elif kind == "store":
+            yield f"{name} = {_toml(_store(value.reveal()))}  # {origins.get(here, 'default')}"
         elif kind == "targets":
             entries = ", ".join(f"{key} = {_toml(target)}" for key, target in value)
             yield f"{name} = {{ {entries} }}  # {origins.get(here, 'default')}"
@@ -88,11 +92,17 @@ def _table(section: Any, path: str, heading: str, origins: Mapping[str, str]) ->
         yield from table
 
 
+def _store(written: str) -> str:
+    """A store as it is written, but for what a URL may hold of secrets."""
+    place, mark, options = LOGIN.sub("://***@", written).partition("?")
+    return place + mark + OPTION.sub("=***", options)
+
+
 def _toml(value: object) -> str:
     if value is None:
         return '""'  # what takes a default back
     if isinstance(value, Secret):
-        return _toml(value.reveal() if value.reveal() in PLAIN else str(value))
+        return _toml(str(value))
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, Limit):

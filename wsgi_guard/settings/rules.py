@@ -72,9 +72,9 @@ def _matching(rule: RuleSection) -> Iterator[RuleClash]:
 
 def _overrides(rule: RuleSection) -> Iterator[RuleClash]:
     seen: set[tuple[str, ...]] = set()
-    for one in rule.overrides:
+    for at, one in enumerate(rule.overrides, 1):
         if one.key in seen:
-            yield ("overrides",), f"there are two overrides for the key {', '.join(one.key)!r}"
+            yield ("overrides",), f"there are two overrides for the key {', '.join(one.key)!r}, one is number {at}"
         seen.add(one.key)
         if bool(one.limit) == one.exempt:
-            yield ("overrides",), "an override needs either a limit or exempt = true"
+            yield ("overrides",), f"override {at} needs either a limit or exempt = true"

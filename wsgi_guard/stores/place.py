@@ -20,12 +20,15 @@ SHARED = "shared"
 class Place:
     """Opened once, at first use, which is in the process that charges; nothing is connected before.
 
-    `host_table` gives the table that the processes of a host have in common, None without one. Raises
-    ConfigurationError where the place cannot be.
+    `host_table` gives the table that the processes of a host have in common, None without one; `source` is who
+    named the place. Raises ConfigurationError where the place cannot be.
     """
 
-    def __init__(self, section: RateLimitSection, host_table: Callable[[], SharedTable | None]) -> None:
+    def __init__(
+        self, section: RateLimitSection, host_table: Callable[[], SharedTable | None], source: str = ""
+    ) -> None:
         self._section = section
+        self._source = source
         self._where = section.store.reveal()
         self._host_table = host_table
         self._store: Store | None = None
@@ -79,7 +82,8 @@ class Place:
 
     def _written(self) -> str:
         if self._where != "auto":
-            return "a Redis URL" if self.remote else repr(self._where)
+            where = "a Redis URL" if self.remote else repr(self._where)
+            return f"{where}, from {self._source}" if self._source else where
         return "'auto' and no Redis URL is known" + ("" if self._host_table() else "; there are no gunicorn hooks")
 
 
