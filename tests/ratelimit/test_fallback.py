@@ -68,6 +68,17 @@ def test_rules_differ_in_what_they_declare(away: RedisStore) -> None:
     assert field(site.send(), "RateLimit-Policy") == '"local";q=2;w=3600'
 
 
+def test_census_names_the_key_that_was_denied_here(away: RedisStore) -> None:
+    site = Site(
+        rule("free", "1 per hour", key=("user",), on_store_failure="allow"),
+        rule("local", "2 per hour", on_store_failure="local"),
+        store=away,
+    )
+    assert [site.send(REMOTE_USER="alice").code for _ in range(3)] == [200, 200, 429]
+    (named,) = site.layer.census.all().keys
+    assert named[0] == "local" and "alice" not in named[1]
+
+
 def test_function_follows_the_policy_too(away: RedisStore) -> None:
     @rate_limit("strict")
     def work() -> None:

@@ -77,7 +77,7 @@ class Control:
         if not quotas:
             return UNLIMITED
         paid = [cost] * len(quotas)
-        admitted, counted, states, _ = self._ledger.charge_by_hand(quotas, [text] * len(quotas), paid)
+        admitted, counted, _, _, states, _ = self._ledger.charge_by_hand(quotas, [text] * len(quotas), paid)
         return _summary(counted, states, cost, allowed=admitted)
 
     def peek(self, rule: str, key: Key) -> LimitState:

@@ -160,7 +160,7 @@ class RateLimit:
             if reply is not None:
                 return reply
         try:
-            admitted, quotas, states, owing = ledger.charge(plan, keys, costs)
+            admitted, quotas, keys, costs, states, owing = ledger.charge(plan, keys, costs)
         except Outage as outage:
             facts.limits = earlier or plan.idle
             self._tell_degraded(facts)

@@ -24,9 +24,9 @@ from .plan import Owing, Plan
 from .rules import Quota
 from .slices import Slices
 
-# What came of one charge, a plain tuple for its speed: whether it was admitted, the quotas that were charged and their
-# states, and what is owed back at the end of the request.
-Charged = tuple[bool, Sequence[Quota], Sequence[State], list[Owing] | None]
+# What came of one charge, a plain tuple for its speed: whether it was admitted, what was charged (quotas, keys, costs,
+# fewer than asked while the store is away) with its states, and what is owed back at the end of the request.
+Charged = tuple[bool, Sequence[Quota], Sequence[str], Sequence[int] | None, Sequence[State], list[Owing] | None]
 
 WARMING = 1.0
 """Seconds that a worker which begins waits for its connections."""
@@ -120,8 +120,9 @@ class Ledger:
             self._fallback.worked()
         if not admitted:
             self._remember(quotas, keys, costs, states, generation)
-            return False, quotas, states, None
-        return True, quotas, states, self._owed(store, quotas, keys, costs, states, at) if plan.returns else None
+            return False, quotas, keys, costs, states, None
+        owing = self._owed(store, quotas, keys, costs, states, at) if plan.returns else None
+        return True, quotas, keys, costs, states, owing
 
     def charge_by_hand(self, quotas: Sequence[Quota], keys: Sequence[str], costs: Sequence[int]) -> Charged:
         """As `charge`, without what is known of denials. Raises Outage likewise."""
@@ -129,7 +130,7 @@ class Ledger:
             admitted, states, _ = self.store.charge(quotas, keys, costs)
         except StoreError as error:
             return self._without_store(quotas, keys, costs, error)
-        return admitted, quotas, states, None
+        return admitted, quotas, keys, costs, states, None
 
     def give_back(self, owing: list[Owing], outcome: Outcome, *, threat: bool) -> None:
         """Settles what a request owed, now that it has ended."""
@@ -143,9 +144,6 @@ class Ledger:
 
     def soon(self, quotas: Sequence[Quota], keys: Sequence[str], states: Sequence[State]) -> list[Quota]:
         """Those that are over, and may be no more when a request ends that runs in this process."""
-        if len(keys) != len(quotas):
-            # The store is away, and some limits are not kept then.
-            return []
         places = zip(quotas, keys, states, strict=True)
         over = [(quota, key) for quota, key, state in places if quota.returns and not state[0]]
         if not over:
@@ -197,7 +195,7 @@ class Ledger:
         counted, kept, paid = fallback.counted(quotas, keys, costs)
         admitted, states, at = fallback.store.charge(counted, kept, paid)
         owing = self._owed(fallback.store, counted, kept, paid, states, at) if admitted else None
-        return admitted, counted, states, owing
+        return admitted, counted, kept, paid, states, owing
 
     def _settle_late(self) -> None:
         due = []

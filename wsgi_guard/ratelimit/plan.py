@@ -104,8 +104,7 @@ class Spent:
         self.plan = plan
         self.quotas = quotas
         self.states = states
-        # Where the store is away and some limits are not kept, they are not those of `quotas`.
-        self.costs = costs if costs and len(costs) == len(quotas) else None
+        self.costs = costs
         self.told = False
         self.owing = owing
 
