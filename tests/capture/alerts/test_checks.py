@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import pytest
 
-from tests.health.ticking import until
+from tests.health.ticking import PATIENCE, until
 from tests.live.servers import Running, running
 
 from .receivers import Hook
@@ -54,9 +55,10 @@ def detailed(site: Running) -> Any:
 
 def blocked(site: Running) -> Any:
     """As a worker tells it that knows: one may answer any number of requests in a row, the other hear a moment later."""
-    told: list[Any] = []
-    until(lambda: bool(told.append(detailed(site)) or told[-1]["checks"]["page"][0].get("blocked_by")))
-    return told[-1]
+    deadline = monotonic() + PATIENCE
+    while "blocked_by" not in (found := detailed(site))["checks"]["page"][0]:
+        assert monotonic() < deadline, "no worker tells of the cascade"
+    return found
 
 
 def test_cascade_is_one_message_of_its_root(tmp_path: Path, hook: Hook) -> None:
