@@ -54,7 +54,7 @@ def detailed(site: Running) -> Any:
 
 
 def blocked(site: Running) -> Any:
-    """As a worker tells it that knows: one may answer any number of requests in a row, the other hear a moment later."""
+    """As a worker tells it that knows: one may answer any number of requests in a row, the others hear later."""
     deadline = monotonic() + PATIENCE
     while "blocked_by" not in (found := detailed(site))["checks"]["page"][0]:
         assert monotonic() < deadline, "no worker tells of the cascade"
