@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import threading
 import time
@@ -11,6 +12,7 @@ import pytest
 
 from tests.db.conftest import MakeData, Run, told
 from wsgi_guard.errors import Outage
+from wsgi_guard.observe.logs import JsonFormatter
 
 
 def said(caplog: pytest.LogCaptureFixture, words: str, patience: float = 5.0) -> list[str]:
@@ -33,6 +35,8 @@ def test_leak_is_told_once_with_request_and_stack(
         assert "test_leak_is_told_once" in line
         assert "SELECT ?, .." in line
         assert "secret" not in line
+        (record,) = [each for each in caplog.records if "holds a connection" in each.getMessage()]
+        assert json.loads(JsonFormatter().format(record))["request_id"] == facts.request_id
         time.sleep(0.3)
         assert len(said(caplog, "holds a connection")) == 1
     assert data.pools["main"].watch.holders.leaks == 1

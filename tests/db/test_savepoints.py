@@ -136,3 +136,57 @@ def test_outside_requests_it_is_the_transaction(make_data: MakeData, place: str)
     first(conn)
     assert numbers(place) == [1]
     conn.close()
+
+
+def goes_on(conn: Any) -> None:
+    with pytest.raises(psycopg.errors.UndefinedTable):
+        conn.execute("SELECT n FROM nowhere")
+
+
+def fails_within(conn: Any) -> None:
+    with pytest.raises(psycopg.errors.UndefinedTable), conn.transaction():
+        insert(conn, 2)
+        conn.execute("INSERT INTO nowhere VALUES (1)")
+
+
+def taken_back(conn: Any) -> None:
+    with conn.transaction() as block:
+        insert(conn, 2)
+        raise psycopg.Rollback(block)
+
+
+def forced(conn: Any) -> None:
+    with conn.transaction(force_rollback=True):
+        insert(conn, 2)
+
+
+UNDONE: list[Block] = [fails_within, taken_back, forced]
+KEPT: list[Block] = [first, named, nested, undone_within]
+
+
+@pytest.mark.parametrize("block", UNDONE)
+def test_what_a_savepoint_took_back_is_not_lost(make_data: MakeData, place: str, run: Run, block: Block) -> None:
+    with run(make_data(main=place)) as facts:
+        block(facts.environ["wsgi_guard.db"]())
+        goes_on(facts.environ["wsgi_guard.db"]())
+    assert numbers(place) == []
+    assert (len(UNDONE), len(KEPT)) == (3, 4)
+
+
+@pytest.mark.parametrize("block", KEPT)
+def test_what_a_savepoint_kept_is_lost_by_a_later_error(
+    make_data: MakeData, place: str, run: Run, block: Block
+) -> None:
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction), run(make_data(main=place)) as facts:
+        block(facts.environ["wsgi_guard.db"]())
+        goes_on(facts.environ["wsgi_guard.db"]())
+    assert numbers(place) == []
+
+
+@pytest.mark.parametrize("block", UNDONE)
+def test_writes_before_a_savepoint_stay_written(make_data: MakeData, place: str, run: Run, block: Block) -> None:
+    with pytest.raises(psycopg.errors.InFailedSqlTransaction), run(make_data(main=place)) as facts:
+        conn = facts.environ["wsgi_guard.db"]()
+        insert(conn, 1)
+        block(conn)
+        goes_on(conn)

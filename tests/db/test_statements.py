@@ -120,10 +120,19 @@ def test_shapes_are_bounded() -> None:
     tally = Tally()
     for number in range(SHAPES * 3):
         tally.add(tally.shape(f"SELECT a{number}", None), 0.001, 1)
-    found = {each.text: each.times.number for each in tally.shapes()}
-    assert len(found) == SHAPES + 1
-    assert found[BEYOND] == SHAPES * 2
-    assert tally.totals().times.number == SHAPES * 3
+    tally.add(tally.shape("UPDATE t SET n = 1", None), 0.001, 1)
+    found = {each.text: each for each in tally.shapes()}
+    assert len(found) == SHAPES + 2
+    assert found[BEYOND[False]].times.number == SHAPES * 2
+    assert not found[BEYOND[False]].writes
+    assert found[BEYOND[True]].writes
+    assert tally.totals().times.number == SHAPES * 3 + 1
+
+
+def test_texts_that_differ_far_behind_are_taken_to_write() -> None:
+    tally, long = Tally(), f"WITH a AS (SELECT {' + '.join('x' * 600)})"
+    assert not tally.shape(f"{long} SELECT 1 FROM a", None).writes
+    assert tally.shape(f"{long} INSERT INTO t SELECT 1", None).writes
 
 
 def test_percentiles_and_buckets_come_from_one_count() -> None:

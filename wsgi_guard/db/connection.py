@@ -105,8 +105,15 @@ class PooledConnection(Watched):
             if self._pipeline:
                 # Until it has been told the server is in no transaction, and the driver would begin one of its own.
                 self._pipeline.sync()
-        with super().transaction(savepoint_name, force_rollback) as transaction:
-            yield transaction
+        wrote, level, undone = self.wrote, self._num_transactions, True
+        try:
+            with super().transaction(savepoint_name, force_rollback) as transaction:
+                yield transaction
+                undone = transaction.force_rollback
+        finally:
+            # What the app itself took back is not lost. Where the driver refused, the level is another.
+            if undone and self._num_transactions == level and self._in_transaction:
+                self.wrote = wrote
 
     def hold(self, request_id: str) -> None:
         """From now on it is the request's."""
@@ -163,6 +170,10 @@ class PooledConnection(Watched):
     def aborted(self) -> bool:
         """A statement failed since the transaction began, so the server will not commit any of it."""
         return self.pgconn.transaction_status == TransactionStatus.INERROR
+
+    @property
+    def _in_transaction(self) -> bool:
+        return self.pgconn.transaction_status == TransactionStatus.INTRANS
 
     def keep(self) -> None:
         """Commits. What is lost here is not the "try again later" of a lost query: it may have been written."""

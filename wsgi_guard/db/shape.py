@@ -7,6 +7,7 @@ Every pattern is anchored on its first character and never goes back, so the tim
 from __future__ import annotations
 
 import re
+from typing import NamedTuple
 
 READ = 8192
 """Characters of a statement that are looked at; what was cut off within a literal counts as part of it."""
@@ -19,8 +20,7 @@ _FIRST, _NEXT = r"[A-Za-z_\x80-\U0010ffff]", r"[A-Za-z0-9_\x80-\U0010ffff]"
 _ON = r"(?:[ \t\f\v]|--[^\n\r]*+)*+[\n\r](?:[ \t\f\v\n\r]|--[^\n\r]*+[\n\r])*+'"
 _ESCAPED = r"(?:[^'\\]++|''|\\[\s\S])*+(?:'|\Z)"
 _TOKEN = re.compile(
-    # Comments nest in PostgreSQL. What holds one within it takes the rest of the statement along.
-    r"(?P<gone>--[^\n\r]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+(?:\*/|\Z)|/\*[\s\S]*+)"
+    r"(?P<gone>--[^\n\r]*+|/\*(?:[^*/]++|\*(?!/)|/(?!\*))*+(?:\*/|\Z)|(?P<nested>/\*))"
     rf"|[eE]'{_ESCAPED}(?:{_ON}{_ESCAPED})*+"
     r"|(?:[bBxXnN]|[uU]&)?'(?:[^']++|'')*+(?:'|\Z)"
     r"|(?P<kept>\"(?:[^\"]++|\"\")*+(?:\"|\Z)|%%|%\(\w*+\)[stb]|%[stb]|\$[0-9]++)"
@@ -28,6 +28,8 @@ _TOKEN = re.compile(
     rf"|\$(?P<tag>(?:{_FIRST}{_NEXT}*+)?)\$(?:[^$]++|\$(?!(?P=tag)\$))*+(?:\$(?P=tag)\$|\Z)"
     r"|0[xXoObB][0-9a-fA-F_]++|(?:[0-9][0-9_]*+(?:\.[0-9_]*+)?|\.[0-9][0-9_]*+)(?:[eE][+-]?[0-9]++)?"
 )
+# Comments nest in PostgreSQL, which no pattern can count.
+_EDGE = re.compile(r"/\*|\*/")
 # Statements that change no row, unless one that does stands within them.
 _READ = frozenset({
     "select", "show", "values", "table", "explain", "with", "set", "reset", "fetch", "move", "close", "declare",
@@ -35,29 +37,58 @@ _READ = frozenset({
     "deallocate", "prepare",
 })  # fmt: skip
 _WORD = re.compile(r"\W*+(\w++)")
-_CHANGE = re.compile(r"\b(?:into|delete from)\b|(?<!for )(?<!key )\bupdate\b", re.IGNORECASE)
+_CHANGE = re.compile(
+    r"\b(?:into|delete from|create|execute|refresh)\b|(?<!for )(?<!key )\bupdate\b", re.IGNORECASE
+)
+_OUT = re.compile(r" to stdout\b[^\"]*+\Z", re.IGNORECASE)
 _SPACE = re.compile(r"\s++")
 _VALUE = r"(?:\?|%s|%b|%t|\$[0-9]++)(?:::\w++)?"
 _LIST = re.compile(rf"({_VALUE}) ?(?:, ?{_VALUE} ?)++")
 _ROWS = re.compile(r"(\([^()]*+\)) ?(?:, ?\([?%$][^()]*+\) ?)++")
 
 
-def shape(text: str) -> str:
-    """The statement in one line: `?` for each literal, one value for a list of them, one row for several."""
-    plain = _TOKEN.sub(_replaced, text[:READ])
-    plain = _SPACE.sub(" ", plain).strip(" ;")
-    plain = _LIST.sub(r"\1, ..", plain)
-    plain = _ROWS.sub(r"\1, ..", plain)
-    return plain[:KEPT]
+class Statement(NamedTuple):
+    """What is known of a text that was sent: how it looks without values, and whether it changes rows."""
+
+    shape: str
+    """In one line: `?` for each literal, one value for a list of them, one row for several."""
+    writes: bool
+    """By what it says, and also where that is not known; functions that it calls may change rows besides."""
 
 
-def writes(known: str) -> bool:
-    """Whether a statement of this shape changes rows by what it says; functions that it calls may do so besides."""
-    found = _WORD.match(known)
-    word = found[1].lower() if found is not None else ""
-    if word == "copy":
-        return " to stdout" not in known.lower()
-    return bool(word) and (word not in _READ or _CHANGE.search(known) is not None)
+def read(text: str) -> Statement:
+    """The statement, or the several, of a text."""
+    plain = _SPACE.sub(" ", _plain(text[:READ]))
+    known = _LIST.sub(r"\1, ..", plain.strip(" ;"))
+    known = _ROWS.sub(r"\1, ..", known)
+    # Of what lies beyond, the words of literals and comments count too.
+    return Statement(known[:KEPT], any(_changes(part) for part in (plain + text[READ:]).split(";")))
+
+
+def _changes(statement: str) -> bool:
+    found = _WORD.match(statement)
+    if found is None:
+        return False
+    word = found[1].lower()
+    reads = _OUT.search(statement) is not None if word == "copy" else word in _READ
+    return not reads or _CHANGE.search(statement) is not None
+
+
+def _plain(text: str) -> str:
+    parts, at = [], 0
+    while (found := _TOKEN.search(text, at)) is not None:
+        parts += text[at : found.start()], _replaced(found)
+        at = found.end() if found["nested"] is None else _end_of_comment(text, found.start())
+    return "".join((*parts, text[at:]))
+
+
+def _end_of_comment(text: str, start: int) -> int:
+    depth = 0
+    for edge in _EDGE.finditer(text, start):
+        depth += 1 if edge[0] == "/*" else -1
+        if not depth:
+            return edge.end()
+    return len(text)
 
 
 def _replaced(found: re.Match[str]) -> str:

@@ -1,6 +1,7 @@
 """What one pool has been asked in this process: counts, times by shape, statements that repeat.
 
-Memory is bounded: SHAPES shapes with STEPS counts each, a third of a megabyte; what comes beyond is one shape more.
+Memory is bounded: SHAPES shapes with STEPS counts each, a third of a megabyte; what comes beyond is two shapes more,
+one of those that read and one of those that write.
 """
 
 from __future__ import annotations
@@ -15,14 +16,14 @@ from psycopg import sql
 from wsgi_guard.recent import Recent
 from wsgi_guard.series import Buckets
 
-from .shape import shape, writes
+from .shape import read
 
 SHAPES = 300
 TEXTS = 500
 """Half of the most texts whose shape is remembered; others are read again."""
 LONGEST = 4096
 """Characters of the longest text that is remembered."""
-BEYOND = "(other statements)"
+BEYOND = {False: "(other statements)", True: "(other statements that write)"}
 
 # Seconds: ten bounds a decade, rounded as ISO 3 does, so that a percentile is off by a quarter at most; a metric shows
 # some of them.
@@ -102,7 +103,7 @@ class Tally:
         self._lock = threading.Lock()
         self._texts: Recent[str, Shape] = Recent(TEXTS)
         self._shapes: dict[str, Shape] = {}
-        self._beyond = Shape(BEYOND)
+        self._beyond = {writes: Shape(text, writes=writes) for writes, text in BEYOND.items()}
         self._waits = Times()
         # Those who waited less than PROMPT, which is nearly everybody: counted without a lock.
         self.prompt = 0
@@ -112,17 +113,19 @@ class Tally:
         text = query if type(query) is str else _text(query, connection)
         found = self._texts.get(text)
         if found is None:
-            known = shape(text)
+            known, writes = read(text)
             with self._lock:
-                found = self._shapes.get(known) or self._new(known)
+                found = self._shapes.get(known) or self._new(known, writes)
+                # Two texts may differ behind what a shape keeps of them.
+                found.writes = found.writes or writes
                 if len(text) <= LONGEST:
                     self._texts.put(text, found)
         return found
 
-    def _new(self, text: str) -> Shape:
+    def _new(self, text: str, writes: bool) -> Shape:
         if len(self._shapes) >= SHAPES:
-            return self._beyond
-        found = self._shapes[text] = Shape(text, writes=writes(text))
+            return self._beyond[writes]
+        found = self._shapes[text] = Shape(text, writes=writes)
         return found
 
     def add(self, found: Shape, seconds: float, rows: int) -> None:
@@ -162,7 +165,7 @@ class Tally:
     def shapes(self) -> list[Shape]:
         """All there are, the one that took most time first."""
         with self._lock:
-            found = [*self._shapes.values(), self._beyond]
+            found = [*self._shapes.values(), *self._beyond.values()]
         return sorted((each for each in found if each.times.number), key=lambda each: -each.times.total)
 
     def totals(self) -> Totals:

@@ -75,7 +75,7 @@ class Watch:
 
     def _count(self, root: Facts, shape: Shape) -> None:
         root.db_queries += 1
-        if not self._repeated or shape.text == BEYOND:
+        if not self._repeated or shape.text in BEYOND.values():
             return
         counts = root.db_shapes
         if counts is None:
@@ -106,6 +106,8 @@ class Watch:
             log.warning(
                 "%s holds a connection of pool %r for %.1f s already; last statement: %s; taken at\n  %s",
                 hold.who, self.name, hold.seconds, hold.doing, "\n  ".join(hold.lines) or "an unknown place",
+                # The thread that tells it runs no request.
+                extra={"request_id": hold.request_id} if hold.request_id else None,
             )  # fmt: skip
 
     def exhausted(self, words: str) -> None:
