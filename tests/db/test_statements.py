@@ -131,7 +131,7 @@ def test_shapes_are_bounded() -> None:
 
 def test_texts_that_differ_far_behind_are_taken_to_write() -> None:
     tally, long = Tally(), f"WITH a AS (SELECT {' + '.join('x' * 600)})"
-    assert not tally.shape(f"{long} SELECT 1 FROM a", None).writes
+    assert not tally.shape(f"{long} SELECT 1", None).writes
     assert tally.shape(f"{long} INSERT INTO t SELECT 1", None).writes
 
 

@@ -37,10 +37,9 @@ _READ = frozenset({
     "deallocate", "prepare",
 })  # fmt: skip
 _WORD = re.compile(r"\W*+(\w++)")
-_CHANGE = re.compile(
-    r"\b(?:into|delete from|create|execute|refresh)\b|(?<!for )(?<!key )\bupdate\b", re.IGNORECASE
-)
-_OUT = re.compile(r" to stdout\b[^\"]*+\Z", re.IGNORECASE)
+_CHANGES = ("into", "delete", "create", "execute", "refresh", "update")
+_CHANGE = re.compile(r"\b(?:into|delete|create|execute|refresh|(?<!for )(?<!key )update)\b")
+_OUT = re.compile(r" to stdout\b[^\"]*+\Z")
 _SPACE = re.compile(r"\s++")
 _VALUE = r"(?:\?|%s|%b|%t|\$[0-9]++)(?:::\w++)?"
 _LIST = re.compile(rf"({_VALUE}) ?(?:, ?{_VALUE} ?)++")
@@ -62,20 +61,21 @@ def read(text: str) -> Statement:
     known = _LIST.sub(r"\1, ..", plain.strip(" ;"))
     known = _ROWS.sub(r"\1, ..", known)
     # Of what lies beyond, the words of literals and comments count too.
-    return Statement(known[:KEPT], any(_changes(part) for part in (plain + text[READ:]).split(";")))
+    return Statement(known[:KEPT], any(map(_changes, (plain + text[READ:]).lower().split(";"))))
 
 
 def _changes(statement: str) -> bool:
     found = _WORD.match(statement)
     if found is None:
         return False
-    word = found[1].lower()
-    reads = _OUT.search(statement) is not None if word == "copy" else word in _READ
-    return not reads or _CHANGE.search(statement) is not None
+    reads = found[1] in _READ or (found[1] == "copy" and _OUT.search(statement) is not None)
+    # Looking for plain words first is what makes a long text cheap.
+    return not reads or (any(map(statement.__contains__, _CHANGES)) and _CHANGE.search(statement) is not None)
 
 
 def _plain(text: str) -> str:
-    parts, at = [], 0
+    parts: list[str] = []
+    at = 0
     while (found := _TOKEN.search(text, at)) is not None:
         parts += text[at : found.start()], _replaced(found)
         at = found.end() if found["nested"] is None else _end_of_comment(text, found.start())
