@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import socket
 import ssl
 import threading
 from pathlib import Path
 from time import monotonic
+from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from tests.capture.alerts.receivers import certificate
@@ -44,6 +47,22 @@ def test_no_more_is_read_than_asked_for() -> None:
         answers = [fetch(url, {}, 5.0, largest=largest) for largest in (0, 100)]
     assert [len(answer.body) for answer in answers] == [0, 100]
     assert [(answer.status, answer.type) for answer in answers] == [(200, "text/plain")] * 2
+
+
+def test_broken_answer_leaves_no_socket_open() -> None:
+    """Not even until the next collection, which may take its parts in an order that warns."""
+    broken = b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"
+    gc.disable()
+    try:
+        with answering(broken) as (url, _):
+            with pytest.raises(GuardError, match="IncompleteRead"):
+                fetch(url, {}, 5.0)
+            until(lambda: not left_behind())
+            # An address that is not there is an empty tuple.
+            ports = [one.raddr[1:] for one in psutil.Process().net_connections("tcp")]
+            assert (urlsplit(url).port,) not in ports
+    finally:
+        gc.enable()
 
 
 def test_certificate_must_be_trusted_and_fit(tmp_path: Path) -> None:

@@ -89,8 +89,9 @@ def exchange(
             connection.sock = line.open(host, connection.port)
         try:
             connection.request("GET" if body is None else "POST", path, body, {**sent, **headers})
-            answer = connection.getresponse()
-            return Answer(answer.status, answer.headers, answer.read(largest))
+            # It may outlive its connection: closing that alone leaves the socket open where reading failed.
+            with connection.getresponse() as answer:
+                return Answer(answer.status, answer.headers, answer.read(largest))
         finally:
             connection.close()
 
