@@ -41,10 +41,11 @@ def too_low(rules: Iterable[Rule]) -> Iterator[str]:
     """A note for each rule of the file that exempts what one above it limits all the same."""
     limiting: list[Rule] = []
     for rule in rules:
-        above = [one for one in limiting if _reaches(one, rule)] if rule.exempt else ()
-        if above:
-            yield f"rate limit rule {rule.name!r} frees nothing from {above[0].name!r}, which stands above it"
-        if not rule.exempt and rule.conditions is None:
+        if rule.exempt:
+            above = next((one for one in limiting if _covering((one,), rule)), None)
+            if above is not None:
+                yield f"rate limit rule {rule.name!r} frees nothing from {above.name!r}, which stands above it"
+        elif rule.conditions is None:
             limiting.append(rule)
 
 
@@ -77,28 +78,25 @@ def _behind(rules: Iterable[Rule]) -> Iterator[tuple[Rule, Rule]]:
     """Each rule of which those before it leave nothing, and one of these."""
     exempt: list[Rule] = []
     for rule in rules:
-        over = [one for one in exempt if not one.methods or (rule.methods and rule.methods <= one.methods)]
-        found = [_over(over, template) for template in rule.templates or ()]
-        if rule.templates is None:
-            found = [next((one for one in over if one.templates is None), None)]
-        if found and found[0] is not None and all(found):
-            yield rule, found[0]
+        free = _covering(exempt, rule)
+        if free is not None:
+            yield rule, free
         if rule.exempt and rule.conditions is None:
             exempt.append(rule)
 
 
-def _reaches(wide: Rule, narrow: Rule) -> bool:
-    """Whether all that `narrow` matches by path and method is matched by `wide`."""
-    if wide.methods and not (narrow.methods and narrow.methods <= wide.methods):
-        return False
-    if wide.templates is None or narrow.templates is None:
-        return wide.templates is None
-    return all(_over((wide,), template) for template in narrow.templates)
+def _covering(wide: Iterable[Rule], narrow: Rule) -> Rule | None:
+    """One of the rules that between them match all that `narrow` does by path and method; None where they do not."""
+    over = [one for one in wide if not one.methods or (narrow.methods and narrow.methods <= one.methods)]
+    if narrow.templates is None:
+        return next((one for one in over if one.templates is None), None)
+    found = [_over(over, template) for template in narrow.templates]
+    return found[0] if found and all(found) else None
 
 
-def _over(exempt: Iterable[Rule], narrow: Template) -> Rule | None:
-    """The first that exempts all paths of a template."""
-    for rule in exempt:
+def _over(rules: Iterable[Rule], narrow: Template) -> Rule | None:
+    """The first that matches all paths of a template."""
+    for rule in rules:
         if rule.templates is None or any(covers(wide, narrow) for wide in rule.templates):
             return rule
     return None
