@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 
-from tests.validation.asking import Site, compiled, errors
+from tests.validation.asking import Site, compiled, errors, schema_folder
 from tests.validation.test_formats import CASES
+from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.routes import Routes
 from wsgi_guard.validation.schemas.compile import compile_folder
 from wsgi_guard.validation.schemas.fast import SHARED
@@ -128,3 +129,49 @@ def test_places_named_within_a_document_are_left_to_jsonschema(tmp_path: Path) -
         folder.mkdir()
         (folder / "POST.json").write_text(json.dumps(schema))
         assert compile_folder(folder, Routes(), fast=True).endpoints[0].parts["body"].check._fits is None
+
+
+# Folders as people name them: a template, a space, letters beyond ASCII, what URIs write otherwise, an escape.
+FOLDERS = ("o/{id}", "p/{rest+}", "a b", "\u00fc/\u65e5\u672c", "x[1]", "50% off", "%7Bx%7D", "q^`|", "a:b")
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("engine", ["jsonschema", "jsonschema-rs"])
+def test_folder_may_be_called_anything(tmp_path: Path, folder: str, engine: str) -> None:
+    up = "../" * (folder.count("/") + 1)
+    files: dict[str, Any] = {
+        "_s/{shared} \u00fc.json": {"type": "integer"},
+        f"{folder}/POST.json": {"properties": {
+            "own": {"$ref": "#/$defs/a b"}, "other": {"$ref": up + "_s/{shared} \u00fc.json"},
+            "escaped": {"$ref": up + "_s/%7Bshared%7D%20%C3%BC.json"}, "twin": {"$ref": "PUT.json"},
+            "rooted": {"$ref": f"/{folder.replace('%', '%25')}/PUT.json"},
+        }, "$defs": {"a b": {"type": "integer"}}},
+        f"{folder}/PUT.json": {"type": "integer"},
+    }  # fmt: skip
+    (endpoint, _) = compile_folder(schema_folder(tmp_path, files), Routes(), fast=engine != "jsonschema").endpoints
+    check = endpoint.parts["body"].check
+    assert (check._fits is not None) == (engine != "jsonschema")
+    for name in files[f"{folder}/POST.json"]["properties"]:
+        assert not check.violations({name: 1}, 10)
+        assert [found["pointer"] for found in check.violations({name: "x"}, 10)] == [f"/{name}"]
+
+
+def test_file_whose_name_is_an_escape_is_another_file(tmp_path: Path) -> None:
+    files = {
+        "_s/{x}.json": {"type": "integer"}, "_s/%7Bx%7D.json": {"type": "string"},
+        "a/POST.json": {"$ref": "../_s/{x}.json"}, "b/POST.json": {"$ref": "../_s/%257Bx%257D.json"},
+    }  # fmt: skip
+    for fast in (False, True):
+        first, second = compile_folder(schema_folder(tmp_path, files), Routes(), fast=fast).endpoints
+        assert not first.parts["body"].check.violations(1, 1) and first.parts["body"].check.violations("a", 1)
+        assert not second.parts["body"].check.violations("a", 1) and second.parts["body"].check.violations(1, 1)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("word", ["$id", "$ref"])
+def test_reference_that_is_no_uri_is_a_problem_and_no_crash(tmp_path: Path, word: str, fast: bool) -> None:
+    folder = schema_folder(tmp_path, {"POST.json": {word: "http://[bad"}})
+    try:
+        compile_folder(folder, Routes(), fast=fast)
+    except ConfigurationError as error:
+        assert word == "$ref" and "names nothing in the schema folder" in str(error)

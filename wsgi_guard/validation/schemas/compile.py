@@ -96,7 +96,7 @@ def compile_documents(
     if problems:
         raise ConfigurationError([f"schemas: {problem}" for problem in problems])
     if fast:
-        maker.engine = Engine({name: identified(name, document) for name, document in valid.items()})
+        maker.engine = Engine(valid)
     notes = [f"{name}#{each}" for name, document in valid.items() for each in annotation_notes(document)]
     notes += maker.notes()
     return Compiled(_endpoints(addresses, maker, routes), tuple(f"schemas: {note}" for note in notes))

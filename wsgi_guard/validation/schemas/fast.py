@@ -12,8 +12,8 @@ from typing import Any
 
 from .formats import FORMATS
 from .patterns import is_common
-from .references import Folder, Resolver, followed
-from .walk import children
+from .references import Folder, Resolver, followed, identified
+from .walk import children, rewritten
 
 Fits = Callable[[Any], bool | None]
 # Words whose meaning depends on where they stand, or on more than the value, or that only one engine knows.
@@ -31,8 +31,8 @@ class Engine:
     def __init__(self, documents: Mapping[str, dict[str, Any]]) -> None:
         import jsonschema_rs
 
-        # Every file is draft 2020-12, also where it names a dialect of its own.
-        self._folder = Folder({name: _without_dialect(document) for name, document in documents.items()})
+        # Patterns are read as they are written.
+        self._folder = Folder({name: identified(name, rewritten(one, str)) for name, one in documents.items()})
         self._make = jsonschema_rs.Draft202012Validator
         self._formats = {name: check for name, check in FORMATS.items() if name not in SHARED}
         self._registry = jsonschema_rs.Registry(self._folder.resources())
@@ -55,10 +55,6 @@ class Engine:
                 raise
 
         return fits
-
-
-def _without_dialect(document: dict[str, Any]) -> dict[str, Any]:
-    return {keyword: value for keyword, value in document.items() if keyword != "$schema"}
 
 
 def _is_agreed(schema: Any, resolver: Resolver, above: frozenset[int]) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote, urldefrag, urljoin
+from urllib.parse import unquote, urldefrag, urljoin
 
 from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 from referencing.jsonschema import DRAFT202012
 
+from .uris import canonical, of_file
 from .walk import IN_PLACE, children, subschemas
 
 Resolver = Any
@@ -24,11 +25,12 @@ def identified(name: str, document: Any) -> dict[str, Any]:
     """The document as an object that says its own absolute `$id`, so relative references start at its place."""
     schema = document if isinstance(document, dict) else ({} if document else {"not": {}})
     own = schema.get("$id")
-    return {**schema, "$id": urljoin("/" + name, own) if isinstance(own, str) else "/" + name}
+    here = of_file(name)
+    return {**schema, "$id": urljoin(here, own) if isinstance(own, str) else here}
 
 
 class Folder:
-    """All documents of a folder (made by `identified`), ready to look references up in."""
+    """All documents of a folder (made by `rewritten`, then `identified`), ready to look references up in."""
 
     def __init__(self, documents: Mapping[str, dict[str, Any]]) -> None:
         self.documents = documents
@@ -57,20 +59,26 @@ class Folder:
 
         Of references into the files `invalid` nothing can be said yet.
         """
+        unread = {self.documents[each]["$id"] for each in invalid}
         for at, schema, inside in places(self.documents[name], self.resolver(name)):
             named = [schema[word] for word in _REFERENCES if word in schema]
             missing = [reference for reference in named if _is_missing(reference, inside)]
             for reference in missing:
-                if urldefrag(urljoin("/" + name, reference)).url.lstrip("/") not in invalid:
-                    yield f"{at}: {reference!r} names nothing in the schema folder; nothing outside it is fetched"
+                if urldefrag(urljoin(of_file(name), reference)).url not in unread:
+                    said = "names nothing in the schema folder; nothing outside it is fetched"
+                    yield f"{at}: {unquote(reference)!r} {said}"
             if not missing and _is_circular(schema, inside):
                 yield f"{at}: refers to itself without going into a part of the value"
 
 
 def _by_uri(documents: Mapping[str, dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
+    known = {of_file(name) for name in documents}
     for name, schema in documents.items():
-        # a reference is a URI, where "{" is written %7B, but people write what they see
-        yield from ((uri, schema) for uri in {"/" + name, "/" + quote(name), schema["$id"]})
+        yield from ((uri, schema) for uri in {of_file(name), schema["$id"]})
+        # A file called "%7Bid%7D" is meant by what it is called, unless there is one that is called "{id}".
+        spelled = canonical("/" + name) if "%" in name else ""
+        if spelled and spelled not in known:
+            yield spelled, schema
 
 
 def below(schema: Any, resolver: Resolver) -> Resolver:
