@@ -151,7 +151,7 @@ ONE: list[tuple[dict[str, Any], str]] = [
     (rules({"algorithm": "sliding-logs"}), "nearest is 'sliding-log'"),
     # threats
     (table("validation.threats.exclude", [{}]), "argument validation.threats.exclude #1: path is missing"),
-    (table("validation.threats.exclude", [{"path": "/a", "part": "cookies"}]), "exclude #1.part: expected one of"),
+    (table("validation.threats.exclude", [{"path": "/a", "part": "cookie"}]), "exclude #1.part: expected one of"),
     (table("validation.threats.exclude", [{"path": "/a", "pointer": "text"}]), "expected a JSON pointer"),
     (table("validation.threats.exclude", [{"path": "/a", "classes": []}]), "expected at least one"),
     # stores and pools

@@ -52,7 +52,7 @@ def asked(site: Site, place: str, value: str) -> Server:
 
 PLACES = {
     "path": "path", "query": "query/q", "query name": "query", "HTTP_USER_AGENT": "headers/user-agent",
-    "HTTP_COOKIE": "headers/cookie", "HTTP_REFERER": "headers/referer",
+    "HTTP_COOKIE": "cookies/b", "HTTP_REFERER": "headers/referer",
     "HTTP_X_FORWARDED_FOR": "headers/x-forwarded-for", "HTTP_X_FORWARDED_HOST": "headers/x-forwarded-host",
     "json": "body/a/0/b", "json name": "body", "second value": "body/a/0/0/b", "vendor json": "body/a/0/b",
     "lines": "body/1/a/0/b", "form": "form/a", "text": "body", "json as text": "body/a/0/b", "broken json": "body",
@@ -150,6 +150,17 @@ EXCLUDED: tuple[tuple[dict[str, Any], dict[str, Any], int], ...] = (
     ({"part": "query", "pointer": "/q"}, {"document": {}, "query": "q=%3Cscript%3E"}, 200),
     ({"part": "query", "pointer": "/q"}, {"document": {}, "query": "r=%3Cscript%3E"}, 403),
     ({"part": "headers", "pointer": "/user-agent"}, {"document": {}, "HTTP_USER_AGENT": XSS}, 200),
+    ({"part": "cookies", "pointer": "/k"}, {"document": {}, "HTTP_COOKIE": f"a=1; k={XSS}"}, 200),
+    ({"part": "cookies", "pointer": "/k"}, {"document": {}, "HTTP_COOKIE": f"k=1; a={XSS}"}, 403),
+    ({"part": "cookies", "pointer": "/k"}, {"document": {}, "HTTP_COOKIE": f"k=1; {XSS}"}, 403),
+    ({"part": "cookies", "pointer": "/k"}, {"document": {}, "HTTP_K": XSS}, 403),
+    ({"part": "cookies"}, {"document": {}, "HTTP_COOKIE": f"k=1; {XSS}=1"}, 200),
+    ({"part": "cookies"}, {"document": {}, "HTTP_USER_AGENT": XSS}, 403),
+    ({"pointer": "/k"}, {"document": {}, "HTTP_COOKIE": f"k={XSS}"}, 200),
+    ({"part": "headers", "pointer": "/cookie"}, {"document": {}, "HTTP_COOKIE": f"a={XSS}; {XSS}"}, 200),
+    ({"pointer": "/cookie"}, {"document": {}, "HTTP_COOKIE": f"a={XSS}"}, 200),
+    ({"part": "headers"}, {"document": {}, "HTTP_COOKIE": f"a={XSS}"}, 200),
+    ({"part": "headers", "pointer": "/k"}, {"document": {}, "HTTP_COOKIE": f"k={XSS}"}, 403),
     ({}, {"path": "/posts/"}, 200),
     ({}, {"path": "/login"}, 403),
     ({}, {"path": "/posts/x"}, 403),
@@ -168,7 +179,7 @@ def test_exclusions_hold_exactly_where_they_say(exclude: dict[str, Any], sent: d
     site = Site(None, threats={"mode": "block", "exclude": [{"path": "/posts", **exclude}]})
     keys = {"path": "/posts", "document": {"text": XSS}, **sent}
     assert site.post(keys.pop("path"), keys.pop("document"), **keys).code == code
-    assert len(EXCLUDED) == 21
+    assert len(EXCLUDED) == 32
 
 
 def test_excuses_cover_places_below() -> None:
@@ -307,3 +318,72 @@ def test_xml_and_documents_inside_strings_are_opened() -> None:
     assert site.post("/x", b"<?xml version='1.0'?><a><![CDATA[' or 1=1--]]></a>", "application/xml").code == 403
     assert site.post("/x", b"<?xml version='1.0'?><a b='5 &gt; 3'>it's</a>", "application/xml").code == 200
     assert site.post("/x", {"q": json.dumps({"x": [SQL]})}).code == 403
+
+
+def test_what_a_cookie_held_is_never_shown(audit: Audit) -> None:
+    assert Site(None, **BLOCK).ask("/x", HTTP_COOKIE=f"flavour={XSS}").code == 403
+    assert [decision["evidence"] for decision in audit.decisions] == [MARK]
+    assert audit.decisions[0]["reason"].startswith("cookies/flavour ")
+
+
+# what the schema of a field says -> whether a script passes there
+SAID: tuple[tuple[dict[str, Any], bool], ...] = (
+    ({"x-threats": False}, True),
+    ({"x-threats": ["xss"]}, True),
+    ({"x-threats": ["sqli"]}, False),
+    ({"enum": [XSS]}, True),
+    ({"const": XSS}, True),
+    ({"type": "string"}, False),
+)
+
+
+@pytest.mark.parametrize("place", ["query", "headers", "Headers", "cookies", "path", "form"])
+@pytest.mark.parametrize(("said", "passes"), SAID, ids=range(len(SAID)))
+def test_every_part_heeds_what_its_schema_says(tmp_path: Any, place: str, said: dict[str, Any], passes: bool) -> None:
+    name = "X-K" if place == "Headers" else "x-k"
+    fields = {"properties": {name: said}}
+    site = Site(tmp_path, {
+        f"a/POST.{place.lower()}.json": fields, "p/{z}/POST.path.json": {"properties": {"z": said}},
+    } if place != "path" else {"p/{z}/POST.path.json": {"properties": {"z": said}}}, **BLOCK)  # fmt: skip
+
+    def code(name: str, text: str = XSS, path: str = "/p/") -> int:
+        quoted = "".join(f"%{byte:02x}" for byte in text.encode())
+        if place == "path":
+            return site.ask(path + text.replace("/", ""), "POST").code
+        if place == "query":
+            return site.ask("/a", "POST", query=f"{name}={quoted}").code
+        if place == "form":
+            return site.post("/a", f"{name}={quoted}".encode(), FORM).code
+        if place == "cookies":
+            return site.ask("/a", "POST", HTTP_COOKIE=f"z=1; {name}={text}").code
+        keys: dict[str, Any] = {"HTTP_" + name.upper().replace("-", "_"): text}
+        return site.ask("/a", "POST", **keys).code
+
+    if place == "path":
+        said = {key: [XSS.replace("/", "")] if key == "enum" else value for key, value in said.items()}
+        said = {key: XSS.replace("/", "") if key == "const" else value for key, value in said.items()}
+        site = Site(tmp_path, {"p/{z}/POST.path.json": {"properties": {"z": said}}}, **BLOCK)
+        assert code("z") == (200 if passes else 403)
+        # another spelling of the path is excused from nothing
+        assert code("z", path="//p/") == code("z", path="/q/../p/") == 403 if "x-threats" in said else True
+        return
+    assert code("x-k") == (200 if passes else 403)
+    assert code("other") == 403
+    # what passed there was not innocent
+    assert site.ask("/b", "POST", HTTP_X_K=XSS).code == site.ask("/b", "POST", HTTP_COOKIE=f"x-k={XSS}").code == 403
+
+
+def test_a_cookie_without_a_name_is_none_that_a_schema_knows(tmp_path: Any) -> None:
+    site = Site(tmp_path, {"a/GET.cookies.json": {"additionalProperties": {"x-threats": False}}}, **BLOCK)
+    assert site.ask("/a", HTTP_COOKIE=f"k={XSS}").code == 200
+    assert site.ask("/a", HTTP_COOKIE=f"={XSS}").code == 403
+    assert site.ask("/a", HTTP_COOKIE=XSS).code == 403
+
+
+def test_the_rest_of_a_path_is_left_alone_where_its_schema_says_so(tmp_path: Any) -> None:
+    schema = {"properties": {"rest": {"x-threats": ["xss"]}}}
+    site = Site(tmp_path, {"w/{rest+}/GET.path.json": schema}, **BLOCK)
+    assert site.ask("/w/a/<script>/b").code == 200
+    assert site.ask("/w/a/' or 1=1--/b").code == 403
+    assert site.ask("/w/a/../../etc/passwd").code == 403
+    assert site.ask("/w/<script>/a%2e%2e").code == 403

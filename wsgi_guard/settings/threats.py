@@ -17,7 +17,7 @@ class ExcludeSection:
     path: str = option("", "template", "path template", required=True)
     part: str | None = option(
         None, "choice", "part of the request; absent = all",
-        choices=("path", "query", "body", "form", "files", "headers"),
+        choices=("path", "query", "body", "form", "files", "headers", "cookies"),
     )
     pointer: str | None = option(None, "pointer", "JSON pointer or field name as /name; absent = all")
     classes: tuple[str, ...] = option((), "choices", "threat classes; absent = all", choices=THREATS)

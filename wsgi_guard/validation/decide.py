@@ -10,6 +10,7 @@ from wsgi_guard.routes import Hit, Route
 from wsgi_guard.settings.sections import ExcludeSection
 
 from .media import Media
+from .shapes import ANY, Shape
 
 # Violations told to a client; a hundred would help nobody more than these do.
 SHOWN = 20
@@ -23,6 +24,10 @@ ATTACK = "the request looks like an attack"
 SCREENED = frozenset({"json", "lines", "form", "multipart", "mixed", "xml", "text", "none"})
 _KINDS = {"body": ("json",), "form": ("form", "multipart"), "files": ("multipart",)}
 _TYPES = {"json": "application/json", "form": "application/x-www-form-urlencoded", "multipart": "multipart/form-data"}
+
+COOKIES = "cookies"
+# Where all cookies stand together.
+COOKIE = "/cookie"
 
 Endpoints = Mapping[Any, Mapping[str, Any]]
 
@@ -52,10 +57,15 @@ class Excuse(NamedTuple):
     classes: frozenset[str]
 
     def covers(self, part: str, pointer: str, kind: str) -> bool:
+        """Whether `kind` is not looked for there. All cookies can also be named by their header."""
+        if self.classes and kind not in self.classes:
+            return False
+        return self._holds(part, pointer) or (part == COOKIES and self._holds("headers", COOKIE))
+
+    def _holds(self, part: str, pointer: str) -> bool:
         if self.part is not None and self.part != part:
             return False
-        here = self.pointer is None or pointer == self.pointer or pointer.startswith(self.pointer + "/")
-        return here and (not self.classes or kind in self.classes)
+        return self.pointer is None or pointer == self.pointer or pointer.startswith(self.pointer + "/")
 
 
 def endpoint(route: Route, verb: str, endpoints: Endpoints) -> tuple[Any, Hit] | None:
@@ -116,7 +126,7 @@ def excuses(route: Route, excluded: Sequence[tuple[Any, ExcludeSection]], raw: s
 
     A path that can be read in two ways is excused from nothing: one reading may be of a path nobody excluded.
     """
-    if (route.given.rstrip("/") or "/") != route.canonical or "%2f" in raw.partition("?")[0].lower():
+    if not reads_one_way(route, raw):
         return ()
     templates = {hit.template for hit in route.hits}
     return tuple(
@@ -124,3 +134,22 @@ def excuses(route: Route, excluded: Sequence[tuple[Any, ExcludeSection]], raw: s
         for template, section in excluded
         if template in templates
     )
+
+
+def reads_one_way(route: Route, raw: str) -> bool:
+    """Whether the path of a request, `raw` with its query, means the same to everybody."""
+    return (route.given.rstrip("/") or "/") == route.canonical and "%2f" not in raw.partition("?")[0].lower()
+
+
+def segment_shapes(route: Route, hit: Hit, shape: Shape, raw: str) -> list[Shape]:
+    """What `shape` says of each segment of the path, that in front of the first slash included.
+
+    Nothing of a path that can be read in two ways, nor where it matched together with the place of a mounted app.
+    """
+    words, segments = route.given.rstrip("/").split("/")[1:], hit.template.segments
+    rest = len(words) - len(segments)
+    ends = bool(segments) and segments[-1][0] == "rest"
+    if rest < 0 or (rest and not ends) or not reads_one_way(route, raw):
+        return []
+    found = [ANY if kind == "literal" else shape.of(name) for kind, name in segments]
+    return [ANY, *found, *found[-1:] * rest]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, repeat
 from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
@@ -14,9 +14,10 @@ from wsgi_guard.routes import as_text
 from wsgi_guard.settings.sections import ValidationSection
 
 from .bodies import Bodies
-from .decide import Denial, Excuse
+from .decide import COOKIES, Denial, Excuse
 from .described import Read
 from .fields import native, parse_fields
+from .heads import header_texts
 from .leaves import Leaf, of_fields
 from .shapes import ANY, Shape
 from .threats.budget import Budget
@@ -65,7 +66,10 @@ _CROWDED = "the body is too dense to be inspected as a whole"
 _MANY = 256
 # What a look at a text costs about, and a character of it: what may cost more than there is goes by what tells most.
 _LOOKED_AT, _READ = 25_000, 400
-_ADDRESS = re.compile(r"https?://[^/?#]*+([^?#]*+)\??([^#]*+)", re.I)
+# Parts of a request that its headers hold.
+_HEADS = frozenset({"headers", COOKIES})
+# Stands in a path for a segment in which a class of attack is not looked for.
+_LEFT_OUT = "-"
 
 
 class Place(NamedTuple):
@@ -77,8 +81,9 @@ class Place(NamedTuple):
 
 
 def evidence(place: Place) -> str:
-    """The shape of what was found: nothing at all from a place whose name is one of a secret."""
-    return MARK if _REDACTOR.secret_name(place.pointer) else one_line(shown(place.finding.text))
+    """The shape of what was found: nothing at all from cookies and from a place whose name is one of a secret."""
+    secret = place.part == COOKIES or _REDACTOR.secret_name(place.pointer)
+    return MARK if secret else one_line(shown(place.finding.text))
 
 
 class Inspector:
@@ -93,14 +98,26 @@ class Inspector:
         self._worded: Recent[tuple[str, ...], tuple[str, ...]] = Recent(_REMEMBERED // 8)
         self._split = tuple((name, Recent[str, bool](_REMEMBERED)) for name in _SPLIT)
 
-    def path(self, given: str, excuses: tuple[Excuse, ...]) -> list[Place]:
-        """Findings in a path: a traversal has no place in one segment, all else has; markup may hold a slash."""
-        text, budget = as_text(given), Budget()
-        whole = tuple(kind for kind in self._classes if kind in ("traversal", "xss"))
-        found = list(self._look("path", [Leaf((), text, ANY)], excuses, budget, whole))
+    def path(self, given: str, excuses: tuple[Excuse, ...], shapes: Sequence[Shape] = ()) -> list[Place]:
+        """Findings in a path: a traversal has no place in one segment, all else has; markup may hold a slash.
+
+        `shapes` are those of its segments, as far as a schema describes them.
+        """
+        budget, segments = Budget(), as_text(given).split("/")
+        known = [*shapes, *repeat(ANY, len(segments) - len(shapes))]
+        texts: dict[str, list[str]] = {}
+        for kind in self._classes:
+            if kind in ("traversal", "xss"):
+                kept = map(_without(kind), segments, known) if shapes else segments
+                texts.setdefault("/".join(kept), []).append(kind)
+        found: list[Place] = []
+        for text, kinds in texts.items():
+            found += self._look("path", [Leaf((), text, ANY)], excuses, budget, tuple(kinds))
         others = tuple(kind for kind in self._classes if kind != "traversal")
-        segments = [Leaf((), segment, ANY) for segment in dict.fromkeys(text.split("/"))]
-        return found + list(self._look("path", segments, excuses, budget, others))
+        # Each once; those that are left alone are no place to look at.
+        each = dict.fromkeys(zip(segments, known, strict=True))
+        leaves = [Leaf((), segment, shape) for segment, shape in each if not shape.silent]
+        return found + list(self._look("path", leaves, excuses, budget, others))
 
     def head(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any]) -> Sequence[Place]:
         """Findings in query and headers, in this order."""
@@ -116,12 +133,12 @@ class Inspector:
             value = environ[name]
             if innocent.get(value) is None:
                 budget = budget or Budget()
-                found = [*(found or ()), *self._header(name, value, innocent, excuses, budget)]
+                found = [*(found or ()), *self._header(name, parts, innocent, excuses, budget, value)]
         for name, known in self._split:
             value = environ.get(name)
             if value and known.get(value) is None:
                 budget = budget or Budget()
-                found = [*(found or ()), *self._header(name, value, known, excuses, budget)]
+                found = [*(found or ()), *self._header(name, parts, known, excuses, budget, value)]
         return found or ()
 
     def _is_plain(self, query: str) -> bool:
@@ -201,25 +218,20 @@ class Inspector:
         return list(self._look("query", of_fields(fields, shape), excuses, budget))
 
     def _header(
-        self, name: str, value: str, known: Recent[str, bool], excuses: tuple[Excuse, ...], budget: Budget
-    ) -> list[Place]:
-        text = native(value, errors="replace")
-        leaf = Leaf(((), name[5:].lower().replace("_", "-")), text, ANY)
-        found = list(self._look("headers", self._values(name, leaf), excuses, budget))
-        if not found and not excuses and len(value) <= _LONGEST:
+        self, name: str, parts: dict[str, Any], known: Recent[str, bool], excuses: tuple[Excuse, ...],
+        budget: Budget, value: str,
+    ) -> list[Place]:  # fmt: skip
+        texts = header_texts(name, value, parts)
+        found = [place for part, leaves in texts for place in self._look(part, leaves, excuses, budget)]
+        # Elsewhere it may stand where nothing excuses it.
+        if not found and not excuses and _HEADS.isdisjoint(parts) and len(value) <= _LONGEST:
             known.put(value, True)
         return found
 
-    def _values(self, name: str, leaf: Leaf) -> list[Leaf]:
-        """The texts in a header that are judged each for itself: cookies, the query of a referring address."""
-        if name == "HTTP_COOKIE":
-            return _cookies(leaf)
-        address = _ADDRESS.match(leaf.text) if name == "HTTP_REFERER" else None
-        if address is None:
-            return [leaf]
-        fields = parse_fields("&".join(dict.fromkeys(address[2].split("&"))), None, errors="replace")
-        texts = dict.fromkeys((address[1], *(text for field in fields for text in field)))
-        return [Leaf(leaf.trail, text, ANY) for text in texts]
+
+def _without(kind: str) -> Callable[[str, Shape], str]:
+    """What stands for a segment in a path as a whole where `kind` is looked for."""
+    return lambda segment, shape: _LEFT_OUT if kind in shape.skip else segment
 
 
 def _by_evidence(
@@ -238,12 +250,3 @@ def _by_evidence(
     order = {text: place for place, text in enumerate(told)}
     first = sorted((leaf for leaf in leaves if leaf.text in order), key=lambda leaf: order[leaf.text])
     return chain(first, (leaf for leaf in leaves if leaf.text not in order)), told, whole
-
-
-def _cookies(leaf: Leaf) -> list[Leaf]:
-    """Names and values, and the whole if there is a piece that is no cookie: an app may read that otherwise."""
-    found = [] if all("=" in item for item in leaf.text.split(";") if item.strip()) else [leaf]
-    for item in dict.fromkeys(leaf.text.split(";")):
-        name, _, value = item.strip().partition("=")
-        found += [Leaf(leaf.trail, name, ANY), Leaf(leaf.trail, value, ANY)]
-    return found

@@ -24,6 +24,7 @@ from .inspector import Inspector, Place, evidence
 from .judge import Judge
 from .lengths import Lengths
 from .loaded import FELL_BACK, Kept, Loaded, load, root_of
+from .shapes import Shape
 from .threats.policy import policy
 
 if TYPE_CHECKING:
@@ -184,6 +185,7 @@ class Validation:
     def _look(self, facts: Facts, route: Route) -> Sight:
         sight = Sight()
         sight.own = route.given in self._own_paths
+        found = None
         try:
             found = decide.endpoint(route, facts.verb, self._endpoints)
         except Denial:
@@ -193,10 +195,13 @@ class Validation:
                 sight.parts, sight.params = found[0].parts, dict(found[1].params)
                 if self._judged is not None:
                     sight.parts = {name: part for name, part in sight.parts.items() if name in self._judged}
-        raw = facts.environ.get("RAW_URI") or facts.environ.get("REQUEST_URI")
-        sight.excuses = decide.excuses(route, self._excluded, str(raw or ""))
+        raw = str(facts.environ.get("RAW_URI") or facts.environ.get("REQUEST_URI") or "")
+        sight.excuses = decide.excuses(route, self._excluded, raw)
         if self._inspector is not None:
-            sight.places = self._inspector.path(route.given, sight.excuses)
+            shapes: Sequence[Shape] = ()
+            if found is not None and "path" in sight.parts:
+                shapes = decide.segment_shapes(route, found[1], sight.parts["path"].shape, raw)
+            sight.places = self._inspector.path(route.given, sight.excuses, shapes)
         if len(route.memo) < _METHODS:
             route.memo["validation", facts.verb] = sight
         return sight

@@ -157,10 +157,7 @@ def of_fields(fields: Iterable[tuple[str, str]], shape: Shape) -> list[Leaf]:
     for name, value in fields:
         part = parts.get(name)
         if part is None:
-            part = shape.of(name)
-            if part.types is not None and "array" in part.types:
-                part = part.items or ANY
-            parts[name] = part
+            part = parts[name] = shape.of(name).texts()
             if name not in shape.properties and not plain[name]:
                 # at the root: a name that is looked at for itself is the client's text and no place
                 found.append(Leaf((), name, shape))

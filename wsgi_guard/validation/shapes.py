@@ -55,6 +55,10 @@ class Shape:
             found = next((shape for pattern, shape in self.patterns if pattern.search(name)), None)
         return found or self.additional or ANY
 
+    def texts(self) -> Shape:
+        """The shape of the texts of a field that may stand here as a list, by repetition or by commas."""
+        return (self.items or ANY) if self.types is not None and "array" in self.types else self
+
     def at(self, index: int) -> Shape:
         """The shape of the item at `index`."""
         return self.prefix[index] if index < len(self.prefix) else self.items or ANY
