@@ -118,7 +118,7 @@ def _page(document: dict[str, Any]) -> bytes:
     heading = escape(f"{document['status']} {document['title']}")
     ids = "".join(
         f"<p>{label}: <code>{escape(str(document[name]))}</code></p>\n"
-        for name, label in (("request_id", "Request"), ("error_id", "Error"))
+        for name, label in (("request_id", "Request"), ("error_id", "Error"), ("decision", "Decision"))
         if document.get(name)
     )
     page = (
@@ -134,8 +134,11 @@ def _errors(errors: object) -> str:
     if not isinstance(errors, list | tuple):
         return ""
     rows = [error for error in errors[:ERRORS_SHOWN] if isinstance(error, Mapping)]
-    lines = [
-        f"<li><code>{escape(str(row.get('pointer', '')))}</code> {escape(str(row.get('message', '')))}</li>"
-        for row in rows
-    ]
+    lines = [f"<li>{_place(row)}{escape(str(row.get('message', '')))}</li>" for row in rows]
     return "<ul>\n" + "\n".join(lines) + "\n</ul>\n" if lines else ""
+
+
+def _place(row: Mapping[str, object]) -> str:
+    """Where something is wrong: the pointer of a part of the document, nothing for the whole of it."""
+    pointer = row.get("pointer")
+    return f"<code>{escape(str(pointer))}</code> " if pointer else ""

@@ -117,8 +117,11 @@ def readable(media: Media, encoding: str) -> None:
 def misfit(file: str, violations: Sequence[Mapping[str, str]]) -> Denial:
     """The 400 that tells all mistakes, at most SHOWN of them."""
     first = violations[0]
-    reason = f"{file}: {len(violations)} violation(s), the first is {first['keyword']!r} at {first['pointer']!r}"
-    return Denial(400, MISFIT, "schema", reason, part=first["part"], members={"errors": list(violations[:SHOWN])})
+    place = first.get("place", first["pointer"])
+    # The count stands in front: behind a file called "GET.cookies.json" it would look like the value of a secret.
+    reason = f"{len(violations)} violation(s) of {file}, the first is {first['keyword']!r} at {place!r}"
+    told = [{name: text for name, text in one.items() if name != "place"} for one in violations[:SHOWN]]
+    return Denial(400, MISFIT, "schema", reason, part=first["part"], members={"errors": told})
 
 
 def excuses(route: Route, excluded: Sequence[tuple[Any, ExcludeSection]], raw: str) -> tuple[Excuse, ...]:

@@ -116,19 +116,24 @@ class Described:
             reader.end()
         fields, files = gathered.fields, gathered.files
         check_length(fields, section.max_string)
+        values = _values(parts, fields, files)
         return Read(
-            _values(parts, fields, files),
+            values,
             min(length // 2, section.max_members),
             fields=fields,
             files=files,
-            wrong=self._faults(facts, parts, files),
+            wrong=self._faults(facts, parts, files, values.get("files", {})),
         )
 
-    def _faults(self, facts: Facts, parts: dict[str, Any], files: list[Upload]) -> tuple[dict[str, str], ...]:
+    def _faults(
+        self, facts: Facts, parts: dict[str, Any], files: list[Upload], value: dict[str, Any]
+    ) -> tuple[dict[str, str], ...]:  # fmt: skip
         part = "files" if "files" in parts else "form"
         refused = self._uploads.mismatch == "refuse"
-        found = faults(files, parts[part].shape.properties if part == "files" else (), mismatch=refused)
-        if not refused and faults(files, (), mismatch=True) != faults(files, (), mismatch=False):
+        known = parts[part].shape.properties if part == "files" else ()
+        lists = {name for name, found in value.items() if isinstance(found, list)}
+        found = faults(files, known, lists, mismatch=refused)
+        if not refused and len(faults(files, mismatch=True)) > len(found):
             said = "the content of a file does not fit its name or type"
             facts.decide("validation", "shadow", "uploads", said, part="files")
         return tuple({**violation, "part": part} for violation in found)

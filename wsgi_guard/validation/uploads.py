@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Container
 from typing import Any, NamedTuple
 
 from .claims import contradicted, is_path_like
@@ -9,6 +11,7 @@ from .decide import Denial
 from .fields import Fields
 from .parse import Malformed
 from .parts import Part
+from .pointers import pointer
 from .signatures import LOOKED_AT, detect
 
 _LIMIT = 2**63
@@ -96,20 +99,28 @@ class Gathered:
             raise Malformed("a field is not UTF-8") from None
 
 
-def faults(files: list[Upload], known: Any, *, mismatch: bool) -> list[dict[str, str]]:
+def faults(
+    files: list[Upload], known: Container[str] = (), lists: Container[str] = (), *, mismatch: bool
+) -> list[dict[str, str]]:  # fmt: skip
     """Violations of what holds for every file: its name is no path, and (`mismatch`) its claims fit its content.
 
-    `known` are the field names that the schema knows; others are the client's own and not told.
+    `known` are the field names that the schema knows; others are the client's own and not put on record. `lists` are
+    those whose files are a list in what the app gets.
     """
-    found = []
+    found: list[dict[str, str]] = []
+    seen: Counter[str] = Counter()
     for file in files:
-        at = f"/{file.name}".replace("~", "~0") if file.name in known and "/" not in file.name else ""
-        if is_path_like(file.filename):
-            found.append({"pointer": f"{at}/filename" if at else "", "message": PATH_LIKE, "keyword": "filename"})
+        at = [file.name, seen[file.name]] if file.name in lists else [file.name]
+        seen[file.name] += 1
+        wrong = [("filename", PATH_LIKE)] if is_path_like(file.filename) else []
         if mismatch:
-            for claim in contradicted(file.filename, file.content_type, file.detected_type):
-                pointer = f"{at}/{claim}" if at else ""
-                found.append({"pointer": pointer, "message": MISMATCH, "keyword": claim})
+            claims = contradicted(file.filename, file.content_type, file.detected_type)
+            wrong += [(claim, MISMATCH) for claim in claims]
+        for claim, message in wrong:
+            here = pointer([*at, claim])
+            found.append({
+                "pointer": here, "message": message, "keyword": claim, "place": here if file.name in known else "",
+            })  # fmt: skip
     return found
 
 

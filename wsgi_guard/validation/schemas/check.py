@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from itertools import islice
+from operator import itemgetter
 from typing import Any
 
 from .fast import Fits
 from .keywords import Steps, TooComplex
-from .messages import Violation, violation
+from .messages import Violation, steps, violation
 from .walk import subschemas
 
 # Errors looked at before they are sorted and cut to what is shown, so the work on a bad document is bounded.
@@ -40,8 +41,13 @@ class Check:
             return [TOO_DEEP]
         if not errors:
             return [] if fits is None else [UNTOLD]
-        found = {tuple(violation(error, self._names).items()) for error in errors}
-        return [dict(items) for items in sorted(found)]
+        # Places whose pointers are too long may share one, and what is wrong there is told once.
+        found: dict[tuple[str, str, str], tuple[Any, Violation]] = {}
+        for error in errors:
+            told = violation(error, self._names)
+            place = (steps(error.absolute_path), told["message"], told["keyword"])
+            found.setdefault((told["pointer"], told["message"], told["keyword"]), (place, told))
+        return [told for _, told in sorted(found.values(), key=itemgetter(0))]
 
 
 def property_names(schema: Any) -> frozenset[str]:

@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.routes import Routes, Template
+from wsgi_guard.validation.pointers import escape
 from wsgi_guard.validation.shapes import Shape
 
 from .check import Check, property_names
@@ -18,7 +19,7 @@ from .custom import Validators
 from .fast import Engine
 from .formats import checker, is_pattern
 from .keywords import Steps, TooComplex, validator_class
-from .load import Documents, escape, read_folder
+from .load import Documents, read_folder
 from .names import Address, address, is_shared, parameters
 from .references import Folder, identified, places
 from .sanitizing import cleaning

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
+from wsgi_guard.validation.pointers import escape
+
 from .names import is_shared, looks_routed
 
 Documents = dict[str, Any]
@@ -91,8 +93,3 @@ def _doubled(value: Any, at: str) -> Iterator[str]:
     elif isinstance(value, list):
         for index, below in enumerate(value):
             yield from _doubled(below, f"{at}/{index}")
-
-
-def escape(name: str) -> str:
-    """`name` as a step of a JSON pointer (RFC 6901)."""
-    return name.replace("~", "~0").replace("/", "~1")

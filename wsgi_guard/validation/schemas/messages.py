@@ -1,15 +1,17 @@
 """What the client reads about each violation, written from the schema's side alone.
 
-The rejected value never shows, nor a property name that only the client knows. Pure: takes errors of jsonschema.
+The rejected value never shows. Names of the client's own show in the pointer, which goes to nobody else; what goes on
+record ends above them. Pure: takes errors of jsonschema.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import takewhile
 from typing import Any
 
-from .load import escape
+from wsgi_guard.validation.pointers import pointer
 
 Violation = dict[str, str]
 # A schema's own texts in a message: enough for people, not a whole enumeration.
@@ -19,7 +21,7 @@ _LISTED = 10
 _ARTICLES = {"integer": "an integer", "object": "an object", "array": "an array", "null": "null"}
 
 _SAY: dict[str, Callable[[Any], str]] = {
-    "additionalProperties": lambda limit: "has a property that is not allowed",
+    "additionalProperties": lambda limit: "is a property that is not allowed",
     "anyOf": lambda limit: "matches none of the allowed forms",
     "const": lambda limit: f"must be {_shown(limit)}",
     "contains": lambda limit: "does not contain the required item",
@@ -43,17 +45,20 @@ _SAY: dict[str, Callable[[Any], str]] = {
     "not": lambda limit: "is of a form that is not allowed",
     "oneOf": lambda limit: "must match exactly one of the allowed forms",
     "pattern": lambda limit: "does not match the required pattern",
-    "propertyNames": lambda limit: "has a property name that is not allowed",
+    "propertyNames": lambda limit: "has a name that is not allowed",
     "type": lambda limit: "must be " + " or ".join(map(_typed, [limit] if isinstance(limit, str) else limit)),
     "unevaluatedItems": lambda limit: "has items that are not allowed",
-    "unevaluatedProperties": lambda limit: "has a property that is not allowed",
+    "unevaluatedProperties": lambda limit: "is a property that is not allowed",
     "uniqueItems": lambda limit: "has an item twice",
     "x-validator": lambda name: f"is not a valid {name}",
 }
 
 
 def violation(error: Any, names: Collection[str]) -> Violation:
-    """One error of jsonschema in words; `names` are all property names that the schema itself knows."""
+    """One error of jsonschema in words; `names` are all property names that the schema itself knows.
+
+    `place` is the pointer for the record.
+    """
     keyword = error.validator or "not"
     if keyword == "required":
         message = f"{_missing(error)!r} is required"
@@ -62,7 +67,8 @@ def violation(error: Any, names: Collection[str]) -> Violation:
     else:
         say = _SAY.get(keyword)
         message = say(error.validator_value) if say else "is not allowed here"
-    return {"pointer": pointer(error.absolute_path, names), "message": message, "keyword": keyword}
+    path = error.absolute_path
+    return {"pointer": pointer(path), "message": message, "keyword": keyword, "place": pointer(_known(path, names))}
 
 
 def _missing(error: Any) -> str:
@@ -71,14 +77,14 @@ def _missing(error: Any) -> str:
     return next(name for name in names if error.message.startswith(f"{name!r} is"))
 
 
-def pointer(path: Iterable[Any], names: Collection[str]) -> str:
-    """JSON pointer of the place, ended above the first name that the client chose itself."""
-    found = ""
-    for step in path:
-        if isinstance(step, str) and step not in names:
-            break
-        found += "/" + escape(str(step))
-    return found
+def _known(path: Iterable[Any], names: Collection[str]) -> Iterator[Any]:
+    """The steps ahead of the first name that the client chose itself."""
+    return takewhile(lambda step: not isinstance(step, str) or step in names, path)
+
+
+def steps(path: Iterable[Any]) -> tuple[tuple[int, int, str], ...]:
+    """What puts places in order: a value ahead of its parts, items by number, members by name."""
+    return tuple((0, step, "") if isinstance(step, int) else (1, 0, step) for step in path)
 
 
 def _types(error: Any) -> list[str]:

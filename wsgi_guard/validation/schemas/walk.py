@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .load import escape
+from wsgi_guard.validation.pointers import escape
+
 from .patterns import ecma
 from .uris import canonical
 
