@@ -50,6 +50,10 @@ def settings_folder() -> Path:
     schema = folder / "schemas" / "echo" / "PUT.files.json"
     schema.parent.mkdir(parents=True)
     schema.write_text(json.dumps({"required": ["f"]}))
+    for name, said in (("needed", {"required": ["id"]}), ("free", {"type": ["object", "null"]})):
+        schema = folder / "schemas" / name / "POST.json"
+        schema.parent.mkdir()
+        schema.write_text(json.dumps(said))
     return folder
 
 
@@ -93,3 +97,17 @@ def test_an_upload_of_64_megabytes_stays_out_of_memory(inspected: Running) -> No
         digest.update(tail)
         assert json.loads(wire.answer("PUT").body)["sha256"] == digest.hexdigest()
     assert int(inspected.get("/memory").body) - before < ROOM
+
+
+@pytest.mark.parametrize("kind", [None, JSON, "text/plain"])
+@pytest.mark.parametrize("length", [None, "0", "chunked"])
+def test_no_body_is_the_same_everywhere(inspected: Running, kind: str | None, length: str | None) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    if length is not None:
+        headers |= {"Transfer-Encoding": length} if length == "chunked" else {"Content-Length": length}
+    sent = b"0\r\n\r\n" if length == "chunked" else b""
+    answer = inspected.ask("POST", "/needed", headers, sent)
+    assert (answer.status, json.loads(answer.body)["errors"][0]["message"]) == (400, "a body is required")
+    # the app has no such page
+    assert inspected.ask("POST", "/free", headers, sent).status == 404
+    assert inspected.ask("POST", "/free", {"Content-Type": "text/plain", "Content-Length": "1"}, b"x").status == 415

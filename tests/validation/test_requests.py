@@ -332,3 +332,43 @@ def test_head_is_judged_as_get(site: Site) -> None:
 
 def test_a_method_override_changes_nothing(site: Site) -> None:
     assert site.post("/orders", b"{", HTTP_X_HTTP_METHOD_OVERRIDE="PUT").code == 400
+
+
+# schema -> what is answered to no body, to null, and to {}
+ABSENCE: tuple[tuple[Any, int, int, int], ...] = (
+    ({"required": ["id"]}, 400, 400, 400),
+    ({"properties": {"id": {"type": "integer"}}}, 400, 400, 200),
+    ({"type": "object"}, 400, 400, 200),
+    ({"minProperties": 0}, 400, 400, 200),
+    ({"type": ["object", "null"]}, 200, 200, 200),
+    ({"anyOf": [{"type": "null"}, {"required": ["id"]}], "properties": {"id": {}}}, 200, 200, 400),
+    ({"oneOf": [{"const": None}, {"$ref": "#/$defs/a"}], "$defs": {"a": {"type": "object"}}}, 200, 200, 200),
+    ({"enum": [None, 1]}, 200, 200, 400),
+    ({"$ref": "#/$defs/a", "$defs": {"a": {"required": ["id"]}}}, 400, 400, 400),
+    ({"$ref": "#/$defs/a", "$defs": {"a": {"type": ["null", "array"]}}}, 200, 200, 400),
+    ({"allOf": [{"type": ["null", "object"]}, {"required": ["id"]}]}, 200, 200, 400),
+    ({"not": {"type": "null"}}, 400, 400, 200),
+    ({"$defs": {"a": {"type": "null"}}, "required": ["id"]}, 400, 400, 400),
+    ({"properties": {"id": {"type": "null"}}}, 400, 400, 200),
+    ({"title": "anything", "x-threats": False}, 200, 200, 200),
+    (True, 200, 200, 200),
+    (False, 400, 400, 400),
+)
+
+
+@pytest.mark.parametrize("engine", ["jsonschema", "jsonschema-rs"])
+@pytest.mark.parametrize(("schema", "absent", "null", "empty"), ABSENCE, ids=range(len(ABSENCE)))
+def test_a_body_may_be_missing_where_its_schema_names_null(
+    tmp_path: Path, engine: str, schema: Any, absent: int, null: int, empty: int
+) -> None:
+    site = Site(tmp_path, {"a/POST.json": schema}, engine=engine)
+    ended: dict[str, Any] = {"CONTENT_LENGTH": None, "wsgi.input_terminated": True}
+    for keys in ({"CONTENT_TYPE": None}, {"CONTENT_TYPE": JSON}, {"CONTENT_TYPE": None, **ended},
+                 {"CONTENT_TYPE": JSON, **ended}, {"CONTENT_TYPE": FORM, **ended}):  # fmt: skip
+        answer = site.ask("/a", "POST", b"", **keys)
+        assert answer.code == absent
+        assert absent == 200 or [error["message"] for error in errors(answer)] == ["a body is required"]
+    assert site.post("/a", None).code == null
+    assert site.post("/a", {}).code == empty
+    assert site.ask("/a", "POST", b"x", **{"CONTENT_TYPE": None, **ended}).code == 415
+    assert len(ABSENCE) == 17

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from wsgi_guard.errors import Refused
@@ -90,16 +90,16 @@ def _first(hits: Iterable[Hit], verb: str, endpoints: Endpoints) -> tuple[Any, H
     return None
 
 
-def described(parts: Mapping[str, Any], kind: str, present: bool) -> str:
+def described(parts: Mapping[str, Any], kind: str, present: Callable[[], bool]) -> str:
     """Which of the parts "body", "form" and "files", at least one of them described, describes this body.
 
-    Raises Denial (415) for a body of another kind. One that is absent needs no type.
+    Raises Denial (415) for a body of another kind, if there is one: what is absent needs no type.
     """
     known = [part for part in _KINDS if part in parts]
     for part in known:
         if kind in _KINDS[part]:
             return part
-    if not present:
+    if not present():
         return known[0]
     wanted = list(dict.fromkeys(_TYPES[kind] for part in known for kind in _KINDS[part]))
     headers = (("Accept", ", ".join(wanted)),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from wsgi_guard.facts import Facts
@@ -74,7 +75,7 @@ class Described:
         environ = facts.environ
         kind = media(environ.get("CONTENT_TYPE") or "")
         json = kind.kind == "json" and "body" in parts
-        name = "body" if json else decide.described(parts, kind.kind, facts.body.present)
+        name = "body" if json else decide.described(parts, kind.kind, partial(self._is_sent, facts))
         if kind.kind == "multipart" and name != "body":
             if "form" in parts and parts["form"].rewrites:
                 # It would reach the app as it came.
@@ -86,13 +87,21 @@ class Described:
         size = min(len(data) // 2, most)
         if name == "body":
             if not data:
-                # Absent is null: a schema whose type allows null makes the body optional.
+                # Absent is null: a schema that names null makes the body optional.
                 return Read({name: None}, size, absent=True)
             reader = self._strict if parts[name].rewrites else self._json
             return Read({name: reader.read(data)}, size, data)
         fields = parse_fields(decode(data), most)
         check_length(fields, self._section.max_string)
         return Read(_values(parts, fields, []), size, data, fields)
+
+    def _is_sent(self, facts: Facts) -> bool:
+        """Whether there is a body; where its length is not announced, as in HTTP/2 or behind gunicorn, reading tells.
+        """
+        body = facts.body
+        if not body.present or (body.length and not body.chunked):
+            return body.present
+        return body.read_within(self._section.max_body) != b""
 
     def _data(self, facts: Facts, kind: Media) -> bytes:
         header = facts.environ.get("HTTP_CONTENT_ENCODING")

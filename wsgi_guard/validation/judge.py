@@ -66,7 +66,9 @@ class Judge:
         for name, value in read.values.items():
             part = parts[name]
             found = self._part(facts, part, value, read.size, read)
-            wrong += [{**ABSENT, "part": name}] if found and read.absent else found
+            # null fits whatever does not say of which type it is, and is nothing that an app could use.
+            missing = value is None and name == "body" and not part.optional
+            wrong += [{**ABSENT, "part": name}] if (read.absent and found) or (missing and not found) else found
             if part.rewrites and not wrong and read.change is not None and read.files is None:
                 self._rewrite(facts, part, read)
         wrong += read.wrong

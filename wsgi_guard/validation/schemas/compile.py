@@ -20,6 +20,7 @@ from .fast import Engine
 from .formats import checker, is_pattern
 from .keywords import Steps, TooComplex, validator_class
 from .load import Documents, read_folder
+from .missing import is_optional
 from .names import Address, address, is_shared, parameters
 from .references import Folder, identified, places
 from .sanitizing import cleaning
@@ -43,6 +44,8 @@ class Part:
     shape: Shape
     # Whether the app reads the clean value too.
     rewrites: bool = False
+    # Whether there may be nothing.
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +207,8 @@ class _Maker:
         shape = self._shapes.build(document, self._folder.registry.resolver(""))
         fits = self.engine.fits(name) if self.engine is not None else None
         check = Check(self._validator(document), self._steps, self._names, fits)
-        return Part(place.part, name, check, shape, bool(document.get("x-rewrite")))
+        optional = is_optional(document, self._folder.resolver(name))
+        return Part(place.part, name, check, shape, bool(document.get("x-rewrite")), optional)
 
 
 def _endpoints(addresses: dict[str, Address], maker: _Maker, routes: Routes) -> list[Endpoint]:

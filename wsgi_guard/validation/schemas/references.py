@@ -117,15 +117,18 @@ def _is_missing(reference: str, resolver: Resolver) -> bool:
 
 def _is_circular(start: dict[str, Any], resolver: Resolver) -> bool:
     """Whether checking one value against `start` would check it against `start` again, and so for ever."""
+    return any(schema is start for schema in same_value(start, resolver))
+
+
+def same_value(start: dict[str, Any], resolver: Resolver) -> Iterator[dict[str, Any]]:
+    """Every schema against which a value may be checked when it is against `start` (inside which `resolver` stands)."""
     rest, seen = list(_same_value(start, resolver)), set()
     while rest:
         schema, inside = rest.pop()
-        if schema is start:
-            return True
         if id(schema) not in seen:
             seen.add(id(schema))
+            yield schema
             rest.extend(_same_value(schema, inside))
-    return False
 
 
 def _same_value(schema: dict[str, Any], inside: Resolver) -> Iterator[tuple[dict[str, Any], Resolver]]:
