@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.pace import seconds
+from tests.validation.asking import Site
 from tests.validation.folders import part
-from wsgi_guard.validation.coerce import coerce, fill
+from wsgi_guard.validation.coerce import coerce, elements, fill
 from wsgi_guard.validation.schemas.compile import Part
 
 # (schema of one field, what was sent, what it becomes)
@@ -57,7 +59,7 @@ CASES: list[tuple[Any, Any, Any]] = [
     ({"type": ["array", "string"]}, "a,b", "a,b"),
     ({"type": "object"}, "{}", "{}"),
     ({"enum": [1, 2]}, "2", 2),
-    ({"enum": ["1", 2]}, "2", "2"),
+    ({"enum": ["1", 2]}, "2", 2),
     ({"const": True}, "true", True),
     ({"anyOf": [{"type": "integer"}, {"type": "null"}]}, "5", 5),
     ({"oneOf": [{"type": "integer"}, {"type": "string"}]}, "5", "5"),
@@ -68,6 +70,31 @@ CASES: list[tuple[Any, Any, Any]] = [
     ({"type": "integer", "x-coerce": False}, "5", "5"),
     ({}, "5", "5"),
     (True, "5", "5"),
+    # several forms: the first of itself, a number, a boolean, a list that fits
+    ({"oneOf": [{"type": "integer"}, {"type": "array"}]}, "5", 5),
+    ({"oneOf": [{"type": "array", "items": {"type": "integer"}}, {"type": "integer"}]}, "5", 5),
+    ({"oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}, "5,6", [5, 6]),
+    ({"oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}, ["5", "6"], [5, 6]),
+    ({"oneOf": [{"type": "integer"}, {"type": "array", "items": {"type": "integer"}}]}, "x", ["x"]),
+    ({"type": ["integer", "array"], "items": {"type": "integer"}}, "5", 5),
+    ({"type": ["integer", "array"], "items": {"type": "integer"}, "minimum": 9}, "5,5", [5, 5]),
+    ({"enum": [1, 2, "x"]}, "1", 1),
+    ({"enum": [1, 2, "x"]}, "x", "x"),
+    ({"enum": [1, 2, "x"]}, "3", "3"),
+    ({"enum": [1, "1"]}, "1", "1"),
+    ({"enum": [True, 1.5, "x", None]}, "true", True),
+    ({"enum": [True, 1.5, "x", None]}, "1.5", 1.5),
+    ({"type": "array", "items": {"enum": [1, "x"]}}, "1,x,2", [1, "x", "2"]),
+    ({"type": ["string", "integer"], "pattern": "^x", "maximum": 9}, "5", 5),
+    ({"anyOf": [{"type": "string", "format": "date"}, {"type": "integer"}]}, "5", 5),
+    ({"anyOf": [{"type": "string", "format": "date"}, {"type": "integer"}]}, "2024-01-01", "2024-01-01"),
+    ({"anyOf": [{"pattern": "^x"}, {"type": "integer"}]}, "5", 5),
+    ({"anyOf": [{"type": "string", "pattern": "^x"}, {"oneOf": [{"type": "boolean"}, {"type": "number"}]}]},
+     "1.5", 1.5),
+    ({"anyOf": [{"$ref": "#/$defs/page"}, {"const": "all"}]}, "7", 7),
+    ({"anyOf": [{"$ref": "#/$defs/page"}, {"const": "all"}]}, "all", "all"),
+    ({"anyOf": [{"$ref": "#/$defs/page"}, {"const": "all"}]}, "none", "none"),
+    ({"enum": [1, 2, "x"], "x-coerce": False}, "1", "1"),
 ]
 
 
@@ -86,7 +113,7 @@ def test_strings_become_what_the_schema_wants(tmp_path: Path, schema: Any, sent:
 
 
 def test_all_conversions_are_listed() -> None:
-    assert len(CASES) == 52
+    assert len(CASES) == 75
 
 
 def test_fields_no_schema_names_follow_the_rest(tmp_path: Path) -> None:
@@ -97,6 +124,61 @@ def test_fields_no_schema_names_follow_the_rest(tmp_path: Path) -> None:
     }
     shape = part(tmp_path, schema, "a/GET.query.json").shape
     assert coerce({"n_a": "1", "x": "1", "s": "1"}, shape) == {"n_a": 1, "x": True, "s": "1"}
+
+
+# schema of all fields, what was sent, what it becomes
+FORMED: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
+    ({"oneOf": [{"properties": {"k": {"const": "n"}, "v": {"type": "integer"}}, "required": ["k"]},
+                {"properties": {"k": {"const": "s"}, "v": {"type": "string"}}, "required": ["k"]}]},
+     {"k": "n", "v": "1"}, {"k": "n", "v": 1}),
+    ({"oneOf": [{"properties": {"k": {"const": "n"}, "v": {"type": "integer"}}, "required": ["k"]},
+                {"properties": {"k": {"const": "s"}, "v": {"type": "string"}}, "required": ["k"]}]},
+     {"k": "s", "v": "1"}, {"k": "s", "v": "1"}),
+    ({"properties": {"e": {"type": "integer"}}, "if": {"properties": {"e": {"const": 1}}},
+      "then": {"properties": {"late": {"type": "integer"}}}}, {"e": "1", "late": "4"}, {"e": 1, "late": 4}),
+    ({"properties": {"e": {"type": "integer"}}, "if": {"properties": {"e": {"const": 1}}},
+      "else": {"properties": {"late": {"type": "integer"}}}}, {"e": "2", "late": "4"}, {"e": 2, "late": 4}),
+    ({"properties": {"e": {"type": "integer", "default": 1}}, "required": ["e"],
+      "anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["n"]}]}, {"n": "4"}, {"n": 4, "e": 1}),
+    ({"dependentSchemas": {"a": {"properties": {"n": {"type": "integer"}}}}}, {"a": "x", "n": "4"}, {"a": "x", "n": 4}),
+    ({"anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["z"]}]}, {"n": "4"}, {"n": "4"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("schema", "sent", "becomes"), FORMED, ids=range(len(FORMED)))
+def test_fields_become_what_one_form_wants(
+    tmp_path: Path, schema: Any, sent: dict[str, Any], becomes: dict[str, Any]
+) -> None:
+    shape = part(tmp_path, schema, "a/GET.query.json").shape
+    assert coerce(sent, shape) == becomes
+    assert coerce(becomes, shape) == becomes
+    assert len(FORMED) == 7
+
+
+LISTS = [
+    ("a, b", ["a", "b"]), ("a,b", ["a", "b"]), (" a\t,\tb ", ["a", "b"]), ("a,, ,b,", ["a", "b"]), ("", []), (",", []),
+    ('"a, b", c', ['"a, b"', "c"]), ('"a\\", b", c', ['"a\\", b"', "c"]), ('a="b,c";d, e', ['a="b,c";d', "e"]),
+    ('"a, b', ['"a, b']), ("a b, c", ["a b", "c"]), ("\xa0a,b", ["\xa0a", "b"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "found"), LISTS)
+def test_lists_in_headers_are_those_of_http(text: str, found: list[str]) -> None:
+    assert elements(text) == found
+    assert len(LISTS) == 12
+
+
+@pytest.mark.parametrize("piece", ["a", ",", '"', '",', '"\\', '\\"', " ", '"a"', 'a"'])
+def test_long_lists_take_time_in_step_with_their_length(piece: str) -> None:
+    assert seconds(elements, piece, 400_000) < 20 * max(seconds(elements, piece, 40_000), 0.001)
+
+
+def test_lists_in_headers_have_spaces_and_those_of_queries_their_own(tmp_path: Path) -> None:
+    said = {"properties": {"X-Arr": {"type": "array", "items": {"type": "integer"}}}}
+    site = Site(tmp_path, {"a/GET.headers.json": said, "b/GET.query.json": said})
+    assert site.ask("/a", HTTP_X_ARR="1, 2 ,3").code == 200
+    assert site.validated["headers"]["X-Arr"] == [1, 2, 3]
+    assert site.ask("/b", query="X-Arr=1,%202").code == 400
 
 
 def test_coerce_off_holds_for_all_below(tmp_path: Path) -> None:
@@ -151,12 +233,25 @@ def test_default_is_copied_each_time(tmp_path: Path) -> None:
 
 
 TEXTS = st.text("0123456789-+.eE,truefals x", max_size=12)
-ONE = st.sampled_from(
-    [{"type": name} for name in ("integer", "number", "boolean", "string", "null", "array", "object")]
-)
+ONE: st.SearchStrategy[Any] = st.recursive(
+    st.sampled_from([
+        *({"type": name} for name in ("integer", "number", "boolean", "string", "null", "array", "object")),
+        {"enum": [1, "x", True, 2.5, None]}, {"pattern": "^x"}, {"const": "1"}, {"$ref": "#/$defs/page"}, True,
+    ]),
+    lambda some: st.one_of(
+        st.fixed_dictionaries({"anyOf": st.lists(some, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"oneOf": st.lists(some, min_size=1, max_size=3)}),
+        st.fixed_dictionaries({"type": st.just("array"), "items": some}),
+        st.fixed_dictionaries(
+            {"type": st.just(["integer", "array", "string"]), "items": some, "maxLength": st.just(1)}
+        ),
+        st.fixed_dictionaries({"if": some, "then": some, "else": some}),
+    ),
+    max_leaves=5,
+)  # fmt: skip
 
 
-@settings(max_examples=60)
+@settings(max_examples=200)
 @given(ONE, st.lists(TEXTS, min_size=1, max_size=3))
 def test_second_conversion_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, schema: Any, sent: list[str]

@@ -1,13 +1,15 @@
 """Strings of a query, form, header, cookie or path as the types of their schema, and defaults for what is missing.
 
-A text that does not convert stays a text, so the schema reports it. What is no string is never touched, so a second
-pass changes nothing.
+A text that does not convert stays a text, so the schema reports it. Where a schema has several forms, a text becomes
+the first of these that fits: itself, a number, a boolean, a list. What is no string is never touched, so a second pass
+changes nothing.
 """
 
 from __future__ import annotations
 
 import copy
 import re
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from .shapes import Shape
@@ -16,31 +18,93 @@ _INTEGER = re.compile(r"-?[0-9]{1,300}")
 _NUMBER = re.compile(r"-?[0-9]{1,300}(?:\.[0-9]{1,300})?(?:[eE][+-]?[0-9]{1,3})?")
 _BOOLEANS = {"true": True, "1": True, "false": False, "0": False}
 _UNBOUND = (float("inf"), float("-inf"))
+# In the order in which they are tried.
+_SCALARS = tuple(map(frozenset, (["integer"], ["number"], ["boolean"])))
+# An element of a list in a header (RFC 9110, 5.6.1): a comma inside quotes is one of its characters.
+_ELEMENT = re.compile(r'(?:[^,"]++|"(?:[^"\\]++|\\.)*+"?)++', re.S)
+
+Split = Callable[[str], list[str]]
 
 
-def coerce(fields: dict[str, Any], shape: Shape) -> dict[str, Any]:
-    """The fields (each a string, or a list where the name repeats) as the types that `shape` wants."""
-    return {name: _value(value, shape.of(name)) for name, value in fields.items()}
+def by_commas(text: str) -> list[str]:
+    return text.split(",")
 
 
-def _value(value: Any, shape: Shape) -> Any:
+def elements(text: str) -> list[str]:
+    """The elements of a list in a header: white space around them is none of theirs, and empty ones do not count.
+
+    >>> elements('a, "b, c" ,,d')
+    ['a', '"b, c"', 'd']
+    """
+    return [element for found in _ELEMENT.findall(text) if (element := found.strip(" \t"))]
+
+
+def coerce(fields: dict[str, Any], shape: Shape, split: Split = by_commas) -> dict[str, Any]:
+    """The fields (each a string, or a list where the name repeats) as the types that `shape` wants.
+
+    `split` makes a list of a single text.
+    """
+    found = _fields(fields, shape, split)
+    if shape.fits is None or _fills_to_fit(found, shape):
+        return found
+    # What one of its forms says of a field holds together with what that says of the others.
+    others = (_fields(fields, choice, split) for choice in shape.choices)
+    return next((other for other in others if _fills_to_fit(other, shape)), found)
+
+
+def _fields(fields: dict[str, Any], shape: Shape, split: Split) -> dict[str, Any]:
+    return {name: _value(value, shape.of(name), split) for name, value in fields.items()}
+
+
+def _fills_to_fit(fields: dict[str, Any], shape: Shape) -> bool:
+    fill(fields, shape)
+    return shape.fits is None or shape.fits(fields)
+
+
+def _value(value: Any, shape: Shape, split: Split) -> Any:
+    if not shape.coerce:
+        return value
+    fits = shape.fits
+    if fits is None:
+        return _plainly(value, shape, split)
+    return next((way for way in _ways(value, shape, split) if fits(way)), _plainly(value, shape, split))
+
+
+def _plainly(value: Any, shape: Shape, split: Split) -> Any:
     types = shape.types
-    if types is None or not shape.coerce:
+    if types is None:
         return value
     if "array" in types:
-        return _array(value, shape)
+        return _array(value, shape, split)
     return _scalar(value, types) if isinstance(value, str) else value
 
 
-def _array(value: Any, shape: Shape) -> Any:
+def _ways(value: Any, shape: Shape, split: Split) -> Iterator[Any]:
+    """What a value may become, in this order: what a text can be said to be ahead of what it can be taken for."""
+    yield value
+    shapes = (shape, *shape.choices)
+    if isinstance(value, str):
+        for wanted in _SCALARS:
+            if any(one.types is not None and wanted <= one.types for one in shapes):
+                yield _scalar(value, wanted)
+        value = split(value)
+    if isinstance(value, list):
+        for one in shapes:
+            if one.types is not None and "array" in one.types:
+                yield _items(value, one, split)
+
+
+def _array(value: Any, shape: Shape, split: Split) -> Any:
     """A list by repetition; a single text is a list by commas, unless it may stay a text."""
     if isinstance(value, str):
         if shape.types is not None and "string" in shape.types:
             return value
-        value = value.split(",")
-    if not isinstance(value, list):
-        return value
-    return [_value(item, shape.at(index)) for index, item in enumerate(value)]
+        value = split(value)
+    return _items(value, shape, split) if isinstance(value, list) else value
+
+
+def _items(values: list[Any], shape: Shape, split: Split) -> list[Any]:
+    return [_value(item, shape.at(index), split) for index, item in enumerate(values)]
 
 
 def _scalar(text: str, types: frozenset[str]) -> Any:

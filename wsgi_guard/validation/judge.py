@@ -9,7 +9,7 @@ from wsgi_guard.settings.sections import ValidationSection
 
 from . import decide
 from .cleaning import Html, Scrub, TooComplex
-from .coerce import coerce, fill
+from .coerce import by_commas, coerce, elements, fill
 from .decide import Denial
 from .described import NOTHING, PARTS, Described, Read
 from .fields import as_object, native, parse_cookies, parse_fields
@@ -80,7 +80,7 @@ class Judge:
         """What is wrong with a part; its value, converted, cleaned and filled up, is kept."""
         shape = part.shape
         if part.name != "body":
-            value = coerce(value, shape)
+            value = coerce(value, shape, elements if part.name == "headers" else by_commas)
         cleaned: Change | None = None
         if shape.cleans and self._html is not None:
             try:

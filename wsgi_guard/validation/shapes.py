@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -13,13 +14,17 @@ class Shape:
     """One place of a schema. A shape nobody filled in says nothing: any type, nothing to convert or to skip."""
 
     __slots__ = (
-        "additional", "clean", "cleans", "coerce", "defaults", "fills", "items", "patterns", "prefix", "properties",
-        "silent", "skip", "types",
+        "additional", "choices", "clean", "cleans", "coerce", "defaults", "fills", "fits", "items", "patterns",
+        "prefix", "properties", "silent", "skip", "types",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self.types: frozenset[str] | None = None
         self.coerce = True
+        # Where a text could become more than one thing: the shapes of the forms that a value here may have, and whether
+        # a value fits all that is said of it.
+        self.choices: tuple[Shape, ...] = ()
+        self.fits: Callable[[Any], bool] | None = None
         # Classes of attack that are not looked for in a text that stands here; `silent` when that is all of them.
         self.skip: frozenset[str] = frozenset()
         self.silent = False

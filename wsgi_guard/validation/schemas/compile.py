@@ -22,9 +22,9 @@ from .keywords import Steps, TooComplex, validator_class
 from .load import Documents, read_folder
 from .missing import is_optional
 from .names import Address, address, is_shared, parameters
-from .references import Folder, identified, places
+from .references import Folder, below, identified, places
 from .sanitizing import cleaning
-from .shape import ShapeBuilder
+from .shape import Layer, ShapeBuilder
 from .vocabulary import annotation_notes, annotation_problems
 from .walk import rewritten, subschemas
 
@@ -155,11 +155,12 @@ class _Maker:
         self._validators = validators
         self._class = validator_class(self._steps, dynamic=folder.is_dynamic, custom=validators.keyword)
         self._checker = checker()
+        self._any = self._validator({})
         self.engine: Engine | None = None
         # Identities of schemas whose default does not fit them.
         self._unfit: set[int] = set()
         cleans = any("x-sanitize" in schema for one in folder.documents.values() for _, schema in subschemas(one))
-        self._shapes = ShapeBuilder(self._unfit, cleans=cleans)
+        self._shapes = ShapeBuilder(self._unfit, self._fits, cleans=cleans)
         self._names = frozenset[str]().union(*map(property_names, folder.documents.values()))
 
     def notes(self) -> Iterator[str]:
@@ -202,9 +203,22 @@ class _Maker:
         except (TooComplex, RecursionError):
             return True
 
+    def _fits(self, layers: list[Layer], value: Any) -> bool:
+        """Whether `value` fits all of `layers`; each comes with the resolver outside it."""
+        self._steps.allow(len(value) if isinstance(value, (dict, list)) else 1)
+        try:
+            return all(
+                next(self._any.descend(value, schema, resolver=below(schema, outside)), None) is None
+                for schema, outside in layers
+            )
+        except (TooComplex, RecursionError):
+            return False
+
     def part(self, name: str, place: Address) -> Part:
         document = self._folder.documents[name]
-        shape = self._shapes.build(document, self._folder.registry.resolver(""))
+        shape = self._shapes.build(
+            document, self._folder.registry.resolver(""), converts=place.part not in ("body", "files")
+        )
         fits = self.engine.fits(name) if self.engine is not None else None
         check = Check(self._validator(document), self._steps, self._names, fits)
         optional = is_optional(document, self._folder.resolver(name))

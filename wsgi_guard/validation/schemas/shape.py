@@ -8,7 +8,9 @@ start, also for schemas that refer to themselves.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Callable, Container, Iterator
+from functools import partial
+from itertools import islice
 from typing import Any, NamedTuple
 
 from wsgi_guard.validation.cleaning import Cleaning
@@ -21,6 +23,10 @@ from .sanitizing import cleaning
 from .walk import IN_PLACE, children
 
 Layer = tuple[Any, Resolver]
+# Whether a value fits all of some layers.
+Fits = Callable[[list[Layer], Any], bool]
+# Forms of one value that are told apart; more are no help to anybody who reads the schema either.
+FORMS = 16
 _ALL = frozenset(CLASSES)
 # Keywords whose schemas hold for the same value in some cases.
 _CASES = IN_PLACE - {"allOf", "not"}
@@ -30,13 +36,14 @@ _TYPES = {str: "string", int: "integer", float: "number", bool: "boolean", type(
 class Inherited(NamedTuple):
     """What the places above say of those below: classes not to look for, whether to convert, how to clean texts.
 
-    `rewrites`: what the app reads is clean too.
+    `rewrites`: what the app reads is clean too. `converts`: texts are to become what the schema wants.
     """
 
     skip: frozenset[str] = frozenset()
     coerce: bool = True
     clean: Cleaning | None = None
     rewrites: bool = False
+    converts: bool = False
 
     def at(self, layers: list[Layer], maybe: list[Layer]) -> Inherited:
         """The same for a place of which `layers` speak, and `maybe` in some cases."""
@@ -49,36 +56,46 @@ class Inherited(NamedTuple):
             clean = said[0]
         elif perhaps:
             clean = min(perhaps, key=lambda found: (len(found.tags), len(found.attributes)))
-        return Inherited(skip, coerce, clean, self.rewrites)
+        return self._replace(skip=skip, coerce=coerce, clean=clean)
 
 
 class ShapeBuilder:
     """Builds the shape of a schema; one builder for a folder, so that what is shared is built once."""
 
-    def __init__(self, unfit: Container[int] = (), *, cleans: bool = False) -> None:
+    def __init__(self, unfit: Container[int], fits: Fits, *, cleans: bool) -> None:
         # Schemas, by identity, whose default does not fill anything in.
         self._unfit = unfit
+        self._fits = fits
         self._built: dict[Any, Shape] = {}
         # Whether any document of the folder wants a text cleaned; else alternatives are not looked into.
         self._cleans = cleans
 
-    def build(self, schema: Any, resolver: Resolver) -> Shape:
+    def build(self, schema: Any, resolver: Resolver, *, converts: bool) -> Shape:
+        """The shape of a file; `converts` if its values come as texts."""
         rewrites = isinstance(schema, dict) and schema.get("x-rewrite", False)
-        shape = self._shape([(schema, resolver)], Inherited(rewrites=rewrites))
+        shape = self._shape([(schema, resolver)], Inherited(rewrites=rewrites, converts=converts))
         for _ in self._built:  # a default deep in a circle is seen from its far side after as many rounds
             changed = [built.settle() for built in self._built.values()]
             if not any(changed):
                 break
         return shape
 
-    def _shape(self, layers: list[Layer], above: Inherited, maybe: list[Layer] | None = None) -> Shape:
-        layers = [each for layer in layers for each in _flat(layer, set())]
+    def _shape(
+        self, layers: list[Layer], above: Inherited, maybe: list[Layer] | None = None, *, one_form: bool = False
+    ) -> Shape:  # fmt: skip
+        """The shape of a place of which `layers` speak. `one_form`: which of the forms it has is decided."""
+        given, layers = layers, [each for layer in layers for each in _flat(layer, set())]
         maybe = _alternatives(layers, maybe or []) if self._cleans else []
         here = above.at(layers, maybe)
-        key = (tuple(id(schema) for schema, _ in layers), tuple(id(schema) for schema, _ in maybe), here)
+        key = (tuple(id(schema) for schema, _ in layers), tuple(id(schema) for schema, _ in maybe), here, one_form)
         if key not in self._built:
             shape = self._built[key] = Shape()
             self._fill(shape, layers, maybe, here)
+            if here.converts and here.coerce and not one_form:
+                forms = islice(forms_of(layers), FORMS)
+                shape.choices = tuple(self._shape([*given, *form], above, one_form=True) for form in forms)
+                if shape.choices or _is_ambiguous(shape.types):
+                    shape.fits = partial(self._fits, given)
         return self._built[key]
 
     def _fill(self, shape: Shape, layers: list[Layer], maybe: list[Layer], here: Inherited) -> None:
@@ -122,6 +139,11 @@ class ShapeBuilder:
             sure = first[at] if at < len(first) else items
             unsure = other[at] if at < len(other) else []
             shape.prefix.append(self._shape(sure, here, perhaps + unsure))
+
+
+def _is_ambiguous(types: frozenset[str] | None) -> bool:
+    """Whether a text could become values of several types."""
+    return types is not None and len(types - {"null", "number"}) + ("number" in types and "integer" not in types) > 1
 
 
 def _named(layers: list[Layer]) -> dict[str, list[Layer]]:
@@ -185,6 +207,25 @@ def _alternatives(layers: list[Layer], maybe: list[Layer]) -> list[Layer]:
                 found += more
                 rest += more
     return found
+
+
+def forms_of(layers: list[Layer]) -> Iterator[list[Layer]]:
+    """What else is said of a value in each of the forms that it may have, the forms of forms included."""
+    for schema, inside in layers:
+        for form in _cases(schema):
+            found = [(part, inside) for part in form if isinstance(part, dict)]
+            yield found
+            flat = [each for layer in found for each in _flat(layer, set())]
+            yield from ([*found, *more] for more in forms_of(flat))
+
+
+def _cases(schema: dict[str, Any]) -> Iterator[list[Any]]:
+    for keyword in ("anyOf", "oneOf"):
+        yield from ([part] for part in schema.get(keyword, ()))
+    yield from ([part] for part in schema.get("dependentSchemas", {}).values())
+    if "if" in schema:
+        yield [schema["if"], schema.get("then", True)]
+        yield [schema.get("else", True)]
 
 
 def _skipped(schema: dict[str, Any]) -> frozenset[str]:
