@@ -32,7 +32,6 @@ REMOTE = "http://localhost:1234/"
 # What is refused at the start, and why. Nothing of it is passed over at run time.
 REFUSED = {
     "optional/cross-draft.json": "names nothing",  # a remote of another draft; every file is 2020-12 by contract
-    "optional/ecmascript-regex.json": "regex",  # \p, for which Python has no tables; jsonschema raises re.error
 }
 # Formats are asserted, and what this file says of each is that they need not be.
 ASSERTED = "format.json"

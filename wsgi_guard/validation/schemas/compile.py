@@ -17,7 +17,7 @@ from wsgi_guard.validation.shapes import Shape
 from .check import Check, property_names
 from .custom import Validators
 from .fast import Engine
-from .formats import checker, is_pattern
+from .formats import checker, is_pattern, pattern_problem
 from .keywords import Steps, TooComplex, validator_class
 from .load import Documents, read_folder
 from .missing import is_optional
@@ -139,7 +139,10 @@ def _invalid(document: Any) -> Iterator[str]:
     seen = set()
     for error in metaschema.iter_errors(document):
         at = "".join(f"/{escape(str(step))}" for step in error.absolute_path)
+        reason = pattern_problem(error.instance) if error.validator == "format" else None
         said = f"{at}: is not valid JSON Schema: {error.message[:_SHOWN]}"
+        if reason is not None:
+            said = f"{at}: {error.instance[:_SHOWN]!r} is no pattern: {reason}"
         # each vocabulary of the metaschema says that a list is no schema
         if said not in seen:
             seen.add(said)

@@ -12,6 +12,7 @@ from jsonschema import FormatChecker
 
 from .international import is_idn_hostname, plain_local, plain_uri
 from .patterns import ecma
+from .properties import members, named
 
 _DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.A)
 # RFC 3339 5.6; a leap second is checked by `_is_leap_second`.
@@ -171,16 +172,24 @@ def is_regex(text: str) -> bool:
     third of a second to compile."""
     if len(text) > _LONGEST_REGEX or _INLINE_FLAGS.search(text):
         return False
-    return is_pattern(text)
+    # The classes of properties are long; that they are known will do.
+    return pattern_problem(text, named) is None
 
 
 def is_pattern(text: str) -> bool:
     """Whether the author of a schema can be given `text` as a pattern."""
+    return pattern_problem(text) is None
+
+
+def pattern_problem(text: str, property_of: Callable[[str], str] = members) -> str | None:
+    """Why `text` is no pattern, if it is none."""
     try:
-        re.compile(ecma(text))
-    except (re.error, RecursionError, OverflowError, ValueError, Warning):
-        return False
-    return True
+        re.compile(ecma(text, property_of))
+    except (re.error, OverflowError, ValueError, Warning) as error:
+        return str(error)
+    except RecursionError:
+        return "is nested too deep"
+    return None
 
 
 def _full(pattern: re.Pattern[str]) -> Callable[[str], bool]:
