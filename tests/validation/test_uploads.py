@@ -145,6 +145,49 @@ def test_name_and_type_must_fit_the_content(
     assert len(CLAIMS) == 19
 
 
+# Names that end otherwise than they look, or that servers and desktops run.
+RUN = [
+    "x.php", "x.PHP", "x.php.", "x.php. .", "x.php ", "x.php\u200b", "x.php\u00a0", "x.ph\u200dp", "x\u00ad.php",
+    "x.php%20", "x.php%2e", "x.php%252e", "x%2ephp", "x.%70hp", "x.php;.png", "x.php;1.png", "x.php:.png",
+    "x.asp;y.jpg.png", "x.php%3b.png", "x\uff0ephp", "x.\uff50\uff48\uff50", "x.php\ufe0f", "x.php\u3164",
+    "x.php\u2800",
+    "x.php\U000e0020",
+    "x.php5", "x.php7", "x.phtml", "x.pht", "x.phps", "x.asp", "x.aspx", "x.ashx", "x.cer", "x.jsp", "x.jspx", "x.cfm",
+    "x.cgi", "x.pl", "x.rb", "x.bat", "x.cmd", "x.ps1", "x.vbs", "x.hta", "x.scr", "x.exe", "x.sh", "x.shtml",
+    ".htaccess", "x.png.php", "x.war",
+]  # fmt: skip
+PICTURES = [
+    "x.png", "x.PNG", "x.png.", "x y.png", "x\u200b.png", "x%20y.png",
+    "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645.png",
+    "\U0001f468\u200d\U0001f469.png", "a;b.png", "Plan: 1.png", "v1.2; last.png", "notes.txt; copy.png",
+    "100%.png", "photo", "x.unknown", "php", "x.phpx.png",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("filename", RUN)
+def test_what_a_name_hides_is_held_against_the_content(tmp_path: Path, filename: str) -> None:
+    site = Site(tmp_path, FILES, threats={"mode": "off"})
+    told = errors(site.post("/any", body(file("f", filename, "image/png", PNG)), MULTIPART))
+    assert "filename" in {error["keyword"] for error in told}
+    assert len(RUN) == 52
+
+
+@pytest.mark.parametrize("filename", PICTURES)
+def test_pictures_may_be_called_as_people_call_them(tmp_path: Path, filename: str) -> None:
+    site = Site(tmp_path, FILES, threats={"mode": "off"})
+    assert site.post("/any", body(file("f", filename, "image/png", PNG)), MULTIPART).code == 200
+    assert len(PICTURES) == 17
+
+
+@pytest.mark.parametrize("filename", ["x.php", "x.jsp", "x.bat", "x.pl", ".htaccess", "x.php5", "x.cer", "x.scr"])
+def test_a_program_that_is_one_fits_its_name(tmp_path: Path, filename: str) -> None:
+    site = Site(tmp_path, FILES, threats={"mode": "off"})
+    sent = body(file("f", filename, "application/octet-stream", b"echo 1 # text\n"))
+    assert site.post("/any", sent, MULTIPART).code == 200
+    certificate = body(file("f", "x.cer", "application/pkix-cert", b"\x30\x82\x01\x00\0\1"))
+    assert site.post("/any", certificate, MULTIPART).code == 200
+
+
 PATHS = [
     "../a.png", "..%5Ca.png", "/etc/passwd", "a/b.png", "%2e%2e%2fa.png", "%252e%252e%252fa.png",
     "C:a.png", "..", ".", "a\u2215b.png", "\uff0e\uff0e\uff0fa", "photo\u202egnp.exe", "a" * 256, "a.png:$DATA",

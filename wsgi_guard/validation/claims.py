@@ -12,6 +12,7 @@ _OFFICE = "application/vnd.openxmlformats-officedocument."
 _OPEN = "application/vnd.oasis.opendocument."
 _OLE = "application/x-ole-storage"
 _ZIP = "application/zip"
+_PROGRAM = "application/vnd.microsoft.portable-executable"
 # Text has no signature: source code may begin with a tag, notes with a brace.
 _TEXT = frozenset({
     PLAIN, "text/html", "application/xml", "application/json", "image/svg+xml", "text/x-shellscript",
@@ -28,7 +29,7 @@ _ACCEPTED: dict[str, frozenset[str]] = {
         "application/pdf", "application/gzip", "application/x-bzip2", "application/x-xz", "application/zstd",
         "application/x-7z-compressed", "application/vnd.rar", "application/x-tar", "audio/mpeg", "audio/flac",
         "audio/wav", "audio/aac", "video/x-msvideo", "application/rtf", "application/wasm", "application/vnd.sqlite3",
-        "application/vnd.microsoft.portable-executable", "application/x-elf", "application/java-vm", "font/woff",
+        _PROGRAM, "application/x-elf", "application/java-vm", "font/woff",
         "font/woff2", "application/x-mach-binary",
     )},
     **dict.fromkeys(("image/avif", "image/heic", "image/heif"), _HEIF),
@@ -51,6 +52,8 @@ _ACCEPTED: dict[str, frozenset[str]] = {
     "text/csv": frozenset({PLAIN, "application/json"}),
     "application/x-php": _TEXT,
     "text/x-shellscript": _TEXT,
+    "application/pkix-cert": _TEXT | {UNKNOWN},
+    "application/x-scr": _TEXT | {_PROGRAM},
 }  # fmt: skip
 # A zip is what it is, whatever it holds.
 _ACCEPTED[_ZIP] = frozenset({_ZIP, *(kind for kind, found in _ACCEPTED.items() if _ZIP in found)})
@@ -63,7 +66,7 @@ _ALIASES = {
     "audio/mp3": "audio/mpeg", "audio/x-wav": "audio/wav", "audio/wave": "audio/wav", "audio/vnd.wave": "audio/wav",
     "audio/x-m4a": "audio/mp4", "audio/m4a": "audio/mp4", "video/x-m4v": "video/mp4", "video/avi": "video/x-msvideo",
     "audio/x-flac": "audio/flac", "text/xml": "application/xml", "text/json": "application/json",
-    "application/x-msdownload": "application/vnd.microsoft.portable-executable", "text/rtf": "application/rtf",
+    "application/x-msdownload": _PROGRAM, "text/rtf": "application/rtf",
 }  # fmt: skip
 _SUFFIXES = {
     "png": "image/png", "jpg": "image/jpeg", "jpeg": "image/jpeg", "jpe": "image/jpeg", "jfif": "image/jpeg",
@@ -80,11 +83,29 @@ _SUFFIXES = {
     "wav": "audio/wav", "aac": "audio/aac", "m4a": "audio/mp4", "mp4": "video/mp4", "m4v": "video/mp4",
     "mov": "video/quicktime", "3gp": "video/3gpp", "webm": "video/webm", "mkv": "video/x-matroska",
     "ogg": "application/ogg", "oga": "application/ogg", "ogv": "application/ogg", "avi": "video/x-msvideo",
-    "exe": "application/vnd.microsoft.portable-executable", "dll": "application/vnd.microsoft.portable-executable",
+    "exe": _PROGRAM, "dll": _PROGRAM,
     "class": "application/java-vm", "wasm": "application/wasm", "woff": "font/woff", "woff2": "font/woff2",
     "html": "text/html", "htm": "text/html", "xml": "application/xml", "json": "application/json", "csv": "text/csv",
     "txt": "text/plain", "md": "text/plain", "log": "text/plain", "css": "text/plain", "js": "text/plain",
-    "py": "text/plain", "php": "application/x-php", "phtml": "application/x-php", "sh": "text/x-shellscript",
+    "py": "text/plain",
+    # Programs in text, which servers, shells or desktops run by how their names end.
+    **dict.fromkeys((
+        "php", "php2", "php3", "php4", "php5", "php6", "php7", "php8", "phps", "pht", "phtm", "phtml", "inc",
+    ), "application/x-php"),
+    **dict.fromkeys((
+        "asp", "aspx", "asa", "asax", "ascx", "ashx", "asmx", "axd", "cshtml", "vbhtml", "svc", "soap",
+        "jsp", "jspx", "jspf", "jsw", "jsv", "jhtml", "cfm", "cfml", "cfc", "cgi", "fcgi", "pl", "pm", "rb",
+        "erb", "rhtml", "shtml", "shtm", "sh", "bash", "zsh", "ksh", "csh", "command", "bat", "cmd", "ps1",
+        "psm1", "psd1", "vb", "vbs", "vbe", "jse", "wsf", "wsh", "wsc", "sct", "hta", "reg", "inf", "scf", "url",
+        "desktop", "applescript", "htaccess", "htpasswd", "pyw", "lua", "tcl", "awk",
+    ), "text/x-shellscript"),
+    **dict.fromkeys(
+        ("cpl", "drv", "sys", "ocx", "efi", "mui", "pif"), _PROGRAM
+    ),
+    # IIS runs what is called like a certificate; drawing programs keep commands in what is called like a screen saver.
+    "cer": "application/pkix-cert", "scr": "application/x-scr",
+    "war": "application/java-archive", "ear": "application/java-archive", "xhtml": "application/xml",
+    "xht": "application/xml", "mhtml": "text/html", "mht": "text/html",
 }  # fmt: skip
 
 # The longest name of a file that Linux, macOS and Windows all take, in bytes and in characters.
@@ -95,11 +116,27 @@ _SEPARATORS = re.compile(r"[/\\\u2044\u2215\u29f5\u29f8]|^[A-Za-z]:|:\$")
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
+# What shows nothing in a name: format characters, variation selectors, fillers and blanks that NFKC leaves (Unicode's
+# property Default_Ignorable_Code_Point, and U+2800).
+_UNSEEN = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u2800\u3164"
+    "\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+# At these some servers end a name: what is run is what stands in front (CVE-2009-4444; streams of NTFS).
+_ENDS = re.compile(r"[;:]")
+_PASSES = 3
+# Suffixes of what is run, which may stand ahead of such an end.
+_RUN = frozenset(
+    suffix for suffix, kind in _SUFFIXES.items()
+    if kind in ("application/x-php", "text/x-shellscript", "application/pkix-cert", "application/x-scr", _PROGRAM)
+)  # fmt: skip
+
+
 def is_path_like(name: str) -> bool:
     """Whether a file name could lead elsewhere than to one file of the folder it is put into."""
     if len(name.encode("utf-8", "replace")) > _LONGEST:
         return True
-    for _ in range(3):
+    for _ in range(_PASSES):
         folded = unicodedata.normalize("NFKC", name)
         if _SEPARATORS.search(folded) or _HIDDEN.search(folded) or not folded.strip(". "):
             return True
@@ -113,11 +150,34 @@ def contradicted(filename: str, declared: str, detected: str) -> tuple[str, ...]
     """Which of "filename" and "content_type" say something else than `detected`; both may say nothing."""
     if detected == EMPTY:
         return ()
-    name = filename.lower().rstrip(". ")
-    suffix = _SUFFIXES.get(name.rpartition(".")[2], "") if "." in name else ""
     kind = declared.partition(";")[0].strip().lower()
-    wrong = (("filename", suffix), ("content_type", _ALIASES.get(kind, kind)))
-    return tuple(which for which, claimed in wrong if not _fits(claimed, detected))
+    wrong = []
+    if not all(_fits(_SUFFIXES[suffix], detected) for suffix in _suffixes(filename)):
+        wrong.append("filename")
+    if not _fits(_ALIASES.get(kind, kind), detected):
+        wrong.append("content_type")
+    return tuple(wrong)
+
+
+def _suffixes(filename: str) -> set[str]:
+    """The known suffixes by which anybody may take a file: as its name shows, as it is decoded, up to where it ends.
+    """
+    found = set()
+    name = filename
+    for _ in range(_PASSES + 1):
+        folded = unicodedata.normalize("NFKC", _UNSEEN.sub("", unicodedata.normalize("NFKC", name))).lower()
+        found.add(_suffix(folded))
+        found.update(filter(_RUN.__contains__, map(_suffix, _ENDS.split(folded))))
+        name, before = unquote(folded), name
+        if name == before:
+            break
+    return found & _SUFFIXES.keys()
+
+
+def _suffix(name: str) -> str:
+    """What stands behind the last point; Windows and some servers leave out points and blanks at the end."""
+    _, point, suffix = name.rstrip(". \t\r\n\0").rpartition(".")
+    return suffix if point else ""
 
 
 def _fits(claimed: str, detected: str) -> bool:
