@@ -39,7 +39,10 @@ PROBLEMS: dict[str, tuple[dict[str, Any], tuple[tuple[str, ...], ...]]] = {
     "a bad pattern": ({REF: {"properties": {"a": {"pattern": "("}}}}, ((f"{REF}#/properties/a/pattern",),)),
     "a bad name pattern": ({REF: {"patternProperties": {"(": {}}}}, ((f"{REF}#/patternProperties",),)),
     "an unknown format": ({REF: {"format": "emial"}}, ((f"{REF}#", "emial", "did you mean 'email'?"),)),
-    "another dialect": ({REF: {"$schema": "http://json-schema.org/draft-07/schema#"}}, ((f"{REF}#", "2020-12"),)),
+    "another dialect": (
+        {REF: {"$schema": "http://json-schema.org/draft-07/schema#"}},
+        ((f"{REF}#", "2020-12", "'prefixItems'", "'definitions' may stay"),),
+    ),
     "a reference to no file": ({REF: {"items": {"$ref": "gone.json"}}}, ((f"{REF}#/items", "gone.json"),)),
     "a reference to no place": ({REF: {"$ref": "#/$defs/gone"}}, ((f"{REF}#", "#/$defs/gone"),)),
     "a reference to no place of a file": (
@@ -116,6 +119,10 @@ NOTED = {
         {"properties": {"a": {"format": "phone"}, "b": {"default": 1}}},
         "#/properties/a: 'format' 'phone' is not known and not asserted",
     ),
+    "a word of an older draft": (
+        {"dependencies": {"a": ["c"]}, "properties": {"b": {"default": 1}}},
+        "#: 'dependencies' is of an older draft and does nothing; since 2020-12 'dependentRequired' or",
+    ),
     "a dialect of one's own": (
         {"$schema": "https://example.org/mine", "properties": {"b": {"default": 1}}},
         "#: '$schema' 'https://example.org/mine' is not known, the file is read as draft 2020-12",
@@ -131,7 +138,7 @@ def test_what_does_nothing_is_noted_and_stops_no_start(tmp_path: Path, audit: Au
     assert site.post("/api", {}).code == 200
     assert site.validated == {"body": {"b": 1}}
     assert any(f"schemas: {REF}{note}" in text for text in audit.texts)
-    assert len(NOTED) == 3
+    assert len(NOTED) == 4
 
 
 def test_check_tells_notes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -168,6 +175,19 @@ def test_other_files_are_nobodys_schema(tmp_path: Path) -> None:
         "_shared/README": "x", "_shared/notes.yaml": "x", "api/POST.json": OBJECT,
     }  # fmt: skip
     assert [endpoint.template.text for endpoint in compiled(tmp_path, files)] == ["/api"]
+
+
+def test_check_tells_of_files_that_do_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = schema_folder(tmp_path, {
+        REF: OBJECT, "README.md": "x", "api/about.md": "x", "api/LICENSE": "x", "_shared/a.json": {},
+        "_shared/notes.txt": "x", ".hidden": "x", "api/order.yaml": "x", "api/ORDER.JSON": "{}",
+        "api/_inner/POST.query.json": OBJECT,
+    })  # fmt: skip
+    (tmp_path / "guard.toml").write_text(f"[validation]\nschemas = {str(folder)!r}\n")
+    assert main(["check", str(tmp_path / "guard.toml")]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if line.startswith("note: schemas: ")]
+    assert [line.split(": ")[2] for line in told] == ["api/ORDER.JSON", "api/_inner/POST.query.json", "api/order.yaml"]
+    assert "is no schema file" in told[0] and "is never routed" in told[1]
 
 
 # file -> template, method, part

@@ -45,12 +45,13 @@ def load(section: ValidationSection, routes: Routes, folder: str, kept: Kept | N
     """
     if section.schemas is None:
         return Loaded({})
-    from .schemas.load import read_folder
+    from .schemas.load import read_folder, strays
 
     root = root_of(section, folder)
     documents, problems = read_folder(root)
     try:
-        return _compiled(section, routes, documents, problems)
+        loaded = _compiled(section, routes, documents, problems)
+        return loaded._replace(notes=(*loaded.notes, *(f"schemas: {stray}" for stray in strays(root))))
     except ConfigurationError as error:
         if kept is None or kept[0] != str(root):
             raise

@@ -12,9 +12,11 @@ from typing import Any, NoReturn
 
 from wsgi_guard.validation.pointers import escape
 
-from .names import is_shared, looks_routed
+from .names import METHODS, is_shared, looks_routed
 
 Documents = dict[str, Any]
+# What lies in folders to be read by people.
+_ABOUT = ("README", "LICENSE", "LICENCE", "NOTICE", "CHANGELOG")
 
 
 class _Doubled(dict[str, Any]):
@@ -43,6 +45,19 @@ def read_folder(root: Path) -> tuple[Documents, list[str]]:
             continue
         problems.extend(f"{name}#{at}" for at in _doubled(documents[name], ""))
     return documents, problems
+
+
+def strays(root: Path) -> list[str]:
+    """A sentence for each file of a folder that was probably meant to do something, and does nothing."""
+    found = []
+    for path in files(root, [], ()):
+        name = path.relative_to(root).as_posix()
+        if is_shared(name):
+            if looks_routed(path.name) and path.stem.split(".")[0] in METHODS:
+                found.append(f"{name}: is never routed, for a part of its name begins with '_' (written %5F in a path)")
+        elif not looks_routed(name) and not path.name.upper().startswith(_ABOUT) and path.suffix.lower() != ".md":
+            found.append(f"{name}: is no schema file, and is not read; those are METHOD.json or METHOD.part.json")
+    return found
 
 
 def files(folder: Path, problems: list[str], above: tuple[Path, ...]) -> Iterator[Path]:

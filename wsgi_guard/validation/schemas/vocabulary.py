@@ -18,6 +18,16 @@ from .walk import children, subschemas
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _OTHER_DRAFT = re.compile(r"https?://json-schema\.org/")
+OLDER = (
+    "must be {0!r}, for files are read as that draft; in an older one write a list in 'items' as 'prefixItems', "
+    "'additionalItems' as 'items', 'dependencies' as 'dependentRequired' or 'dependentSchemas', 'id' as '$id'; "
+    "'definitions' may stay"
+)
+# Words of older drafts that say nothing any more, and what says it.
+_REPLACED = {
+    "additionalItems": "'items' beside 'prefixItems'", "dependencies": "'dependentRequired' or 'dependentSchemas'",
+    "$recursiveRef": "'$dynamicRef'", "$recursiveAnchor": "'$dynamicAnchor'",
+}  # fmt: skip
 # How near a format is that was meant: "url" is to "uri", "phone" is not to "hostname".
 _MEANT = 0.65
 
@@ -43,7 +53,7 @@ def _format(value: Any) -> str | None:
 
 def _dialect(value: Any) -> str | None:
     other = value.rstrip("#") != DIALECT and _OTHER_DRAFT.match(value)
-    return f"must be {DIALECT!r}, files are read as that draft" if other else None
+    return OLDER.format(DIALECT) if other else None
 
 
 _CHECKS: dict[str, Callable[[Any], str | None]] = {
@@ -78,6 +88,9 @@ def annotation_notes(document: Any) -> Iterator[str]:
         dialect = schema.get("$schema", DIALECT)
         if dialect.rstrip("#") != DIALECT:
             yield f"{at}: '$schema' {dialect!r} is not known, the file is read as draft 2020-12"
+        for word, now in _REPLACED.items():
+            if word in schema:
+                yield f"{at}: {word!r} is of an older draft and does nothing; since 2020-12 {now} says it"
 
 
 def _unseen(at: str, schema: dict[str, Any]) -> Iterator[str]:
