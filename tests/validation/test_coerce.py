@@ -139,7 +139,7 @@ FORMED: list[tuple[Any, dict[str, Any], dict[str, Any]]] = [
     ({"properties": {"e": {"type": "integer"}}, "if": {"properties": {"e": {"const": 1}}},
       "else": {"properties": {"late": {"type": "integer"}}}}, {"e": "2", "late": "4"}, {"e": 2, "late": 4}),
     ({"properties": {"e": {"type": "integer", "default": 1}}, "required": ["e"],
-      "anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["n"]}]}, {"n": "4"}, {"n": 4, "e": 1}),
+      "anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["n"]}]}, {"n": "4"}, {"n": 4}),
     ({"dependentSchemas": {"a": {"properties": {"n": {"type": "integer"}}}}}, {"a": "x", "n": "4"}, {"a": "x", "n": 4}),
     ({"anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["z"]}]}, {"n": "4"}, {"n": "4"}),
 ]  # fmt: skip

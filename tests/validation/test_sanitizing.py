@@ -377,3 +377,13 @@ def test_cleaning_without_effect_stops_the_start(tmp_path: Path, keyword: str) -
 @pytest.mark.parametrize("text", ["a&#x202E;b", "a&#8238b", "a&#0;b", "a&#x1;b", "a&#&#x202e;8238;b", "a&#x202e&#1;b"])
 def test_references_to_deceiving_characters_go_too(html: Any, text: str) -> None:
     assert Scrub(html)(text, Cleaning()).replace("&amp;#", "") in ("ab", "a8238;b")
+
+
+def test_a_form_that_has_several_forms_gets_its_defaults(tmp_path: Path) -> None:
+    schema = {
+        "x-rewrite": True, "properties": {"a": {"type": "integer", "default": 1}}, "required": ["a"],
+        "anyOf": [{"properties": {"n": {"type": "integer"}}, "required": ["n"]}],
+    }  # fmt: skip
+    site = Site(tmp_path, {"f/POST.form.json": schema})
+    assert site.post("/f", b"n=4", FORM).code == 200
+    assert (site.validated, site.body) == ({"form": {"n": 4, "a": 1}}, b"n=4&a=1")

@@ -45,19 +45,23 @@ def coerce(fields: dict[str, Any], shape: Shape, split: Split = by_commas) -> di
     `split` makes a list of a single text.
     """
     found = _fields(fields, shape, split)
-    if shape.fits is None or _fills_to_fit(found, shape):
+    if shape.fits is None or _fits(found, shape):
         return found
     # What one of its forms says of a field holds together with what that says of the others.
     others = (_fields(fields, choice, split) for choice in shape.choices)
-    return next((other for other in others if _fills_to_fit(other, shape)), found)
+    return next((other for other in others if _fits(other, shape)), found)
 
 
 def _fields(fields: dict[str, Any], shape: Shape, split: Split) -> dict[str, Any]:
     return {name: _value(value, shape.of(name), split) for name, value in fields.items()}
 
 
-def _fills_to_fit(fields: dict[str, Any], shape: Shape) -> bool:
-    fill(fields, shape)
+def _fits(fields: dict[str, Any], shape: Shape) -> bool:
+    """Whether the fields fit once they are filled up, which is not done here: who rewrites a form asks what it lacks.
+    """
+    if shape.fills:
+        fields = copy.deepcopy(fields)
+        fill(fields, shape)
     return shape.fits is None or shape.fits(fields)
 
 
@@ -80,14 +84,22 @@ def _plainly(value: Any, shape: Shape, split: Split) -> Any:
 
 
 def _ways(value: Any, shape: Shape, split: Split) -> Iterator[Any]:
-    """What a value may become, in this order: what a text can be said to be ahead of what it can be taken for."""
-    yield value
+    """What a value may become, in this order: what a text can be said to be ahead of what it can be taken for.
+
+    Nothing that cannot fit, nor twice: to look costs a hundred times what to convert does.
+    """
     shapes = (shape, *shape.choices)
     if isinstance(value, str):
+        if shape.types is None or "string" in shape.types:
+            yield value
         for wanted in _SCALARS:
             if any(one.types is not None and wanted <= one.types for one in shapes):
-                yield _scalar(value, wanted)
+                way = _scalar(value, wanted)
+                if way is not value:
+                    yield way
         value = split(value)
+    else:
+        yield value
     if isinstance(value, list):
         for one in shapes:
             if one.types is not None and "array" in one.types:

@@ -163,7 +163,7 @@ class _Noting:
 
 
 def _additional_properties(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[ValidationError]:
-    if not isinstance(instance, dict):
+    if wanted is True or not isinstance(instance, dict):
         return
     named, patterns = schema.get("properties", ()), schema.get("patternProperties", ())
     for name, item in instance.items():
