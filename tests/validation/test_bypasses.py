@@ -242,6 +242,40 @@ def test_json_in_a_charset_that_parsers_guess_is_looked_at(free: Site, site: Sit
     assert site.post("/orders", b'{"id": 1}'.decode().encode(charset)).code == 400
 
 
+HONEST = (
+    "name;city\r\nM\u00fcller;K\u00f6ln\r\n", "hello w\u00f6rld", "\u4f60\u597d, \u4e16\u754c",
+    "caf\u00e9 /menu/v1.2/a.php",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("charset", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_an_honest_text_in_a_wide_charset_is_left_alone(free: Site, charset: str) -> None:
+    for text in HONEST:
+        assert free.post("/free", text.encode(charset), f"text/plain; charset={charset}").code == 200
+        document = json.dumps({"a": text}, ensure_ascii=False)
+        assert free.post("/free", document.encode(charset), f"{JSON}; charset={charset}").code == 200
+    assert len(HONEST) == 4
+
+
+def test_a_byte_order_mark_says_it_too(free: Site) -> None:
+    note = '<?xml version="1.0" encoding="UTF-16"?><a>b/c.d</a>'
+    assert free.post("/free", note.encode("utf-16"), "application/xml").code == 200
+    for text in HONEST:
+        assert free.post("/free", text.encode("utf-16"), "text/csv").code == 200
+        assert free.post("/free", text.encode("utf-32"), "text/csv").code == 200
+    assert free.post("/free", XSS.encode("utf-16"), "text/csv").code == 403
+
+
+def test_wide_text_without_a_mark_is_read_both_ways(free: Site) -> None:
+    for name in ("utf-16-le", "utf-16-be"):
+        assert free.post("/free", ("\u4f60\u597d " + XSS).encode(name), "text/plain; charset=utf-16").code == 403
+
+
+def test_a_declared_charset_excuses_no_zero_byte_in_other_text(free: Site) -> None:
+    for charset in ("utf-8", "utf-16", "utf-16le", "utf-32", "latin-1"):
+        assert free.post("/free", b"upload/shell.php\0.jpg", f"text/plain; charset={charset}").code == 403
+
+
 def test_a_charset_nobody_knows_is_not_asked_for() -> None:
     from wsgi_guard.validation.charsets import readings
 

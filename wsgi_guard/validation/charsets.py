@@ -6,6 +6,7 @@ its codecs need time that grows with the square of the length.
 
 from __future__ import annotations
 
+import re
 from json import detect_encoding
 
 _FAMILIES = {
@@ -17,6 +18,10 @@ _FAMILIES = {
     "iso2022jp": "iso2022_jp", "iso2022kr": "iso2022_kr", "gbk": "gbk", "gb2312": "gb2312", "gb18030": "gb18030",
     "hzgb2312": "hz", "big5": "big5", "euckr": "euc_kr", "ibm037": "cp037", "cp037": "cp037", "ibm500": "cp500",
 }  # fmt: skip
+_MARKS = (b"\xff\xfe", b"\xfe\xff")
+# What two bytes of printable ASCII are as one character, and how much of a text is asked for them.
+_PAIR = re.compile("[" + "".join(f"{chr(high * 256 + 32)}-{chr(high * 256 + 126)}" for high in range(32, 127)) + "]")
+_SAMPLE = 2_000
 _IGNORED = str.maketrans("", "", "-_: .'\"")
 
 
@@ -26,14 +31,36 @@ def codec(charset: str) -> str | None:
 
 
 def readings(data: bytes, charset: str) -> list[str]:
-    """`data` as UTF-8, and as what else it may be: never empty, what cannot be decoded replaced."""
-    found = [data.decode("utf-8", "replace")]
-    declared = codec(charset)
+    """`data` as UTF-8, and as what else it may be: never empty, what cannot be decoded replaced.
+
+    Zero bytes that are halves of characters of another reading are no characters of the first one.
+    """
+    narrow, others = data.decode("utf-8", "replace"), []
+    for name in _wider(data, codec(charset)):
+        text = data.decode(name, "replace").removeprefix("\ufeff")
+        if text not in others:
+            others.append(text)
+    if "\0" in narrow and any(map(_is_wide_text, others)):
+        narrow = narrow.replace("\0", "")
+    return [narrow, *(text for text in others if text != narrow)]
+
+
+def _wider(data: bytes, declared: str | None) -> list[str]:
+    """The codecs of the declared charset and of what the bytes look like, UTF-8 left out."""
+    found = [] if declared is None else [declared]
+    if declared == "utf-16" and data[:2] not in _MARKS:
+        # Without a mark it is big-endian (RFC 2781, 4.3); Python takes it for what the machine is.
+        found = ["utf-16-be", "utf-16-le"]
     # Python's json.loads guesses these from the place of zero bytes (RFC 4627, 3), and so do apps that call it.
-    guessed = detect_encoding(data) if b"\0" in data[:4] or data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
-    for name in (declared, guessed):
-        if name is not None and not name.startswith("utf-8"):
-            text = data.decode(name, "replace")
-            if text not in found:
-                found.append(text)
-    return found
+    if b"\0" in data[:4] or data[:2] in _MARKS:
+        found.append(detect_encoding(data))
+    return [name for name in found if not name.startswith("utf-8")]
+
+
+def _is_wide_text(text: str) -> bool:
+    """Whether text was read as it was meant: narrow text read in pairs is made of two letters of ASCII each."""
+    sample = text[:_SAMPLE]
+    narrow = sum(char < "\u0250" for char in sample)
+    pairs = len(_PAIR.findall(sample))
+    meant = 4 * narrow >= len(sample) or 4 * pairs <= 3 * (len(sample) - narrow)
+    return meant and "\0" not in text and "\ufffd" not in text
