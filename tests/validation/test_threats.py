@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from wsgi_guard.settings.sections import THREATS
-from wsgi_guard.validation.threats import cmdi, files, markup, scripts, sqlsigns, traversal
+from wsgi_guard.validation.threats import disguise, files, markup, scripts, shellsigns, sqlsigns, traversal
 from wsgi_guard.validation.threats.budget import Budget
 from wsgi_guard.validation.threats.classes import CLASSES
 from wsgi_guard.validation.threats.evidence import THRESHOLDS
@@ -22,6 +22,8 @@ from wsgi_guard.validation.threats.screen import CROWDED, FINDERS, is_plain, scr
 
 from .attacks import ATTACKS, COUNTS
 from .innocent import COUNT, INNOCENT
+from .mentions import COUNTS as MENTIONED
+from .mentions import MENTIONS
 
 
 @pytest.mark.parametrize("kind", ATTACKS)
@@ -33,9 +35,34 @@ def test_ordinary_text_is_left_alone() -> None:
     assert [(value, found) for value in INNOCENT if (found := screen(value, CLASSES))] == []
 
 
+@pytest.mark.parametrize("kind", MENTIONS)
+def test_who_speaks_of_an_attack_makes_none(kind: str) -> None:
+    assert [(value, found) for value in MENTIONS[kind] if (found := screen(value, CLASSES))] == []
+
+
+# What the mentions become where a machine is meant.
+MEANT = (
+    "/bin/bash -c id", ";/bin/bash", "/usr/bin/id", "x\ncat /etc/shadow", "x\nfind / -name id_rsa", "x\nls -la",
+    ";wh``oami", "1;c``at /etc/passwd", "sleep(5)", "sleep(5)-- is a function", "1 and sleep(5)",
+    "pg_sleep(5) from users where id=1", "pg_sleep(5) union select a from b", "benchmark(9999999,md5(1)) or 1=1",
+    "'; exec xp_cmdshell net user x", "extractvalue(1,concat(0x7e,version())) from dual", "/etc/passwd",
+    "page=/etc/passwd", "include('/etc/passwd')", "<x y='/etc/passwd'>", "../../etc/passwd is a file",
+    "onload=alert(1)", ";onerror=x.y(1)", '" onfocus=x', "x' onload='y", "a=b onload=fetch(1)", "*))", "x*)(cn=*)",
+    "*()|&'", "a|id", "x|date", "\\\\host\\x\\shell.php", "\\\\host@8080\\dav\\x", "\\\\?\\unc\\host\\x",
+)  # fmt: skip
+
+
+def test_what_is_meant_for_a_machine_is_found_all_the_same() -> None:
+    assert [value for value in MEANT if not screen(value, CLASSES)] == []
+    assert len(MEANT) == 34
+    # What is everyday in an office and looks for nothing but a machine is told at the second level.
+    assert screen("\\\\host\\share\\x", CLASSES, THRESHOLDS[2])
+
+
 def test_tables_are_whole() -> None:
     assert {kind: len(values) for kind, values in ATTACKS.items()} == COUNTS
     assert len(INNOCENT) == COUNT
+    assert {kind: len(values) for kind, values in MENTIONS.items()} == MENTIONED
     assert tuple(FINDERS) == tuple(ATTACKS) == CLASSES == THREATS
     assert sum(COUNTS.values()) > 700
     assert COUNT > 450
@@ -134,8 +161,8 @@ def test_an_apostrophe_inside_a_word_is_no_quote(value: str, plain: bool) -> Non
 
 
 ALL_RULES: tuple[Rule, ...] = (
-    *markup.RULES, *scripts.RULES, *cmdi.RULES.all, *sqlsigns.RULES.all, *traversal.CLIMBS.all,
-    *traversal.ON_TEXT.all, *files.KNOWN.all,
+    *markup.RULES, *scripts.RULES, *shellsigns.RULES.all, *disguise.RULES.all, *sqlsigns.RULES.all,
+    *traversal.CLIMBS.all, *traversal.ON_TEXT.all, *files.KNOWN.all,
 )  # fmt: skip
 
 

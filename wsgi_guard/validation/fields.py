@@ -5,11 +5,13 @@ A name may repeat; nothing is dropped, so nobody reads another value than the on
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from .parse import Malformed
 from .threats.normalise import undo_overlong, unquoted
+from .threats.screen import is_plain
 
 Fields = list[tuple[str, str]]
 
@@ -102,6 +104,12 @@ def check_length(fields: Iterable[tuple[str, str]], limit: int) -> None:
     """Raises Malformed for a name or value of more than `limit` characters."""
     if any(len(name) > limit or len(value) > limit for name, value in fields):
         raise Malformed(f"a field has more than {limit} characters")
+
+
+def rejoined(query: Fields) -> Fields:
+    """As `joined` for values within one query, of names with two that are more than plain words, as halves are."""
+    telling = Counter(name for name, value in query if not is_plain(value))
+    return joined([], [field for field in query if telling[field[0]] > 1])
 
 
 def joined(query: Fields, body: Fields) -> Fields:

@@ -16,9 +16,10 @@ from wsgi_guard.settings.sections import ValidationSection
 from .bodies import Bodies
 from .decide import COOKIES, Denial, Excuse
 from .described import Read
-from .fields import native, parse_fields
+from .fields import native, parse_fields, rejoined
 from .heads import header_texts
 from .leaves import Leaf, of_fields
+from .paths import pieces
 from .shapes import ANY, Shape
 from .threats.budget import Budget
 from .threats.policy import Policy
@@ -104,20 +105,34 @@ class Inspector:
         `shapes` are those of its segments, as far as a schema describes them.
         """
         budget, segments = Budget(), as_text(given).split("/")
-        known = [*shapes, *repeat(ANY, len(segments) - len(shapes))]
-        texts: dict[str, list[str]] = {}
-        for kind in self._classes:
-            if kind in ("traversal", "xss"):
-                kept = map(_without(kind), segments, known) if shapes else segments
-                texts.setdefault("/".join(kept), []).append(kind)
+        known = [*shapes, *repeat(ANY, len(segments) - len(shapes))] if shapes else []
+        wholes = {text: (kinds, pieces(text)) for text, kinds in self._wholes(segments, known).items()}
         found: list[Place] = []
-        for text, kinds in texts.items():
-            found += self._look("path", [Leaf((), text, ANY)], excuses, budget, tuple(kinds))
+        for text, (kinds, _) in wholes.items():
+            among = tuple(kind for kind in kinds if kind in ("traversal", "xss"))
+            found += self._look("path", [Leaf((), text, ANY)], excuses, budget, among)
+        if known:
+            # Each once; those that are left alone are no place to look at.
+            each = dict.fromkeys(zip(segments, known, strict=True))
+            leaves = [Leaf((), segment, shape) for segment, shape in each if not shape.silent]
+        else:
+            leaves = [Leaf((), segment, ANY) for _, cut in wholes.values() for segment in cut.segments]
         others = tuple(kind for kind in self._classes if kind != "traversal")
-        # Each once; those that are left alone are no place to look at.
-        each = dict.fromkeys(zip(segments, known, strict=True))
-        leaves = [Leaf((), segment, shape) for segment, shape in each if not shape.silent]
-        return found + list(self._look("path", leaves, excuses, budget, others))
+        found += self._look("path", leaves, excuses, budget, others)
+        for kinds, cut in wholes.values():
+            for tail, wanted in cut.tails:
+                among = tuple(kind for kind in kinds if kind in wanted)
+                found += self._look("path", [Leaf((), tail, ANY)], excuses, budget, among)
+        return found
+
+    def _wholes(self, segments: list[str], known: list[Shape]) -> dict[str, list[str]]:
+        """The path as the classes of the settings see it: what a segment's schema keeps from a class is left out."""
+        if not known:
+            return {"/".join(segments): list(self._classes)}
+        found: dict[str, list[str]] = {}
+        for kind in self._classes:
+            found.setdefault("/".join(map(_without(kind), segments, known)), []).append(kind)
+        return found
 
     def head(self, facts: Facts, excuses: tuple[Excuse, ...], parts: dict[str, Any]) -> Sequence[Place]:
         """Findings in query and headers, in this order."""
@@ -215,7 +230,12 @@ class Inspector:
     def _query(self, query: str, excuses: tuple[Excuse, ...], shape: Shape, budget: Budget) -> list[Place]:
         # All of its fields, however many: the server bounds the line, and one too many must not hide the rest.
         fields = parse_fields(native(query, errors="replace"), None, errors="replace")
-        return list(self._look("query", of_fields(fields, shape), excuses, budget))
+        found = list(self._look("query", of_fields(fields, shape), excuses, budget))
+        if len(fields) > 1 and (whole := rejoined(fields)):
+            # Two paths one after the other are no path.
+            others = tuple(kind for kind in self._classes if kind != "traversal")
+            found += self._look("query", of_fields(whole, shape), excuses, budget, others)
+        return found
 
     def _header(
         self, name: str, parts: dict[str, Any], known: Recent[str, bool], excuses: tuple[Excuse, ...],

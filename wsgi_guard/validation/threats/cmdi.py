@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import re
 
+from . import disguise
 from .budget import Budget
-from .commands import SURE, WORDS
+from .commands import EVERYDAY, REVEALING, SURE, WORDS
 from .evidence import Hit, better, hit
-from .rules import REACH, Rules, rule
 from .shell import Command, commands, for_shell
-from .windows import RULES as WINDOWS
+from .shellsigns import RULES
 from .words import holds
 
 HINTS = (
     ";", "|", "&", "`", "$", "\n", "\r", "{", "(", "[", "+", "%", "bin/", "dev/", "etc/", "/?", " /", " -", "http",
-    "cmd", "powershell", "if ", "for ", "alias ",
+    "cmd", "powershell", "if ", "if/", "for ", "alias ",
+    "[", "\\", "!-",
 )  # fmt: skip
 
 # What follows a command when a shell is meant.
@@ -35,8 +36,12 @@ _TIDY = re.compile(r"^[\w \n.:/@'\"?*=;|&,)<>~-]*+$")
 _SPACED = re.compile(r"[\"']?(?: |$|[<>,/\\$]|[;|&`)\n}]{1,2}(?: |$|[a-z/\"'`}]))")
 # A host, a number, or the end of a quotation: what a command line holds before an injected command.
 _HOST = re.compile(r"[\w-]\.[\w-]|\d$|[\"')]$")
+_REOPENED = re.compile(r" ?(?:[;|&]{1,2} ?[\"']|#)$")
 _GOES_ON = re.compile(r"[.,:;)]?(?:\s\w|$)")
+_IN_WORDS = re.compile(r"[.,:;)]? \w")
 _WORD = re.compile(r"[\"']? [\w@.-]")
+# What is told a command whose name begins lines of traces and lists as well.
+_TOLD = re.compile(r" -{1,2}[a-z]|/etc/\w|/dev/|/bin/\w|https?://|\|\s?(?:ba)?sh\b")
 # Files and devices that are named to a shell by nobody who means well.
 _LOOT = re.compile(r"/etc/\w|/dev/(?:tcp|udp|null)|/bin/\w|/proc/self|/var/log|\.ssh/|id_rsa|\|\s?(?:ba)?sh\b"
     r"|-e /bin|https?://|ftp://|\bpasswd\b")
@@ -44,71 +49,11 @@ _LOOT = re.compile(r"/etc/\w|/dev/(?:tcp|udp|null)|/bin/\w|/proc/self|/var/log|\
 _PIPED = frozenset({
     "head", "tail", "sort", "top", "join", "find", "where", "uniq", "dir", "set", "id", "date", "time", "type",
     "host", "users", "last", "file", "path", "user", "test", "start", "source", "groups", "info", "title", "color",
-    "print",
+    "print", "uname",
 })  # fmt: skip
 _COMMANDS = SURE | WORDS | {"sudo"}
 # What a character costs to read as a shell does, and to weigh a command.
 _VIEWED, _WEIGHED = 40, 4_000
-_VERB = (
-    r"(?:cat|ls|ll|cp|mv|rm|tac|head|tail|more|less|nl|od|xxd|vi|vim|nano|grep|awk|sed|find|strings|base64|dd"
-    r"|chmod|chown|source|touch|zcat|zstdcat|curl|wget|nc|echo|dir|type|php|perl|python\d?|bash|sh|tee)"
-)
-_SHELL = r"(?:ba|z|k|c|da)?sh"
-RULES = Rules(
-    rule(
-        "shell-path", 6, 110, ("bin/", "/?", "dev/", "*"),
-        r"[;|&`$(<>] ?/?(?:usr/)?(?:local/)?s?bin/[a-z0-9_.-]{1,20}(?: (?:-|/|\w)| ?$|[;|&])",
-        rf"^/?(?:usr/)?(?:local/)?s?bin/(?:{_SHELL}|cat|ls|id|nc|ncat|netcat|python\d?|perl|php|ruby|ansible|uname"
-        rf"|whoami"
-        r"|wget|curl|rm|cp|mv|ping|chmod|ps|env|kill|echo|sleep|telnet|xterm)(?: (?:-|/|\w)| ?$|[;|&])",
-        rf"/bin/{_SHELL}\b[ \"']{{1,2}}-[ci]\b|/dev/(?:tcp|udp)/\w",
-        # names that only a shell completes
-        r"/\?{1,4}/[\w?*]{0,3}\?|/[a-z]?\?{1,3}[a-z]{0,2}/[\w?*]{1,12}\?[\w?*]{0,8}",
-        r"(?:^|[ ;|&])/[a-z]\*[a-z]?/[a-z]{0,3}\*[a-z]{0,3}",
-    ),
-    rule(
-        "file-read", 5, REACH, ("/",),
-        rf"^{_VERB} (?:-\w{{1,9}} )?[^ ]{{0,40}}/(?:etc|var/(?:log|www)|proc|root|bin|usr|home|tmp|dev|sys|opt)/[^ ]",
-        r"^(?:cat|tac|head|tail|nl|od|xxd|less|more|strings|grep \w+) (?:-\w{1,9} )?/[\w?*\[\]{}.-]{1,30}"
-        r"(?:/[\w?*\[\]{}.-]{1,30}){1,5} ?$",
-    ),
-    rule(
-        "download", 5, 500, ("://",),
-        r"^(?:wget|curl|iwr|invoke-webrequest|fetch|lynx|aria2c) (?:-{1,2}[\w-]{1,20}[ =]){0,9}['\"]?(?:https?|ftp)://"
-        r"[^ ]{3,200}(?: ?$| -|[|;>&])",
-    ),
-    rule(
-        "shell-flag", 5, 130, ("-c", "-i", "-e", "-r", "-wrapper", "-l", "-p", "-v", " /", "sh -"),
-        rf"(?:^|[;|&`(]) ?{_SHELL} -[ic] ?['\"$(]|[;|&`(] ?{_SHELL} -[ic]\b|-wrapper \w{{1,12}},-c",
-        r"^(?:perl|ruby|php\d?|python\d?|lua|node) -[erc] ?['\"(]|^(?:nc|ncat|netcat) -\w{0,6}[elvp] ?[\w.:]{0,40} ?/",
-        r"^(?:env|sudo|nohup|strace|setsid) /|^busybox -c ['\"]",
-    ),
-    rule(
-        "shellshock", 7, 80, ("()", "( )"), r"^\(\) ?\{|\(\) ?\{ ?(?:[:_;]|[a-z]{1,9};)|:\(\) ?\{ ?:\|",
-    ),
-    rule(
-        "brace-expansion", 6, 180, ("{",),
-        r"\{,?(?:cat|ls|wget|curl|ping|nc|id|bash|sh|echo|ip|ifconfig|uname|whoami|netstat|rm|chmod|perl|python|php),"
-        r"[^}\s]{0,100}\}",
-    ),
-    rule(
-        "alias", 5, 120, ("alias ",), r"(?:^|[;|&`(]) ?alias (?:[-+][a-z] ?){0,3}['\"]?[\w.!-]{1,30}['\"]?=",
-    ),
-    rule(
-        "variable", 5, REACH, ("$",),
-        # set, then used: ;a=i;b=d;$a$b
-        r"(?:^|[;&|] ?)([a-z]\w{0,9})=[\w/$\\'\"]{1,30} ?(?:;|&&?) ?[^&]{0,60}\$\{?\1(?![a-z0-9])",
-        r"\$\{[^}\s]{0,20}(?:#|%|:-|,,|\^\^)[^}]{0,20}\}\S{0,10}\$\{|\$\(\( ?\d{1,9} ?[-+*] ?\d{1,9} ?\)\)[^$]{0,30}$",
-        r"\$\[ ?\d+ ?[+*-] ?\d+ ?\]",
-    ),
-    rule(
-        "code", 5, 110, ("system", "exec", "passthru", "popen", "proc_open", "subprocess", "__import__", "runtime"),
-        r"(?:^|[;:|&{(\"'<?=] ?)(?:@?(?:system|passthru|shell_exec|popen|proc_open|pcntl_exec)|os\.(?:system|popen)"
-        r"|subprocess\.\w{3,12}|kernel\.(?:system|exec)|io\.popen) ?\( ?['\"$\[`]|__import__\( ?['\"](?:os|subprocess)",
-        r"runtime\.?getruntime\(\)\.exec|\bchild_process\b[^;]{0,20}\bexec",
-    ),
-    *WINDOWS,
-)  # fmt: skip
 
 
 def find(text: str, budget: Budget) -> Hit | None:
@@ -117,7 +62,7 @@ def find(text: str, budget: Budget) -> Hit | None:
         return None
     budget.spend(len(text) * _VIEWED)
     view = for_shell(text.rstrip())
-    best = RULES.strongest(view, budget)
+    best = better(RULES.strongest(view, budget), disguise.find(text, view, budget))
     if best is not None and best.score > 5:
         return best
     # What stands around a command, and its score.
@@ -167,8 +112,11 @@ def _score(command: Command, rest: str, before: str) -> int:
         return 6 if shellish or ended or command.sure else 5 if alone or close else 4
     if command.sign == "\n":
         return _line(command, rest, shellish, ended, close)
+    if _REOPENED.match(rest) and before.rstrip()[-1:] in ("'", '"') and before.count(before.rstrip()[-1:]) % 2:
+        # It closes a quotation and opens the next.
+        return 5
     if command.sign == "|" and command.name in _PIPED and not alone:
-        host = close and ended and _HOST.search(before) is not None
+        host = close and ended and (_HOST.search(before) is not None or len(before) == 1)
         return 5 if host or (close and _FLAG.match(rest)) else 3 if close else 2
     if command.sign == "&" and not alone and not shellish:
         return 5 if command.sure and ended and close else 3
@@ -180,6 +128,8 @@ def _score(command: Command, rest: str, before: str) -> int:
         return 6 if command.sure or alone or close else 5 if _STRONG.match(rest) else 4
     if command.sign == "|" and alone and rest.lstrip().startswith("|"):
         return 3
+    if ended and command.name in REVEALING and not rest.strip(" ;|&#'\")"):
+        return 6 if alone or close else 5
     if ended:
         return 6 if alone or (command.sure and close) else 5 if host or (command.sure and len(command.sign) > 1) else 3
     if _WORD.match(rest):
@@ -192,7 +142,7 @@ def _backtick(command: Command, rest: str, bare: bool, apart: bool) -> int:
     if not closed:
         return 3
     if not inside.strip():
-        return 6 if bare else 2
+        return 2 if not bare else 4 if _IN_WORDS.match(behind) else 6
     if _SHELLISH.match(rest):
         # Apart from the words on both sides, as code is quoted in prose.
         return 6 if bare else 4 if apart and _GOES_ON.match(behind) else 5
@@ -201,7 +151,7 @@ def _backtick(command: Command, rest: str, bare: bool, apart: bool) -> int:
 
 def _line(command: Command, rest: str, shellish: bool, ended: bool, close: bool) -> int:
     """A line of its own: texts have lines, so it takes a value that is none otherwise."""
-    if not close:
+    if not close or (command.name in EVERYDAY and not _TOLD.search(rest.partition("\n")[0])):
         return 2
     if shellish or (ended and command.sure):
         return 6

@@ -31,7 +31,7 @@ SURE = frozenset({
     "smbclient", "smbmap", "socat", "sqlmap", "ssh-", "ssh-keyscan", "sshpass", "start-process",
     "start-stop-daemon", "stdbuf", "strace", "sysctl", "systemctl", "systeminfo", "tac", "taskkill", "tasklist",
     "taskset", "tasksh", "tclsh", "tcpdump", "tcsh", "tee", "tftp", "tftpd", "tr", "tracepath", "traceroute",
-    "ulimit", "umask", "uname", "unexpand", "uniq", "unshare", "uptime", "useradd", "userdel", "usermod",
+    "ulimit", "umask", "unexpand", "uniq", "unshare", "uptime", "useradd", "userdel", "usermod",
     "uudecode", "uuencode", "vigr", "vimdiff", "vipw", "virsh", "visudo", "vssadmin", "w3m", "wc", "wevtutil",
     "wget", "whoami", "whoami.exe", "winexe", "wish", "wmic", "wscript", "xargs", "xcopy", "xelatex", "xmodmap",
     "xmore", "xpad", "xterm", "xxd", "xz", "xzcat", "yelp", "zathura", "zcat", "zgrep", "zipsplit", "zless",
@@ -56,9 +56,23 @@ WORDS = frozenset({
     "sc", "scp", "screen", "script", "sed", "seq", "service", "set", "sftp", "shred", "shutdown", "sleep", "snap",
     "sort", "source", "split", "sqlite3", "ss", "ssh", "start", "stat", "strings", "su", "sudo", "svn", "sync",
     "tail", "tar", "tbl", "telnet", "terraform", "test", "time", "timeout", "title", "tmux", "top", "torify",
-    "touch", "trap", "tree", "troff", "true", "truncate", "type", "ul", "umount", "unlink", "unset", "unzip",
+    "touch", "trap", "tree", "troff", "true", "truncate", "type", "ul", "umount", "uname", "unlink", "unset", "unzip",
     "users", "valgrind", "ver", "vi", "view", "vim", "vol", "wait", "wall", "watch", "whatis", "whereis", "which",
     "who", "write", "yarn", "yes", "yum", "zip", "zsh", "zypper",
+})  # fmt: skip
+# Those with which lines of texts, traces and lists begin.
+EVERYDAY = frozenset({
+    "at", "call", "color", "column", "comm", "command", "copy", "cut", "date", "dialog", "exec", "expand", "export",
+    "file", "find", "finger", "fish", "fold", "free", "groups", "head", "history", "host", "info", "init", "install",
+    "jobs", "join", "last", "less", "link", "links", "locate", "look", "mail", "make", "man", "more", "mount", "move",
+    "net", "nice", "node", "paste", "path", "pause", "pic", "print", "query", "read", "rename", "route", "run",
+    "screen", "script", "service", "set", "snap", "sort", "source", "split", "start", "stat", "strings", "sync",
+    "tail", "test", "time", "title", "top", "touch", "trap", "tree", "true", "type", "users", "view", "wait", "wall",
+    "watch", "which", "who", "write", "yes",
+})  # fmt: skip
+# What tells where one is, and ends a line that a command was put behind.
+REVEALING = frozenset({
+    "hostnamectl", "ifconfig", "ipconfig", "netstat", "printenv", "systeminfo", "tasklist", "whoami",
 })  # fmt: skip
 # What runs another command, and may stand before one.
 BEFORE = frozenset({

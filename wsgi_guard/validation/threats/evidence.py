@@ -15,6 +15,7 @@ _BEFORE = 400
 # Characters of evidence behind a match, and of all of it.
 _AFTER, LONGEST = 20, 80
 _FENCE = "```"
+_TICKS = re.compile(r"`++")
 _WORD = re.compile(r"(?<![^\s(])[\w'-]{2,}(?=[\s.,;:!?)])")
 
 
@@ -55,7 +56,8 @@ def discount(view: str, at: int, prose: int) -> int:
 
 def _is_code(before: str, after: str) -> bool:
     """Whether a hit stands between backticks in a line that goes on outside of them."""
-    if before.count("`") % 2 == 0 or "`" not in after:
+    # One or more in a row open or close.
+    if len(_TICKS.findall(before)) % 2 == 0 or "`" not in after:
         return False
     return bool(before.partition("`")[0].strip() or after.rpartition("`")[2].strip())
 

@@ -16,12 +16,18 @@ _NAME = r"(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname)"
 _VALUE = r"[\w .*@,=+'\"&-]*+"
 _RULES = (
     ("breakout", re.compile(
-        rf"{_VALUE}\)++ ?(?:\( ?[|&!](?: ?[)(]|$| ?[a-z])|\( ?(?:[a-z][a-z-]{{1,30}}|\*)[~<>:]?=|[|&!] ?\()"
+        rf"{_VALUE}\)++ ?(?:\( ?[|&!](?: ?[)(]| ?$| ?[a-z])|\( ?(?:[a-z][a-z-]{{1,30}}|\*)[~<>:]?=|[|&!] ?\()"
     ), 6),
-    ("breakout", re.compile(r"[\w .*@,=+-]*?\*\)+ ?(?:\(|[&|!] ?\(|\x00)|[\w.@-]*+\*+\)+$"), 6),
-    ("any-object", re.compile(rf"[^=]*+objectclass ?= ?\*|[^=]{{0,60}}\(?\|? ?\({_NAME}=\*\)"), 5),
+    ("breakout", re.compile(r"[\w .*@,=+-]*?\*\)+ ?(?:\(|[&|!] ?\(|\x00)|[\w.@-]*+\*++\){2,}+$"), 6),
+    ("any-object", re.compile(rf"[^=]*+objectclass ?= ?\*|[^=]{{0,60}}[|&!)*] ?\({_NAME}=\*\)"), 5),
+    ("signs", re.compile(r"(?=[^*]*\*)(?=[^(]*\()(?=[^)]*\))(?=[^|]*\|)(?=[^&]*&)[*()|&!]{5,12}['\"]?$"), 5),
+    ("closed", re.compile(r"[\w.@-]*+\*++\)$"), 3),
     ("nested", re.compile(r"\*\(?[|&]\([a-z]{1,20}=\*?|^\*+\(\||^[&|]\([a-z]{1,20}="), 5),
 )  # fmt: skip
+
+
+# In a text of any kind: a group that was open is closed, and one of filters begun.
+_ANYWHERE = re.compile(r"\)(?<=[\w*]\))\)*+\([|&]\([a-z][a-z-]{1,30}[~<>:]?=(?!=)|\)(?<=[\w*]\))\)*+\x00")
 
 
 def find(text: str, budget: Budget) -> Hit | None:
@@ -34,4 +40,5 @@ def find(text: str, budget: Budget) -> Hit | None:
         found = pattern.match(text)
         if found is not None:
             return hit(name, score, text, max(found.end() - 30, 0), found.end())
-    return None
+    found = _ANYWHERE.search(text)
+    return hit("breakout", 6, text, found.start(), found.end()) if found is not None else None

@@ -20,6 +20,7 @@ _ASSIGNED_SCHEME = "script:(?:" + "|".join(
     rf"(?<=[=\"'`(,\[:]{name}script:)" for name in ("java", "vb", "live", "j", "ecma")
 ) + ")"
 _QUOTE = r"[\"']?"
+_ATTRIBUTES = r"(?:[\w-]{1,20} ?= ?[^ <>]{0,40} ){0,3}"
 _ASSIGNED = re.compile(r"on[a-z]{3,50} ?=")
 
 # What attacks do once they run. In a quotation of code this weighs more than any script.
@@ -44,8 +45,11 @@ EVENTS: tuple[Rule, ...] = (
     rule("event-attribute", 5, 230, _ASSIGNED, rf"<[^<>]{{0,100}}[ /\"'`]?{EVENT} ?=(?!\.\.)"),
     rule(
         "event-breakout", 5, 330, _ASSIGNED,
-        rf"(?:[\"'`>/;]|^)[ /]{{0,9}}(?:[\w-]{{1,20}} ?= ?[^ <>]{{0,40}} ){{0,3}}{EVENT} ?= ?[\"'`]?[^ =.]",
-        rf"(?:[ \"'`/;]|^){EVENT} ?= ?[\"'`]?[^<>]{{0,80}}?{CALLED}",
+        rf"[\"'`>][ /]{{0,9}}{_ATTRIBUTES}{EVENT} ?= ?[\"'`]?[^ =.]",
+        # With nothing that is broken out of it takes a script, or a second attribute: settings have such names too.
+        rf"(?:[;/]|^)[ /]{{0,9}}{_ATTRIBUTES}{EVENT} ?= ?(?:[\"'`]|[^ <>;&.=]{{0,60}}+[(`=\[.])",
+        rf"^(?:[\w-]{{1,20}} ?= ?[^ <>;]{{0,40}} ){{1,3}}{EVENT} ?= ?[^ =.]",
+        rf"(?:[ \"'`/;]|^){EVENT} ?= ?[\"'`]?[^<>]{{0,80}}?(?<![a-z]){CALLED}",
         rf"^ ?{EVENT} ?= ?$",
     ),
 )  # fmt: skip

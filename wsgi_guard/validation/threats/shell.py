@@ -13,16 +13,19 @@ _IFS = re.compile(r"\$\{?ifs(?:%\?\?|:0:1|,,)?\}?(?:\$\d|\$\(\))?|<>(?=/)")
 # What a shell drops inside a word: empty quotes and substitutions, backslashes, carets, variables that are not set.
 # Each begins with its sign, so that everything else is passed over fast.
 _DROPPED = (
-    ("``", re.compile(r"``(?<!```)(?!`)")),
+    ("``", re.compile(r"``(?<=[a-z0-9;|&/]``)(?=[a-z0-9/])")),
     ("\\", re.compile(r"\\(?=[a-z/])")),
     ("^", re.compile(r"\^(?<=[a-z]\^)(?=[a-z])")),
     ("$", re.compile(
-        r"\$(?:\(\)|[@*?!_#-](?=[a-z/ ]|$)|\{[@*]\}|(?<=[a-z/]\$)[a-z]\b(?![({])|(?<=[;|&]\$)[a-z] )"
+        r"\$(?:\(\)|[@*?!_#-](?=[a-z/ ]|$)|\{[@*]\}"
+        r"|(?<=[a-z/]\$)\{[a-z]{1,3}\}(?=[a-z])|(?<=[a-z/]\$)[a-z]\b(?![({])|(?<=[;|&]\$)[a-z] )"
     )),
 )  # fmt: skip
 _QUOTED_LETTERS = re.compile(
-    r"(['\"])(?:(?<=[a-z].)([a-z]{1,8})\1(?=[a-z]|\b)|(?<![a-z=].)([a-z]{1,12})\1(?=[a-z '\";|]|$))"
+    r"(['\"])(?:(?<=[a-z].)([a-z]{1,8})\1(?=[a-z /]|\b|$)|(?<![a-z=].)([a-z]{1,12})\1(?=[a-z '\";|]|$))"
 )
+# Spaces of a form, still encoded; between numbers it is a sum.
+_PLUS, _PLUSES = re.compile(r"[;|&]\+|\+[;|&]"), re.compile(r"\+(?!\d)|(?<!\d)\+")
 _BRACKET = re.compile(r"\[[!^]?([a-z/?])[/a-z]{0,12}\]")
 # Where a command may begin, and the first word of it.
 _BEGIN = re.compile(
@@ -50,8 +53,8 @@ def for_shell(text: str) -> str:
         text = undo_references(text)
     if "ifs" in text or "<>" in text:
         text = _IFS.sub(" ", text)
-    if "+" in text and " " not in text:
-        text = text.replace("+", " ")
+    if "+" in text and (" " not in text or _PLUS.search(text)):
+        text = _PLUSES.sub(" ", text)
     if "[" in text:
         text = _BRACKET.sub(r"\1", text)
     text = text.replace("''", "").replace('""', "")

@@ -11,7 +11,7 @@ from functools import reduce
 from operator import or_
 
 from .budget import Budget
-from .evidence import Hit, better
+from .evidence import Hit, better, hit
 from .normalise import for_sql
 from .rules import WORDS
 from .sqlgrammar import Read, judge
@@ -44,6 +44,11 @@ _AGAIN = re.compile(
 _CURLY = {0xB4: "'", 0x2018: "'", 0x2019: "'", 0x201C: '"', 0x201D: '"'}
 # A comment inside a word, for where a filter takes comments out.
 _PARTING = re.compile(r"(?<=[a-z])/\*[^*]{0,80}\*/(?=[a-z])")
+# Behind a number, a comment where a space would do.
+_SPACED_OUT = re.compile(
+    r"['\")\s]{0,4}\d{1,12}['\")\s]{0,4}(?:/\*[^*]{0,60}\*/\s?(?:or|and|xor|union|having)\b\s?(?:/\*|['\"\d(!]|true|false|not\b|exists|select)"
+    r"|(?:or|and|xor|union)\s?/\*[^*]{0,60}\*/)"
+)
 _RUNS = re.compile(r"(['\"])\1++")
 # Breakouts that go on the same for so long are one.
 _ALIKE = 100
@@ -59,6 +64,8 @@ def find(text: str, budget: Budget) -> Hit | None:
     if not quoted and _START.match(text) is None and not _worded(text, budget):
         return None
     view = for_sql(text).strip()
+    if "/*" in text and (found := _SPACED_OUT.match(text)) is not None:
+        return hit("comment-space", 6, text, found.start(), found.end())
     best = better(RULES.strongest(view, budget), _bare(view, budget))
     if best is None and "/*" in text and (parted := for_sql(_PARTING.sub("", text)).strip()) != view:
         best = better(RULES.strongest(parted, budget), _bare(parted, budget))

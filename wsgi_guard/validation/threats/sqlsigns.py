@@ -7,6 +7,15 @@ import re
 from .rules import Rules, rule
 
 _NUM = r"['\"]?-?\d[\d.]*['\"]?"
+# A statement has no two words behind a call that are none of the language: who goes on so speaks of the function.
+_GOES_ON = (
+    r"(?:and|or|xor|not|from|where|limit|as|union|order|group|having|r?like|regexp|in|is (?:not|null)|between|else|end"
+    r"|into|div|mod|collate|procedure|begin|select|insert|update|delete|drop|exec|execute|declare|waitfor|shutdown)\b"
+)
+# Behind an alias only these.
+_BEHIND = r"(?:and|or|as|from|where|limit|union|order|group|having)\b"
+_MEANT = rf"(?!,? (?!{_GOES_ON})[a-z']{{1,20}},? (?!{_BEHIND})[a-z])"
+_ARGUMENTS = rf"(?:[^()]|\([^()]{{0,80}}\)){{0,80}}+\)?+{_MEANT}"
 # The start of a comparison that may say nothing, for texts that are long.
 _COMPARED = re.compile(
     r"(?:or|and|xor|having|\|\||&&)[ (!+~-]{1,6}+['\"]?\w{1,20}+(?:['\"]? ?(?:=|like|<=>|rlike)|(?<=like))"
@@ -14,10 +23,11 @@ _COMPARED = re.compile(
 RULES = Rules(
     rule(
         "timing", 6, 250, ("waitfor", "sleep", "benchmark", "receive_message", "randomblob"),
-        rf"\bwaitfor (?:delay|time) ?['\"@]|\bpg_sleep(?:_for)? ?\( ?{_NUM}|\bbenchmark ?\( ?\d[\d ]{{3,12}},"
-        rf"|\bdbms_lock\.sleep ?\("
-        rf"|\bdbms_pipe\.receive_message ?\(|\brandomblob ?\( ?\d{{4}}|\buser_lock\.sleep ?\("
-        r"|\bselect ?\(? ?(?:pg_)?sleep ?\(|^;? ?sleep ?\([^a-z]{1,20}\)|\bif ?\([^;]{1,60}, ?sleep ?\("
+        rf"\bwaitfor (?:delay|time) ?['\"@][\w:. ]{{0,20}}+['\"]?+{_MEANT}|\bpg_sleep(?:_for)? ?\( ?{_NUM}{_ARGUMENTS}"
+        rf"|\bbenchmark ?\( ?\d[\d ]{{3,12}},{_ARGUMENTS}|\bdbms_lock\.sleep ?\({_ARGUMENTS}"
+        rf"|\bdbms_pipe\.receive_message ?\({_ARGUMENTS}|\brandomblob ?\( ?\d{{4}}{_ARGUMENTS}"
+        rf"|\buser_lock\.sleep ?\({_ARGUMENTS}|^;? ?sleep ?\([^a-z]{{1,20}}\){_MEANT}"
+        r"|\bselect ?\(? ?(?:pg_)?sleep ?\(|\bif ?\([^;]{1,60}, ?sleep ?\("
         r"|\bsleep ?\(\d+\.to_i\)",
     ),
     rule(
@@ -25,18 +35,19 @@ RULES = Rules(
             "xp_", "sp_", "extractvalue", "updatexml", "utl_", "dbms_", "ctxsys", "procedure", "openrowset",
             "opendatasource", "load_file", "httpuritype", "xmltype", "sys_eval", "sys_exec",
         ),
-        r"\b(?:xp_(?:cmdshell|dirtree|reg\w{4,20}|fileexist|availablemedia|enumdsn|makecab|ntsec\w{0,20}"
-        r"|terminate\w{0,12}"
+        rf"\b(?:xp_(?:cmdshell|dirtree|reg\w{{4,20}}|fileexist|availablemedia|enumdsn|makecab|ntsec\w{{0,20}}"
+        rf"|terminate\w{{0,12}}"
         r"|loginconfig|servicecontrol|subdirs|fixeddrives|getfiledetails)|sp_(?:oacreate|oamethod|makewebtask"
         r"|executesql|password"
-        r"|addextendedproc|configure|addsrvrolemember|addlogin|who\b|helpdb|help\b)) ?['\"(@;a-z]"
-        r"|\b(?:extractvalue|updatexml|xmltype) ?\( ?[\d'\"(cs]|\butl_(?:http\.request|inaddr\.get_host_\w{4,7}"
+        r"|addextendedproc|configure|addsrvrolemember|addlogin|who\b|helpdb|help\b)){_MEANT} ?['\"(@;a-z]"
+        rf"|\b(?:extractvalue|updatexml|xmltype) ?\( ?[\d'\"(cs]{_ARGUMENTS}"
+        r"|\butl_(?:http\.request|inaddr\.get_host_\w{4,7}"
         r"|file\.\w{2,20}|smtp\.\w{2,20}) ?\("
         r"|\bdbms_(?:utility|xmlgen|java|scheduler|ldap|xslprocessor|advisor|export_extension|cdc_\w{2,20}|sql"
         r"|assert|lob|xmlquery)\.\w{2,40} ?\("
         r"|\bctxsys\.drithsx|\bprocedure analyse ?\(|\bopenrowset ?\( ?['\"]|\bopendatasource ?\( ?['\"]"
-        r"|\bload_file ?\( ?['\"(0cx]"
-        r"|\bhttpuritype ?\(|\bsys_(?:eval|exec) ?\(",
+        rf"|\bload_file ?\( ?['\"(0cx]{_ARGUMENTS}"
+        rf"|\bhttpuritype ?\({_ARGUMENTS}|\bsys_(?:eval|exec) ?\({_ARGUMENTS}",
     ),
     rule(
         "catalogue", 6, 100, (
@@ -78,6 +89,13 @@ RULES = Rules(
         r"|delete from [\w.]{1,60} where \S{1,40} ?[=<>]"
         r"|update [\w.]{1,60} set \w{1,60} ?= ?['\"\d])"
         r"|;[; ]*shutdown ?(?:with nowait|;|--|$)|;[; ]*drop (?:table|database)\b",
+    ),
+    rule(
+        # a number, and a word of the language where no space is: a comment, or nothing at all
+        "glued", 5, 120, ("or", "and", "union", "rlike", "copy ", "asc", "desc", "` "),
+        r"^['\")]{0,3}\d[\d.]{0,12}(?:e\d{0,3})?(?:or|and|xor|union|rlike) ?[('\"]",
+        r"\bcopy [^;\n]{1,60} (?:from|to) program ?['\"]|^\w{1,40} (?:asc|desc) ?, ?\(?(?:pg_)?sleep ?\(",
+        r"^\w{1,20}` ?(?:(?:or|and) \d{1,6} ?=|union )",
     ),
     rule(
         "case", 6, 250, ("case", "if(", "if (", "ifnull", "elt", "make_set", "rlike", "regexp"),

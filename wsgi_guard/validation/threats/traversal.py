@@ -42,6 +42,13 @@ ON_TEXT = Rules(
         r"|usr/|home/"
         r"|root/|tmp/|\.\.|[\w/.-]{0,40}(?:passwd|shadow|\.ini|\.conf|\.key))|\\\\\\\\[\w.-]{1,60}\\\\)",
     ),
+    # A share of another machine is everyday in an office; a script there, or one over the web, is not.
+    rule(
+        "share", 5, 200, ("\\\\",),
+        r"^\\{2,4}[\w.-]{1,60}\\{1,2}[^\n]{0,120}\.(?:php\d?|phtml|jspx?|inc|dll|hta|sct)$",
+        r"^\\{2,4}(?:[\w.-]{1,60}@(?:ssl|\d{2,5})|[?.]\\{1,2}(?:unc|globalroot))",
+    ),
+    rule("share", 3, 200, ("\\\\",), r"^\\{2,4}[\w.-]{1,60}\\{1,2}[\w$ .-]{1,60}"),
     rule("nul", 5, 70, ("\x00", "%00"), r"\x00(?<=[\w./-]\x00)(?:$|[\w.])|%00(?<=[\w./-]%00)(?:$|[\w.])"),
     rule(
         "remote-file", 5, REACH, ("://", "http", "ftp"),
@@ -58,6 +65,10 @@ _HARMLESS = re.compile(
     r"(?:\.\./){1,2}(?:[\w-]{1,40}/){0,5}[\w.-]{1,60}\.(?:png|jpe?g|gif|svg|webp|ico|css|s[ac]ss|less|m?[jt]sx?|vue|md"
     r"|html?|woff2?|pdf|py|rb|go|rs)"
 )
+# A file is asked for by its path; who has words around it, and no other sign than those of prose, speaks of it.
+_MENTION = re.compile(r"[\w ~/.,:;@!?'\"()\[\]\n-]*+")
+_WORDS = re.compile(r"(?:^|[ \n(\"'])[a-z]{2,20}[.,:;!?)\"']?(?: |\n|$)")
+_SENTENCE = 2_000
 
 
 def find(text: str, budget: Budget) -> Hit | None:
@@ -71,7 +82,10 @@ def find(text: str, budget: Budget) -> Hit | None:
         climb = better(climb, _above(view, budget))
         if climb is not None and _HARMLESS.fullmatch(view):
             climb = climb._replace(score=3)
-    return better(better(best, climb), KNOWN.strongest(view, budget))
+    known = KNOWN.strongest(view, budget)
+    if known is not None and " " in view and _MENTION.fullmatch(view[:_SENTENCE]) and _WORDS.search(view):
+        known = known._replace(score=3)
+    return better(better(best, climb), known)
 
 
 def _above(view: str, budget: Budget) -> Hit | None:

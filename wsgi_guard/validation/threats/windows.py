@@ -7,6 +7,11 @@ from .rules import rule
 _NOT = r"(?:(?:/i|not) ){0,2}"
 _SIDE = r"(?:\"[^\"]{0,60}\"|\([^()]{0,60}\)|\[[^\]]{0,60}\]|[^ =\"(]{1,60})"
 RULES = (
+    # A shell's reading has no backslash in front of a name.
+    rule(
+        "drive", 5, 60, ("dir ", "type ", "del ", "tree "),
+        r"^[$ ]?(?:[;|&]{1,2} ?)?(?:dir|type|del|tree) (?:/\w )?[c-f]:(?:[\\/%\w]|$)",
+    ),
     rule(
         "cmd", 5, 80, ("cmd", "comspec", "systemroot", "systemdrive", "windir"),
         r"(?:^|[;|&\"'\\/(=]) ?cmd(?:\.exe)?\"? ?/[a-z]\b|%(?:comspec|systemroot|systemdrive|windir)%[\\/ ]?",
