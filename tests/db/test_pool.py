@@ -133,11 +133,12 @@ def test_connection_in_use_is_not_passed_on(make_data: MakeData, postgres_server
 
 def test_exhausted_pool_says_so_in_time(make_data: MakeData, postgres_server: Postgres, run: Run) -> None:
     data = make_data({"max_size": 1, "timeout": 0.3}, main=postgres_server.url)
+    data.pools["main"].wait(10)
     with run(data, 500) as facts, facts.environ["wsgi_guard.pool"].connection():
         started = time.monotonic()
         with pytest.raises(psycopg_pool.PoolTimeout, match=r"'main' after 0\.30 sec"):
             facts.environ["wsgi_guard.pool"].getconn()
-        assert 0.2 < time.monotonic() - started < 1.0
+        assert 0.2 < time.monotonic() - started < 2.0
         assert isinstance(facts.noted, Outage)
         assert dict(facts.noted.headers)["Retry-After"] == "1"
         assert isinstance(facts.cause, psycopg_pool.PoolTimeout)
@@ -159,8 +160,8 @@ def test_too_long_a_queue_says_so(make_data: MakeData, postgres_server: Postgres
 
 
 def test_timeout_outside_a_request_just_raises(make_data: MakeData, postgres_server: Postgres) -> None:
-    pool = make_data({"max_size": 1, "timeout": 0.05}, main=postgres_server.url).pools["main"]
-    pool.wait(5)
+    pool = make_data({"max_size": 1, "timeout": 0.2}, main=postgres_server.url).pools["main"]
+    pool.wait(10)
     with pool.connection(), pytest.raises(psycopg_pool.PoolTimeout):
         pool.getconn()
 

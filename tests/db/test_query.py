@@ -6,7 +6,6 @@ import gc
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextvars import copy_context
 from typing import Any
@@ -15,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.db.conftest import MakeData, Run, backends, numbers, told
+from tests.health.ticking import until
 from tests.support.postgres import Postgres
 from wsgi_guard.db.layer import Data
 from wsgi_guard.db.query import execute_query, get_db_connection
@@ -216,10 +216,9 @@ def test_outside_a_request_each_call_commits(data: Data, place: str, caplog: pyt
     conn.close()
     assert execute_query("SELECT n FROM t ORDER BY n") == [{"n": 1}, {"n": 2}]
     assert told(caplog) == []
-    pool, deadline = data.pools["main"], time.monotonic() + 5.0
+    stats = data.pools["main"].get_stats
     # It may be growing still.
-    while (told_now := pool.get_stats())["pool_available"] != told_now["pool_size"]:
-        assert time.monotonic() < deadline
+    until(lambda: (now := stats())["pool_available"] == now["pool_size"])
 
 
 def test_broken_connection_outside_is_given_back(data: Data) -> None:
@@ -273,7 +272,8 @@ def test_two_pools_both_commit(make_data: MakeData, run: Run, place: str) -> Non
 
 
 def test_exhausted_pool_reaches_the_caller(make_data: MakeData, postgres_server: Postgres, run: Run) -> None:
-    data = make_data({"max_size": 1, "timeout": 0.2}, main=postgres_server.url)
+    data = make_data({"max_size": 1, "timeout": 0.3}, main=postgres_server.url)
+    data.pools["main"].wait(10)
     with data.pools["main"].connection(), run(data, 500) as facts:
         with pytest.raises(psycopg.OperationalError):
             execute_query("SELECT 1")

@@ -66,7 +66,8 @@ def test_any_text_has_a_short_shape(text: str) -> None:
 def test_long_statements_are_cheap(part: str) -> None:
     started = time.perf_counter()
     read(part * 200_000)
-    assert time.perf_counter() - started < 0.5
+    # In quadratic time it would be hours.
+    assert time.perf_counter() - started < 5
 
 
 WRITES = [

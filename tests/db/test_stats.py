@@ -54,7 +54,7 @@ def test_page_tells_of_each_pool(place: str) -> None:
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         for number in range(12):
             execute_query(f"SELECT 'secret', {number}")
-        execute_query("SELECT pg_sleep(0.05)")
+        execute_query("SELECT pg_sleep(0.3)")
         start_response("200 OK", [])
         return [b"done"]
 
@@ -71,7 +71,7 @@ def test_page_tells_of_each_pool(place: str) -> None:
     assert (main["open"], main["statements"], main["use"]["requests"]) == (True, 13, 1)
     slowest = main["slowest"][0]
     assert (slowest["statement"], slowest["count"], slowest["slow"]) == ("SELECT pg_sleep(?)", 1, 1)
-    assert 50 <= slowest["p50_ms"] <= slowest["p99_ms"] <= slowest["longest_ms"] < 1000
+    assert 300 <= slowest["p50_ms"] <= slowest["p99_ms"] <= slowest["longest_ms"] < 10000
     assert main["repeated"] == [{"statement": "SELECT ?, ..", "requests": 1}]
     assert main["leaks"] == {"seen": 0, "now": []}
     close_pools(guard)

@@ -69,7 +69,7 @@ def test_silence_and_dripping_end_in_time(parts: tuple[bytes, ...]) -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             greeting(f"smtp://127.0.0.1:{port}")(0.5)
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 5.0
 
 
 def test_dripping_handshake_ends_in_time() -> None:
@@ -77,7 +77,7 @@ def test_dripping_handshake_ends_in_time() -> None:
         began = time.monotonic()
         with pytest.raises(TimeoutError):
             greeting(f"smtps://127.0.0.1:{port}")(0.5)
-        assert time.monotonic() - began < 2.0
+        assert time.monotonic() - began < 5.0
 
 
 def test_nobody_there_raises() -> None:

@@ -188,12 +188,12 @@ def test_next_channel_stands_in_and_no_request_waits(hook: Hook, hangs: bool) ->
         listener.close()
     port = listener.getsockname()[1] if hangs else 9
     guard = guarded({
-        "email": mail_to(port), "webhook": {"url": hook.url}, "deliver": "first", "timeout": 1,
+        "email": mail_to(port), "webhook": {"url": hook.url}, "deliver": "first", "timeout": 2,
         "channels": ["email", "webhook"],
     })  # fmt: skip
     began = monotonic()
     assert call(guard, "/fails").code == 500
-    assert monotonic() - began < 1
+    assert monotonic() - began < 2
     [(_, told, _)] = hook.inbox.wait(1, 20)
     assert monotonic() - began < 30
     assert told["alerts"][0]["kind"] == "first"
@@ -217,7 +217,7 @@ def test_end_waits_no_longer_than_the_flush_and_loses_nothing_in_silence(lines: 
     answer = call(guard, "/fails")
     began = monotonic()
     desk_of(guard).close()
-    assert monotonic() - began < 2
+    assert monotonic() - began < 4
     [lost] = [text for text in map(logging.LogRecord.getMessage, lines.records) if "was not delivered" in text]
     assert str(answer.error_id) in lost
     listener.close()
@@ -313,7 +313,7 @@ def test_frozen_redis_holds_up_no_end(hook: Hook, redis_server: Redis) -> None:
     call(guard, "/fails")
     began = monotonic()
     desk_of(guard).close()
-    assert monotonic() - began < 3
+    assert monotonic() - began < 4
     redis_server.thaw()
     assert "again" in str(kinds(hook.inbox.now())) or len(hook.inbox.now()) == 2
 

@@ -133,8 +133,8 @@ def test_hanging_mail_server_holds_up_the_end_by_the_flush_at_most(number: signa
         began = monotonic()
         site.send(number)
         site.ended()
-        # Two seconds for gunicorn itself, which takes 0.8 on a machine at rest.
-        assert monotonic() - began < 1 + 2
+        # For gunicorn itself, which takes 0.8 on a machine at rest, what is left of the mail server's five seconds.
+        assert monotonic() - began < 1 + 3.5
         assert f"error ids: {error_id}" in site.log()
         held.close()
     listener.close()
