@@ -93,3 +93,19 @@ def test_trust_follows_the_setting() -> None:
 )  # fmt: skip
 def test_process_has_forgotten(state: str | None, known: bool, expected: bool) -> None:
     assert decide.forgotten(state, known=known) is expected
+
+
+@given(st.floats(0.01, 1e6))
+def test_silence_is_judged_when_the_timeout_is_over(timeout: float) -> None:
+    asks = decide.asks_after(timeout, 1.0)
+    assert timeout / 2 <= asks < timeout
+    assert timeout < 2.0 or asks + 1.0 == pytest.approx(timeout)
+
+
+def test_every_line_that_is_left_out_is_told_once() -> None:
+    budget = decide.Budget(2, 1.0)
+    assert [budget.take(10.0) for _ in range(5)] == [0, 0, -1, -1, -1]
+    assert budget.owed(10.9) == 0
+    assert [budget.take(11.0), budget.take(11.1), budget.take(11.2)] == [3, 0, -1]
+    assert [budget.owed(12.0), budget.owed(12.0), budget.take(12.1)] == [1, 0, 0]
+    assert [budget.take(12.2), budget.take(12.3), budget.owed(12.4, last=True)] == [0, -1, 1]

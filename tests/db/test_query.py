@@ -300,3 +300,11 @@ def test_pools_of_a_discarded_guard_are_forgotten(make_data: MakeData, postgres_
     del newest
     gc.collect()
     assert execute_query(named) == [{"name": "stays"}]
+
+
+def test_pool_of_a_discarded_guard_says_why_it_is_gone(make_data: MakeData, postgres_server: Postgres) -> None:
+    make_data(main=postgres_server.url)
+    Data({"lost": PoolSection(url=Secret(postgres_server.url))})
+    gc.collect()
+    with pytest.raises(RuntimeError, match="the guard that had the pool 'lost' is gone, for nothing refers to it"):
+        execute_query("SELECT 1", pool="lost")

@@ -65,6 +65,23 @@ def test_server_frozen_in_mid_query_lets_go(make_data: MakeData, private_postgre
     assert backends(private_postgres, state="idle in transaction") == 0
 
 
+def test_frozen_server_costs_a_request_the_timeout_once(
+    make_data: MakeData, private_postgres: Postgres, run: Run
+) -> None:
+    """The question whether the server is there is part of the timeout, not a second wait after it."""
+    data = make_data({**QUICK, "timeout": 2.0}, main=private_postgres.url)
+    data.pools["main"].wait(10)
+    started = 0.0
+    with run(data, 500) as facts:
+        conn = facts.environ["wsgi_guard.db"]()
+        private_postgres.freeze()
+        started = time.monotonic()
+        with pytest.raises(psycopg.OperationalError, match="the server is silent"):
+            conn.execute("SELECT 1")
+    assert time.monotonic() - started < 2.9
+    private_postgres.thaw()
+
+
 def test_commit_on_a_frozen_server_lets_go(make_data: MakeData, private_postgres: Postgres, run: Run) -> None:
     data = make_data(QUICK, main=private_postgres.url)
     data.pools["main"].wait(10)

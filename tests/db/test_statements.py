@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 import psycopg
@@ -10,6 +11,7 @@ import pytest
 from psycopg import sql
 
 from tests.db.conftest import MakeData, Run, told
+from tests.health.ticking import until
 from tests.support.postgres import Postgres
 from wsgi_guard.db.layer import Data
 from wsgi_guard.db.tally import BEYOND, BOUNDS, SHAPES, Tally
@@ -95,6 +97,31 @@ def test_slow_statements_cannot_flood_the_log(
         for _ in range(200):
             connection(facts).execute("SELECT 1")
     assert 0 < len(told(caplog)) < 60
+    # The rest is told as a number, of the last burst too, though no line of its kind comes any more.
+    assert lines_told(caplog) < 200
+    until(lambda: lines_told(caplog) + left_out(caplog) == 200)
+
+
+def test_exhaustion_left_out_of_the_log_is_told_at_the_end(
+    make_data: MakeData, place: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    data = make_data({"max_size": 1}, main=place)
+    pool = data.pools["main"]
+    with pool.connection():
+        for _ in range(60):
+            with pytest.raises(psycopg.OperationalError):
+                pool.getconn(0.001)
+    data.close()
+    assert (lines_told(caplog) + left_out(caplog), lines_told(caplog) < 60) == (60, True)
+
+
+def lines_told(caplog: pytest.LogCaptureFixture) -> int:
+    return sum("slow statement in" in line or "couldn't get a connection" in line for line in told(caplog))
+
+
+def left_out(caplog: pytest.LogCaptureFixture) -> int:
+    found = re.findall(r"(\d+) lines (?:about slow statements or waits in vain )?left out", "\n".join(told(caplog)))
+    return sum(map(int, found))
 
 
 def test_repeated_statement_is_told_once_with_its_line(

@@ -64,6 +64,14 @@ def trust(check: str) -> float:
     return {"idle": TRUSTED, "always": 0.0, "never": inf}[check]
 
 
+def asks_after(timeout: float, answer: float) -> float:
+    """Seconds of silence after which the server is asked, so that an `answer` awaited for so long is due in `timeout`.
+
+    Half of a short timeout stays the query's own, for a server that merely works is not to be asked at once.
+    """
+    return max(timeout - answer, timeout / 2)
+
+
 def forgotten(state: str | None, *, known: bool) -> bool:
     """Whether a server process in this state of `pg_stat_activity` is not at work on what it was asked for.
 
@@ -121,6 +129,13 @@ class Budget:
             self._left_out += 1
             return -1
         self._taken += 1
+        return self._owed()
+
+    def owed(self, now: float, *, last: bool = False) -> int:
+        """How many lines were left out that no line has told of, once their `span` is over, or as the `last` word."""
+        return self._owed() if last or now >= self._until else 0
+
+    def _owed(self) -> int:
         left_out, self._left_out = self._left_out, 0
         return left_out
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("wsgi_guard.db")
 
 # Seconds between two looks: a quarter of the shortest bound, within these.
-SHORTEST, LONGEST = 0.05, 1.0
+SHORTEST, LONGEST = 0.05, 0.25
 
 
 def keep(pool: Pool, ended: threading.Event) -> None:
@@ -39,6 +39,7 @@ def _run(ref: weakref.ref[Pool], ended: threading.Event, pause: float) -> None:
             stalls.look(pool.made())
             if pool.watch.section.leak_after:
                 pool.watch.tell_leaks()
+            pool.watch.tell_left_out()
         except Exception:
             # Without this thread nothing would end a wait for a frozen server.
             log.exception("looking after pool %r failed, it goes on", pool.name)

@@ -138,12 +138,15 @@ def ended(name: str = "main") -> NoReturn:
 
 # The pools of each guard that is alive in this process, in the order in which they were built.
 _built: list[weakref.ref[Pools]] = []
+# The names that pools of this process ever had: whether a name that nobody knows belonged to a guard that is gone.
+_named: set[str] = set()
 
 
 def announce(pools: Pools) -> None:
     """Makes `pools` known to code that runs outside requests, for as long as their guard lives."""
     _built[:] = [ref for ref in _built if ref() is not None]
     _built.append(weakref.ref(pools))
+    _named.update(pools)
 
 
 def own_pools(facts: Facts | None) -> list[tuple[Pools, Facts]]:
@@ -167,6 +170,10 @@ def anywhere(name: str) -> Pool:
     for pools in known:
         if name in pools:
             return pools[name]
+    if name in _named:
+        raise RuntimeError(
+            f"the guard that had the pool {name!r} is gone, for nothing refers to it: keep what Guard(app) returns"
+        )
     names = sorted({name for pools in known for name in pools})
     if not names:
         raise RuntimeError("no pool is configured: set DATABASE_URL or [pools.main], and build the Guard first")

@@ -156,6 +156,7 @@ class Pool(ConnectionPool[PooledConnection]):
         if self._home == os.getpid():
             self.watch.ended.set()
             super().close(timeout)
+            self.watch.tell_left_out(last=True)
 
     def wait(self, timeout: float = 30.0) -> None:
         self._settle_in()

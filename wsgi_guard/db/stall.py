@@ -1,9 +1,9 @@
 """Bounds the wait for an answer: a server that froze, a line that swallows, a statement that does not end.
 
-TCP tells nothing of a peer that took a query and is silent. So a thread looks at who waits, and after `timeout` seconds
-without an answer it asks the server, on a connection of its own, whether it is at work on the query; a silent server,
-or one that is not, has lost it, and the connection is cut under whoever waits. A slow query is left alone until
-`query_timeout`, then cancelled. Queries pay two stores of a number for all this.
+TCP tells nothing of a peer that took a query and is silent. So a thread looks at who waits, and where no answer
+comes it asks the server, on a connection of its own, whether it is at work on the query; a silent server, or one that
+is not, has lost it, and the connection is cut under whoever waits when `timeout` seconds are over. A slow query is left
+alone until `query_timeout`, then cancelled. Queries pay two stores of a number for all this.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ class Stalls:
         for conn, since in waiting.items():
             silence = self._silences.get(conn)
             if silence is None or silence.since != since:
-                silence = self._silences[conn] = Silence(since, since + self._watch.section.timeout)
+                asks_at = since + decide.asks_after(self._watch.section.timeout, PATIENCE)
+                silence = self._silences[conn] = Silence(since, asks_at)
             self._judge(conn, silence, monotonic())
 
     def _judge(self, conn: PooledConnection, silence: Silence, now: float) -> None:

@@ -40,7 +40,8 @@ class Watch:
         self.pulse = Pulse(name)
         self.tally = Tally()
         self.holders = Holders(doing)
-        self.lines = decide.Budget(LINES, 1.0)
+        self._lines = decide.Budget(LINES, 1.0)
+        self._counting = threading.Lock()
         self.ended = threading.Event()
         # Who asks whether a server that failed is back; see `reach.py`, which has no use for several servers.
         self.asking = threading.Lock()
@@ -90,15 +91,32 @@ class Watch:
 
     def _tell_slow(self, shape: Shape, seconds: float, rows: int, root: Facts | None) -> None:
         shape.slow += 1
-        left_out = self.lines.take(monotonic())
-        if left_out < 0:
+        left_out = self._take_line()
+        if left_out is None:
             return
         request = f"request {root.request_id}" if root is not None else "outside requests"
         log.warning(
             "%s: slow statement in pool %r, %.0f ms, %s rows, from %s: %s%s",
-            request, self.name, seconds * 1000, rows if rows >= 0 else "unknown", caller(), shape.text,
-            f" ({left_out} such lines left out before)" if left_out else "",
+            request, self.name, seconds * 1000, rows if rows >= 0 else "unknown", caller(), shape.text, left_out,
         )  # fmt: skip
+
+    def _take_line(self) -> str | None:
+        """None when there are enough lines already, else what this one has to add about those left out."""
+        with self._counting:
+            left_out = self._lines.take(monotonic())
+        if left_out < 0:
+            return None
+        return f" ({left_out} lines left out before)" if left_out else ""
+
+    def tell_left_out(self, *, last: bool = False) -> None:
+        """Logs how many lines the last burst was spared, once it is over; `last`: the pool closes."""
+        with self._counting:
+            left_out = self._lines.owed(monotonic(), last=last)
+        if left_out:
+            log.warning(
+                "pool %r: %d lines about slow statements or waits in vain left out, more than %d came in a second",
+                self.name, left_out, LINES,
+            )  # fmt: skip
 
     def tell_leaks(self) -> None:
         """Logs each connection that is held for longer than the setting `leak_after`, once."""
@@ -115,9 +133,9 @@ class Watch:
         if not self.pulse.weak:
             self.refused += 1
             self.refused_at = monotonic()
-        left_out = self.lines.take(monotonic())
-        if left_out >= 0:
-            log.warning("pool %r: %s", self.name, words)
+        left_out = self._take_line()
+        if left_out is not None:
+            log.warning("pool %r: %s%s", self.name, words, left_out)
 
     def lost(self, error: Error, facts: Facts | None) -> None:
         """A connection was lost while it was used; `facts` are those of the request to tell, if any."""
