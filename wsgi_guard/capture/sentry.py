@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import os
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +42,8 @@ class Sentry:
         self._pid = 0
         self._lost: Counter[str] = Counter()
         self._taken: Counter[int] = Counter()
+        # One limit holds for all that is sent at the end, alerts first: what it returns are the seconds left.
+        self.before_end: Callable[[], float] = lambda: FLUSH_SECONDS
 
     def tell(self, text: str, severity: str, tags: dict[str, str]) -> None:
         """Queues a message that is no error of its own, as an alert is; raises what the SDK raises."""
@@ -119,8 +122,12 @@ class Sentry:
     def _own(self) -> Any:
         if self._client is None or self._pid != os.getpid():
             self._client, self._pid = self._open(), os.getpid()
-            atexit.register(self._client.close, timeout=FLUSH_SECONDS)
+            atexit.register(self._end)
         return self._client
+
+    def _end(self) -> None:
+        if self._pid == os.getpid():
+            self._client.close(timeout=min(FLUSH_SECONDS, self.before_end()))
 
     def _open(self) -> Any:
         import sentry_sdk

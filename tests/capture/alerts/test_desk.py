@@ -17,7 +17,8 @@ from tests.health.ticking import until
 from tests.support.redis import Redis
 from wsgi_guard import capture_error
 from wsgi_guard.capture.alerts.counts import Counts
-from wsgi_guard.capture.alerts.desk import Desk, Policy
+from wsgi_guard.capture.alerts.decide import Policy
+from wsgi_guard.capture.alerts.desk import Desk
 from wsgi_guard.capture.alerts.outbox import Outbox
 from wsgi_guard.capture.alerts.routing import Routing
 from wsgi_guard.capture.alerts.rules import Rule, rules_of

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from tests.capture.support import call
 from tests.health.asking import facts_of
 from wsgi_guard.capture.alerts.counts import Counts
-from wsgi_guard.capture.alerts.desk import Desk, Policy
+from wsgi_guard.capture.alerts.decide import Policy
+from wsgi_guard.capture.alerts.desk import Desk
 from wsgi_guard.capture.alerts.outbox import Outbox
 from wsgi_guard.capture.alerts.routing import Routing
 from wsgi_guard.capture.alerts.rules import Rule, rules_of

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from time import monotonic
 
 import pytest
@@ -154,6 +154,16 @@ while sys.argv[2] == "waits":
 """
 
 
+HANGING = """
+from wsgi_guard import Guard, capture_error
+from tests.capture.alerts.failing import app
+guard = Guard(app, {"health": {}, "rate_limit": {"store": "memory"}})
+guard.begin()
+capture_error(ValueError("at the very end"), "job", "CRITICAL")
+print("ready", flush=True)
+"""
+
+
 @pytest.mark.parametrize("how", ["leaves", "waits"])
 def test_process_without_gunicorn_flushes_at_exit_and_sigterm(hook: Hook, how: str) -> None:
     child = subprocess.Popen(
@@ -167,3 +177,22 @@ def test_process_without_gunicorn_flushes_at_exit_and_sigterm(hook: Hook, how: s
         assert child.wait(10) == (-signal.SIGTERM if how == "waits" else 0)
     assert kinds(hook.inbox.now()) == [("first", 1, 1)]
 
+
+def test_mail_server_and_sentry_that_hang_share_one_flush() -> None:
+    with closing(hanging()) as mail, closing(hanging()) as sentry:
+        env = os.environ | {
+            "WSGI_GUARD_ALERTS__EMAIL__SERVER": "127.0.0.1", "WSGI_GUARD_ALERTS__FLUSH": "2",
+            "WSGI_GUARD_ALERTS__EMAIL__PORT": str(mail.getsockname()[1]),
+            "WSGI_GUARD_ALERTS__EMAIL__SENDER": "a@b.example",
+            "WSGI_GUARD_ALERTS__EMAIL__RECIPIENTS": '["c@d.example"]',
+            "WSGI_GUARD_CAPTURE__SENTRY_DSN": f"http://key@127.0.0.1:{sentry.getsockname()[1]}/1",
+        }  # fmt: skip
+        child = subprocess.Popen([sys.executable, "-c", HANGING], cwd=ROOT, env=env, stdout=subprocess.PIPE,
+                                 stderr=subprocess.DEVNULL)  # fmt: skip
+        with child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == b"ready\n"
+            began = monotonic()
+            assert child.wait(20) == 0
+            # Each has something to send until the flush is over; one after the other they would take twice as long.
+            assert 1.9 < monotonic() - began < 3.8

@@ -12,7 +12,8 @@ from wsgi_guard.settings.alert_relations import channels_of
 from wsgi_guard.settings.sections import AlertsSection
 from wsgi_guard.stores import Store
 
-from .desk import Desk, Policy
+from .decide import Policy
+from .desk import Desk
 from .outbox import Outbox
 from .routing import Routing
 from .rules import rules_of
@@ -34,9 +35,12 @@ def build_desk(
         section.flush,
     )  # fmt: skip
     try:
-        return Desk(policy, rules_of(section), outbox, store, alone, f"{environment}/" if environment else "")
+        desk = Desk(policy, rules_of(section), outbox, store, alone, f"{environment}/" if environment else "")
     except ValueError as error:
         raise ConfigurationError([f"alerts.rules: {error}"]) from None
+    if sentry is not None:
+        sentry.before_end = desk.part
+    return desk
 
 
 def _channel(name: str, section: AlertsSection, sentry: Sentry | None) -> Channel:

@@ -10,6 +10,17 @@ FIRST, AGAIN, ESCALATED, RECOVERED = "first", "again", "escalated", "recovered"
 PARTS = 1_000_000
 
 
+class Policy(NamedTuple):
+    """The numbers of the settings; times in whole seconds."""
+
+    severity: str
+    cooldown: int
+    quiet: int
+    per_hour: int
+    digest: int
+    flush: float
+
+
 class Standing(NamedTuple):
     """What a fleet knows of one cause: errors in all, those that messages have told of, those of the last while.
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from wsgi_guard.capture.decide import LEVELS
 from wsgi_guard.capture.events import Event
@@ -31,6 +31,7 @@ from .account import Account
 from .cap import Cap
 from .causes import LOOK_EVERY, Causes
 from .counts import MONTH, Counts
+from .decide import Policy
 from .leaving import before_sigterm
 from .news import Page
 from .notice import Notice, message, unpacked
@@ -48,17 +49,6 @@ CHANGES = 100
 ORPHANS_EVERY = 5.0
 OVER = 1.0
 """Seconds beyond the flush that the last look may take when nobody else ends the process."""
-
-
-class Policy(NamedTuple):
-    """The numbers of the settings; times in whole seconds."""
-
-    severity: str
-    cooldown: int
-    quiet: int
-    per_hour: int
-    digest: int
-    flush: float
 
 
 class Desk:
@@ -84,6 +74,7 @@ class Desk:
         self._thread: threading.Thread | None = None
         self._bell = threading.Event()
         self._closing = threading.Event()
+        self._ends_at: float | None = None
         # Guards a look: the thread's, or the last one of the process.
         self._look = threading.Lock()
         self._causes = Causes()
@@ -273,6 +264,11 @@ class Desk:
         """
         self._close(hurry=self._alone(), heir=self._account.shared)
 
+    def part(self) -> float:
+        """As `close`; then how many seconds of the flush are left for others who have something to send."""
+        self.close()
+        return self._policy.flush if self._ends_at is None else max(0.0, self._ends_at - time.monotonic())
+
     def close_last(self, pages: Sequence[dict[str, Any]]) -> None:
         """As `close`, in the one process that goes on with what all others knew and had under way."""
         if self._pid != os.getpid():
@@ -287,7 +283,8 @@ class Desk:
             return
         self._closing.set()
         self._bell.set()
-        deadline = time.monotonic() + self._policy.flush * (0.5 if heir else share)
+        now, flush = time.monotonic(), self._policy.flush
+        self._ends_at, deadline = now + flush, now + flush * (0.5 if heir else share)
         self.look(last=True, hurry=hurry)
         self._outbox.close(deadline, heir=heir)
 
