@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from tests.support.pace import seconds
 from tests.validation.asking import Site
@@ -230,6 +231,24 @@ def test_default_is_copied_each_time(tmp_path: Path) -> None:
     first["a"].append(1)
     fill(second, shape)
     assert second == {"a": []}
+
+
+@pytest.mark.parametrize("text", ["{0}", "x{0}", "x"])
+def test_many_items_of_several_forms_take_about_as_long_as_their_check(tmp_path: Path, text: str) -> None:
+    forms = [{"type": "integer"}, {"type": "string", "pattern": "^[a-z]"}]
+    schema = {"properties": {"f": {"type": "array", "items": {"oneOf": forms}}}}
+    one = part(tmp_path, schema, "a/GET.query.json")
+    plain = Draft202012Validator(schema)
+    sent = {"f": [text.format(number) for number in range(2_000)]}
+    became = coerce(sent, one.shape)
+
+    def ours(_: str) -> None:
+        assert one.check.violations(coerce(sent, one.shape), 2_000) == []
+
+    def theirs(_: str) -> None:
+        plain.validate(became)
+
+    assert any(seconds(ours, "", 0) < 3 * seconds(theirs, "", 0) for _ in range(3))
 
 
 TEXTS = st.text("0123456789-+.eE,truefals x", max_size=12)

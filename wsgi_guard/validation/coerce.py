@@ -71,7 +71,11 @@ def _value(value: Any, shape: Shape, split: Split) -> Any:
     fits = shape.fits
     if fits is None:
         return _plainly(value, shape, split)
-    return next((way for way in _ways(value, shape, split) if fits(way)), _plainly(value, shape, split))
+    plain, ways = _plainly(value, shape, split), list(_ways(value, shape, split))
+    if isinstance(plain, (str, int, float)) and ways == [plain] and type(ways[0]) is type(plain):
+        # It is that whether it fits or not.
+        return plain
+    return next((way for way in ways if fits(way)), plain)
 
 
 def _plainly(value: Any, shape: Shape, split: Split) -> Any:
@@ -116,7 +120,19 @@ def _array(value: Any, shape: Shape, split: Split) -> Any:
 
 
 def _items(values: list[Any], shape: Shape, split: Split) -> list[Any]:
-    return [_value(item, shape.at(index), split) for index, item in enumerate(values)]
+    found: list[Any] = []
+    known: dict[tuple[str, int], Any] = {}
+    for index, item in enumerate(values):
+        inside = shape.at(index)
+        # To look whether a text fits costs more than all else; the same text becomes the same.
+        same = (item, id(inside)) if inside.fits is not None and isinstance(item, str) else None
+        if same is not None and same in known:
+            found.append(copy.deepcopy(known[same]))
+            continue
+        found.append(_value(item, inside, split))
+        if same is not None:
+            known[same] = found[-1]
+    return found
 
 
 def _scalar(text: str, types: frozenset[str]) -> Any:

@@ -21,7 +21,7 @@ from .heads import header_texts
 from .leaves import Leaf, of_fields
 from .paths import pieces
 from .shapes import ANY, Shape
-from .threats.budget import Budget
+from .threats.budget import BODIES, Budget
 from .threats.policy import Policy
 from .threats.screen import CROWDED, Finding, screen, views, wordy_query
 from .threats.shown import shown
@@ -177,7 +177,7 @@ class Inspector:
         return self._each(facts, texts, excuses) if texts else ()
 
     def _each(self, facts: Facts, texts: Iterable[Texts], excuses: tuple[Excuse, ...]) -> Iterator[Place]:
-        budget, crowded = Budget(), False
+        budget, crowded = Budget(floor=BODIES), False
         for part, leaves in texts:
             for place in self._look(part, leaves, excuses, budget):
                 if place.finding.rule == CROWDED:
@@ -207,8 +207,9 @@ class Inspector:
             if found is None:
                 view = told.get(leaf.text)
                 found = screen(leaf.text, classes, self._least, budget, view)
-                if view is None and budget.left < 0:
-                    if not whole:
+                if budget.left < 0 and (view is None or (found and found[-1].rule == CROWDED)):
+                    # Of all that is left no more would be said.
+                    if view is not None or not whole:
                         yield from (Place(part, leaf.pointer, finding) for finding in found)
                     return
                 if classes is wanted:

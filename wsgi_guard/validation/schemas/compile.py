@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -163,7 +163,7 @@ class _Maker:
         # Identities of schemas whose default does not fit them.
         self._unfit: set[int] = set()
         cleans = any("x-sanitize" in schema for one in folder.documents.values() for _, schema in subschemas(one))
-        self._shapes = ShapeBuilder(self._unfit, self._fits, cleans=cleans)
+        self._shapes = ShapeBuilder(self._unfit, self._fitting, cleans=cleans)
         self._names = frozenset[str]().union(*map(property_names, folder.documents.values()))
 
     def notes(self) -> Iterator[str]:
@@ -206,16 +206,23 @@ class _Maker:
         except (TooComplex, RecursionError):
             return True
 
-    def _fits(self, layers: list[Layer], value: Any) -> bool:
-        """Whether `value` fits all of `layers`; each comes with the resolver outside it."""
-        self._steps.allow(len(value) if isinstance(value, (dict, list)) else 1)
-        try:
-            return all(
-                next(self._any.descend(value, schema, resolver=below(schema, outside)), None) is None
-                for schema, outside in layers
-            )
-        except (TooComplex, RecursionError):
-            return False
+    def _fitting(self, layers: list[Layer]) -> Callable[[Any], bool]:
+        """Whether a value fits all of `layers`; each comes with the resolver outside it."""
+        validators: list[Any] = []
+
+        def fits(value: Any) -> bool:
+            if not validators:
+                # Only now: what is referred to may still be in the making before.
+                validators[:] = [
+                    self._any.evolve(schema=schema, _resolver=below(schema, outside)) for schema, outside in layers
+                ]
+            self._steps.allow(len(value) if isinstance(value, (dict, list)) else 1)
+            try:
+                return all(validator.is_valid(value) for validator in validators)
+            except (TooComplex, RecursionError):
+                return False
+
+        return fits
 
     def part(self, name: str, place: Address) -> Part:
         document = self._folder.documents[name]

@@ -3,8 +3,8 @@
 Found by reading and measuring jsonschema 4.26: `uniqueItems` compares every pair of items that cannot be sorted,
 `multipleOf` fails on 19.99 and 0.01 and raises OverflowError on a long integer, and alternatives that refer back to
 their schema double the work with each level of nesting. Of members whose names the schema does not know it tells all in
-one error of the object; here each has its own. `properties`, `items` and `type` mean the same as its own, which make a
-validator anew for every property and item: two thirds of the time of a pass.
+one error of the object; here each has its own. `properties`, `items`, `anyOf`, `oneOf` and `type` mean the same as its
+own, which make a validator anew for every property, item and form: two thirds of the time of a pass.
 """
 
 from __future__ import annotations
@@ -98,15 +98,17 @@ _NAMES: dict[type, frozenset[str]] = {
 
 
 def _type(validator: Any, wanted: str | list[str], instance: Any, schema: Any) -> Any:
-    """Asks jsonschema only where the plain answer is no: 1.0 is an integer too."""
+    """As of jsonschema, in a third of the time where the answer is no: forms are told apart by it."""
     names = _NAMES[type(instance)]
     if wanted in names if isinstance(wanted, str) else not names.isdisjoint(wanted):
         return None
-    return _PLAIN["type"](validator, wanted, instance, schema)
+    if "integer" in wanted and isinstance(instance, float) and instance.is_integer():
+        return None
+    return (ValidationError("is of another type"),)
 
 
 class _Children:
-    """Validators of the parts of values, made once for each schema.
+    """Validators of the parts of values and of the forms of one, made once for each schema.
 
     They are remembered by the identity of the schema object, which stands at one place of one document: so whatever
     refers to it, relative references inside it mean the same. Only `$dynamicRef` could tell the difference.
@@ -115,6 +117,7 @@ class _Children:
     def __init__(self) -> None:
         self._of_properties: dict[int, dict[str, Any]] = {}
         self._of_items: dict[int, Any] = {}
+        self._of_forms: dict[int, list[Any]] = {}
 
     def properties(self, validator: Any, properties: dict[str, Any], instance: Any, schema: Any) -> Any:
         if not isinstance(instance, dict):
@@ -143,6 +146,42 @@ class _Children:
             for error in child.iter_errors(instance[index]):
                 error.path.appendleft(index)
                 yield error
+
+    def any_of(self, validator: Any, forms: list[Any], instance: Any, schema: Any) -> Any:
+        wrong: list[ValidationError] = []
+        for index, child in enumerate(self._forms(validator, forms)):
+            errors = _under(index, child, instance)
+            if not errors:
+                return
+            wrong += errors
+        yield ValidationError("matches none of its forms", context=wrong)
+
+    def one_of(self, validator: Any, forms: list[Any], instance: Any, schema: Any) -> Any:
+        wrong: list[ValidationError] = []
+        children = self._forms(validator, forms)
+        for index, child in enumerate(children):
+            errors = _under(index, child, instance)
+            if not errors:
+                if any(other.is_valid(instance) for other in children[index + 1 :]):
+                    yield ValidationError("matches more than one of its forms")
+                return
+            wrong += errors
+        yield ValidationError("matches none of its forms", context=wrong)
+
+    def _forms(self, validator: Any, forms: list[Any]) -> list[Any]:
+        """One for each of `forms`, which are of one place too."""
+        children = self._of_forms.get(id(forms))
+        if children is None:
+            children = self._of_forms[id(forms)] = [validator.evolve(schema=form) for form in forms]
+        return children
+
+
+def _under(index: int, child: Any, instance: Any) -> list[ValidationError]:
+    """What is wrong with `instance` as the form of that index."""
+    errors = list(child.iter_errors(instance))
+    for error in errors:
+        error.schema_path.appendleft(index)
+    return errors
 
 
 class _Noting:
@@ -197,11 +236,12 @@ def validator_class(steps: Steps, *, dynamic: bool, custom: Keyword) -> Any:
     `custom` is what `x-validator` does.
     """
     children = _Children()
-    quick = {} if dynamic else {"items": children.items, "properties": children.properties}
+    quick: dict[str, Keyword] = {"items": children.items, "properties": children.properties}
+    quick |= {"anyOf": children.any_of, "oneOf": children.one_of}
     return extend(  # type: ignore[no-untyped-call]
         Draft202012Validator,
         {
-            **quick,
+            **({} if dynamic else quick),
             "$ref": _counted(_PLAIN["$ref"], steps),
             "$dynamicRef": _counted(_PLAIN["$dynamicRef"], steps),
             "additionalProperties": _additional_properties,

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Iterator
-from functools import partial
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,8 +22,8 @@ from .sanitizing import cleaning
 from .walk import IN_PLACE, children
 
 Layer = tuple[Any, Resolver]
-# Whether a value fits all of some layers.
-Fits = Callable[[list[Layer], Any], bool]
+# Tells of some layers whether a value fits all of them.
+Fitting = Callable[[list[Layer]], Callable[[Any], bool]]
 # Forms of one value that are told apart; more are no help to anybody who reads the schema either.
 FORMS = 16
 _ALL = frozenset(CLASSES)
@@ -62,10 +61,10 @@ class Inherited(NamedTuple):
 class ShapeBuilder:
     """Builds the shape of a schema; one builder for a folder, so that what is shared is built once."""
 
-    def __init__(self, unfit: Container[int], fits: Fits, *, cleans: bool) -> None:
+    def __init__(self, unfit: Container[int], fitting: Fitting, *, cleans: bool) -> None:
         # Schemas, by identity, whose default does not fill anything in.
         self._unfit = unfit
-        self._fits = fits
+        self._fitting = fitting
         self._built: dict[Any, Shape] = {}
         # Whether any document of the folder wants a text cleaned; else alternatives are not looked into.
         self._cleans = cleans
@@ -95,7 +94,7 @@ class ShapeBuilder:
                 forms = islice(forms_of(layers), FORMS)
                 shape.choices = tuple(self._shape([*given, *form], above, one_form=True) for form in forms)
                 if shape.choices or _is_ambiguous(shape.types):
-                    shape.fits = partial(self._fits, given)
+                    shape.fits = self._fitting(given)
         return self._built[key]
 
     def _fill(self, shape: Shape, layers: list[Layer], maybe: list[Layer], here: Inherited) -> None:

@@ -6,8 +6,9 @@ is not looked at. Ordinary requests stay below it.
 
 from __future__ import annotations
 
-# For any request so much, and so much for each character: `json.loads` takes 4 to 8 of an ordinary document.
-_FLOOR, _EACH = 1_500_000, 6
+# For a request's lines and for its body so much, and so much for each character: `json.loads` takes 4 to 8 of an
+# ordinary document. Of lines servers bound the length, so that they need less.
+LINES, BODIES, _EACH = 750_000, 1_500_000, 6
 # Besides for finding out where to look: so much for each of the first characters, and for each further one.
 _FIRST, _NEAR, _FAR = 64 * 1024, 60, 4
 
@@ -21,9 +22,9 @@ class Budget:
 
     __slots__ = ("_size", "left", "present", "sieve", "text")
 
-    def __init__(self, size: int = 0) -> None:
+    def __init__(self, size: int = 0, floor: int = LINES) -> None:
         self._size = size
-        self.left, self.sieve = _FLOOR + _EACH * size, _sieve(size)
+        self.left, self.sieve = floor + _EACH * size, _sieve(size)
         # The text that was looked through last for words of rules, and which it holds.
         self.text, self.present = "", 0
 
