@@ -82,6 +82,27 @@ def test_frozen_server_costs_a_request_the_timeout_once(
     private_postgres.thaw()
 
 
+def test_silence_found_for_one_is_found_for_all(make_data: MakeData, private_postgres: Postgres) -> None:
+    """Whoever began to wait a little later does not wait for a second question."""
+    pool = make_data({**QUICK, "timeout": 2.0}, main=private_postgres.url).pools["main"]
+    first, second = pool.getconn(10), pool.getconn(10)
+
+    def work(conn: Any, gate: threading.Event, pause: float) -> float:
+        gate.wait(pause)
+        started = time.monotonic()
+        with pytest.raises(psycopg.OperationalError, match="the server is silent"):
+            conn.execute("SELECT 1")
+        return time.monotonic() - started
+
+    private_postgres.freeze()
+    with ThreadPoolExecutor(2) as threads:
+        waits = [threads.submit(work, conn, threading.Event(), pause) for conn, pause in ((first, 0.0), (second, 0.3))]
+        assert max(wait.result() for wait in waits) < 2.6
+    private_postgres.thaw()
+    for conn in (first, second):
+        conn.close()
+
+
 def test_commit_on_a_frozen_server_lets_go(make_data: MakeData, private_postgres: Postgres, run: Run) -> None:
     data = make_data(QUICK, main=private_postgres.url)
     data.pools["main"].wait(10)

@@ -76,8 +76,10 @@ class Stalls:
             forgotten = decide.forgotten(self._state(conn, now), known=conn.known)
         except TimeoutError:
             self._watch.pulse.failed()
+            # What is true of one is of all that waited while the question did: nobody waits for a question of its own.
+            late = monotonic()
             for other, wait in self._silences.items():
-                if now >= wait.asks_at:
+                if wait.since <= now and late >= wait.asks_at:
                     self._cut(other, wait, "the server is silent")
             return
         except ConnectionError:
