@@ -117,6 +117,8 @@ MENTIONS: dict[str, tuple[str, ...]] = {
         r"\\erp\export\2024-01.csv", r"file \\fs01\tmp\x.log", r"\\fs01\it\scripts\logon.bat",
     ),
     "signs that shells and databases have too": (
+        "a | tr b c", "table | tr | td", "x) (& y)", "Smith) (& Sons)", "/etc/nginx/*.conf", "/etc/apache2/sites-*/*",
+        "bash -c reads commands from a string", "sh -c is an option", "bash -c",
         "/app/[id]/page.tsx", "/a/[b]/c", "arr[i]/val/x", "/data[i]/value", "/dev/sd[a-z]1", "/var/log/app[1-3].log",
         "/etc/rc[0-6].d/x", "/usr/share/man/man[1-8]", "*.{js,ts}", "file{1,2}.txt", "src/{a,b}/c", "{a,b}c", "x{1,2}",
         "{{ user.name }}", "${name}", "${user.name}", "${a:-b}", "${HOME}/x", "#{name}", "<%= title %>",
@@ -147,7 +149,7 @@ COUNTS = {
     "shells and interpreters as settings": 38, "traces with tabs": 34, "code between double backticks": 33,
     "functions that are spoken of": 35, "files that are spoken of": 32, "handlers that are spoken of": 32,
     "asterisks and parentheses": 33, "shares of an office": 32,
-    "signs that shells and databases have too": 151,
+    "signs that shells and databases have too": 160,
 }  # fmt: skip
 
 # As the last part of a path: a fence there holds slashes, at which paths are cut.

@@ -18,7 +18,7 @@ from .decide import COOKIES, Denial, Excuse
 from .described import Read
 from .fields import native, parse_fields, rejoined
 from .heads import header_texts
-from .leaves import Leaf, of_fields
+from .leaves import SHAPE, TEXT, Leaf, of_fields
 from .paths import pieces
 from .shapes import ANY, Shape
 from .threats.budget import BODIES, Budget
@@ -260,11 +260,11 @@ def _by_evidence(
 ) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:  # fmt: skip
     """The leaves, where looking may cost more than there is those first that tell most; with what is to be looked at of
     these, and whether the others tell nothing."""
-    size = sum(len(leaf.text) for leaf in leaves)
+    size = sum(map(len, map(TEXT, leaves)))
     budget.grow(size)
-    if len(leaves) > _MANY and not excused and not any(leaf.shape.skip for leaf in leaves):
+    if len(leaves) > _MANY and not excused and not any(shape.skip for shape in set(map(SHAPE, leaves))):
         # Of each text the first place does.
-        leaves = list({leaf.text: leaf for leaf in reversed(leaves)}.values())[::-1]
+        leaves = list(dict(zip(map(TEXT, reversed(leaves)), reversed(leaves), strict=True)).values())[::-1]
     if len(leaves) < 2 or len(leaves) * _LOOKED_AT + size * _READ <= budget.left // 2:
         return leaves, {}, False
     told, whole = views(list(dict.fromkeys(leaf.text for leaf in leaves)), budget)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .parse import JsonReader, Malformed
@@ -45,6 +46,9 @@ class Leaf(NamedTuple):
         return "".join(reversed(steps))
 
 
+TEXT, SHAPE = itemgetter(1), itemgetter(2)
+
+
 def of_document(text: str, value: Any, shape: Shape) -> list[Leaf]:
     """As `of_json` of the `value` that the JSON document `text` holds; most documents hold nothing but plain texts, and
     show it at one look."""
@@ -81,12 +85,15 @@ def of_json(value: Any, shape: Shape, *, calm: bool = False) -> list[Leaf]:
                 elif type(below) is dict or type(below) is list:
                     rest.append(((trail, name), below, part))
         elif isinstance(item, list):
+            others, several = known.items or ANY, known.prefix
             for index, below in enumerate(item):
                 if type(below) is not str:
                     if type(below) is dict or type(below) is list:
                         rest.append(((trail, index), below, known.at(index)))
-                elif not ((calm and fits(below)) or plain[below]) and not (part := known.at(index)).silent:
-                    found.append(Leaf((trail, index), below, part))
+                elif not ((calm and fits(below)) or plain[below]):
+                    part = known.at(index) if several else others
+                    if not part.silent:
+                        found.append(Leaf((trail, index), below, part))
         elif isinstance(item, str) and not known.silent and not plain[item]:
             found.append(Leaf(trail, item, known))
     return opened(found)
@@ -102,7 +109,7 @@ class _Plain(dict[str, bool]):
 
 def opened(leaves: list[Leaf]) -> list[Leaf]:
     """`leaves` with each that is a JSON document replaced by the texts inside of it."""
-    if not any(leaf.text[:1] in _OPENING for leaf in leaves):
+    if not any(text[:1] in _OPENING for text in set(map(TEXT, leaves))):
         return leaves
     found: list[Leaf] = []
     # Texts in which there is nothing to open, or nothing inside.

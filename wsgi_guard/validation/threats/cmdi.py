@@ -49,7 +49,7 @@ _LOOT = re.compile(r"/etc/\w|/dev/(?:tcp|udp|null)|/bin/\w|/proc/self|/var/log|\
 _PIPED = frozenset({
     "head", "tail", "sort", "top", "join", "find", "where", "uniq", "dir", "set", "id", "date", "time", "type",
     "host", "users", "last", "file", "path", "user", "test", "start", "source", "groups", "info", "title", "color",
-    "print", "uname",
+    "print", "uname", "tr",
 })  # fmt: skip
 _COMMANDS = SURE | WORDS | {"sudo"}
 # What a character costs to read as a shell does, and to weigh a command.

@@ -21,7 +21,7 @@ KNOWN = Rules(
         "known-file", 5, 260, ("etc/", "/passwd"),
         rf"{_ANCHOR}(?:[\w:.?*\[\]-]{{0,40}}/)?/?etc/(?:passwd|shadow|gshadow|sudoers|master\.passwd)(?![\w-]"
         rf"|\.\w{{2,4}}$)",
-        rf"^(?:file:)?[\w:./-]{{0,80}}?/?etc/{_ETC}[^\s]{{0,80}}$|^[^\s]{{0,30}}/e/?t/?c/passwd",
+        rf"^(?:file:)?[\w:./-]{{0,80}}?/?etc/{_ETC}[^\s*]{{0,80}}$|^[^\s]{{0,30}}/e/?t/?c/passwd",
     ),
     rule(
         "known-file", 5, 90, ("proc/",),

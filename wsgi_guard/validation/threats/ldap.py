@@ -16,7 +16,7 @@ _NAME = r"(?:uid|cn|sn|mail|objectclass|userpassword|samaccountname)"
 _VALUE = r"[\w .*@,=+'\"&-]*+"
 _RULES = (
     ("breakout", re.compile(
-        rf"{_VALUE}\)++ ?(?:\( ?[|&!](?: ?[)(]| ?$| ?[a-z])|\( ?(?:[a-z][a-z-]{{1,30}}|\*)[~<>:]?=|[|&!] ?\()"
+        rf"{_VALUE}\)++ ?(?:\( ?[|&!](?: ?[)(]| ?$| ?[a-z][a-z-]{{0,30}}[~<>:]?=)|\( ?(?:[a-z][a-z-]{{1,30}}|\*)[~<>:]?=|[|&!] ?\()"
     ), 6),
     ("breakout", re.compile(r"[\w .*@,=+-]*?\*\)+ ?(?:\(|[&|!] ?\(|\x00)|[\w.@-]*+\*++\){2,}+$"), 6),
     ("any-object", re.compile(rf"[^=]*+objectclass ?= ?\*|[^=]{{0,60}}[|&!)*] ?\({_NAME}=\*\)"), 5),

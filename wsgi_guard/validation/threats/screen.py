@@ -26,7 +26,7 @@ _PLAIN_ABROAD = re.compile(r"[\w .,@:-]*+")
 # Attacks that need nothing but words hold one of these. Shorter values cannot hold such an attack.
 WORDS = (
     "union", "--", "_schema", "xp_", "pg_sl", "pg_cat", "sqlite_", "@@", "order by", "group by", "waitfor",
-    "errorlevel", "cmdext", "exist ", "defined ", "0x2",
+    "errorlevel", "cmdext", "exist ", "defined ", "0x2", "sh -c ",
 )  # fmt: skip
 _UNDERSCORED = tuple(word for word in WORDS if "_" in word)
 _BY = tuple(word for word in WORDS if " by" in word)
@@ -34,7 +34,7 @@ _OTHER = tuple(word for word in WORDS if word not in (*_UNDERSCORED, *_BY))
 # The same in a query whose escapes are not undone yet.
 _IN_QUERY = (
     *(word for word in WORDS if " " not in word), "er+by", "er%20by", "up+by", "up%20by", "exist+", "exist%20",
-    "defined+", "defined%20", "-%2d", "%2d-", "%2d%2d", "@%40", "%40@", "%40%40",
+    "defined+", "defined%20", "sh+-c", "sh%20-c", "-%2d", "%2d-", "%2d%2d", "@%40", "%40@", "%40%40",
 )  # fmt: skip
 _SHORTEST = 8
 _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])

@@ -10,6 +10,11 @@ _VERB = (
     r"|chmod|chown|source|touch|zcat|zstdcat|curl|wget|nc|echo|dir|type|php|perl|python\d?|bash|sh|tee)"
 )
 _SHELL = r"(?:ba|z|k|c|da)?sh"
+# Who speaks of the option goes on like this.
+_SPOKEN = (
+    r"(?!(?:is|was|are|means?|runs?|reads?|takes?|does|did|has|can|will|would|should|flag|option|switch|in|and|or|not|for"
+    r"|to|the|an?|as|with|when|if|works|fails?)\b)"
+)
 RULES = Rules(
     rule(
         "shell-path", 6, 110, ("bin/", "/?", "dev/", "*"),
@@ -43,7 +48,7 @@ RULES = Rules(
         rf"(?:^|[;|&`(]) ?{_SHELL} -[ic] ?['\"$(]|[;|&`(] ?{_SHELL} -[ic]\b|-wrapper \w{{1,12}},-c",
         r"^(?:perl|ruby|php\d?|python\d?|lua|node) -[erc] ?['\"(]|^(?:nc|ncat|netcat) -\w{0,6}[elvp] ?[\w.:]{0,40} ?/",
         r"^(?:env|sudo|nohup|strace|setsid) /|^busybox -c ['\"]",
-        rf"^['\"]?(?:(?:time|strace|ltrace|nohup|env|sudo|setsid|exec|nice) )?{_SHELL} -c \w|^-o ?proxycommand=",
+        rf"^['\"]?(?:(?:time|strace|ltrace|nohup|env|sudo|setsid|exec|nice) )?{_SHELL} -c {_SPOKEN}\w|^-o ?proxycommand=",
     ),
     rule(
         "shellshock", 7, 80, ("()", "( )"), r"^\(\) ?\{|\(\) ?\{ ?(?:[:_;]|[a-z]{1,9};)|:\(\) ?\{ ?:\|",
