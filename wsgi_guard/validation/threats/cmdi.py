@@ -37,8 +37,11 @@ _SPACED = re.compile(r"[\"']?(?: |$|[<>,/\\$]|[;|&`)\n}]{1,2}(?: |$|[a-z/\"'`}])
 # A host, a number, or the end of a quotation: what a command line holds before an injected command.
 _HOST = re.compile(r"[\w-]\.[\w-]|\d$|[\"')]$")
 _REOPENED = re.compile(r" ?(?:[;|&]{1,2} ?[\"']|#)$")
-_GOES_ON = re.compile(r"[.,:;)]?(?:\s\w|$)")
+# What follows code that a text quotes: its next word, link or column.
+_GOES_ON = re.compile(r"[.,:;)]?(?:\s[\w\[(*|]|$)")
 _IN_WORDS = re.compile(r"[.,:;)]? \w")
+_IN_SENTENCE = re.compile(r"[.,:;)]? [a-z]{2,20},? [\w\[(*]")
+_EMPHASIS = re.compile(r"(?:^|[\s(])([*_]{1,3})$")
 _WORD = re.compile(r"[\"']? [\w@.-]")
 # What is told a command whose name begins lines of traces and lists as well.
 _TOLD = re.compile(r" -{1,2}[a-z]|/etc/\w|/dev/|/bin/\w|https?://|\|\s?(?:ba)?sh\b")
@@ -52,6 +55,8 @@ _PIPED = frozenset({
     "print", "uname", "tr",
 })  # fmt: skip
 _COMMANDS = SURE | WORDS | {"sudo"}
+# What a command between backticks is worth that a text seems to quote.
+_CODE = 4
 # What a character costs to read as a shell does, and to weigh a command.
 _VIEWED, _WEIGHED = 40, 4_000
 
@@ -93,6 +98,9 @@ def _weigh(command: Command, view: str, best: Hit | None, scores: dict[tuple[str
 def _looted(command: Command, rest: str, before: str) -> int:
     """A command's score, which is more where it is told files that nobody means well with."""
     score = _score(command, rest, before)
+    if command.sign == "`" and score == _CODE and rest.partition("`")[2].strip(".,:;) "):
+        # Words behind it too: whoever tells of a file tells of it in a sentence.
+        return score
     return score + (score > 0 and _LOOT.search(rest.partition("\n")[0]) is not None)
 
 
@@ -107,7 +115,7 @@ def _score(command: Command, rest: str, before: str) -> int:
     if command.sign == "{":
         return 0
     if command.sign == "`":
-        return _backtick(command, rest, alone or (close and not before.endswith(" ")), before.endswith((" ", "\n")))
+        return _backtick(command, rest, before, alone or (close and not before.endswith(" ")))
     if command.sign[0] in "$<>":
         return 6 if shellish or ended or command.sure else 5 if alone or close else 4
     if command.sign == "\n":
@@ -137,16 +145,19 @@ def _score(command: Command, rest: str, before: str) -> int:
     return 0
 
 
-def _backtick(command: Command, rest: str, bare: bool, apart: bool) -> int:
+def _backtick(command: Command, rest: str, before: str, bare: bool) -> int:
     inside, closed, behind = rest.partition("`")
     if not closed:
         return 3
     if not inside.strip():
-        return 2 if not bare else 4 if _IN_WORDS.match(behind) else 6
+        return 2 if not bare else _CODE if _IN_WORDS.match(behind) else 6
+    emphasis = _EMPHASIS.search(before)
+    if _IN_SENTENCE.match(behind) or (emphasis is not None and behind.startswith(emphasis[1])):
+        return _CODE
     if _SHELLISH.match(rest):
         # Apart from the words on both sides, as code is quoted in prose.
-        return 6 if bare else 4 if apart and _GOES_ON.match(behind) else 5
-    return 5 if bare and (command.sure or command.name in ("echo", "exec", "eval")) else 4 if bare else 2
+        return 6 if bare else _CODE if before.endswith((" ", "\n")) and _GOES_ON.match(behind) else 5
+    return 5 if bare and (command.sure or command.name in ("echo", "exec", "eval")) else _CODE if bare else 2
 
 
 def _line(command: Command, rest: str, shellish: bool, ended: bool, close: bool) -> int:

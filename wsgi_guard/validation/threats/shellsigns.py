@@ -48,7 +48,8 @@ RULES = Rules(
         rf"(?:^|[;|&`(]) ?{_SHELL} -[ic] ?['\"$(]|[;|&`(] ?{_SHELL} -[ic]\b|-wrapper \w{{1,12}},-c",
         r"^(?:perl|ruby|php\d?|python\d?|lua|node) -[erc] ?['\"(]|^(?:nc|ncat|netcat) -\w{0,6}[elvp] ?[\w.:]{0,40} ?/",
         r"^(?:env|sudo|nohup|strace|setsid) /|^busybox -c ['\"]",
-        rf"^['\"]?(?:(?:time|strace|ltrace|nohup|env|sudo|setsid|exec|nice) )?{_SHELL} -c {_SPOKEN}\w|^-o ?proxycommand=",
+        rf"^['\"]?(?:(?:time|strace|ltrace|nohup|env|sudo|setsid|exec|nice) )?{_SHELL} -c {_SPOKEN}\w"
+        r"|^-o ?proxycommand=",
     ),
     rule(
         "shellshock", 7, 80, ("()", "( )"), r"^\(\) ?\{|\(\) ?\{ ?(?:[:_;]|[a-z]{1,9};)|:\(\) ?\{ ?:\|",
