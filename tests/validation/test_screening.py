@@ -86,6 +86,16 @@ def test_all_places_are_listed() -> None:
     assert len(PLACES) == 17
 
 
+def test_behind_five_findings_that_are_only_told_nothing_is_looked_at(audit: Audit) -> None:
+    attacks = json.dumps([f"' or {number}={number}--" for number in range(9)])
+    dense = json.dumps(["' or 'a' < ${b} <a on; cat ../ (select " * 2000])
+    document = f'{{"a": {attacks}, "b": {dense}}}'.encode()
+    site = Site(None, threats={"mode": "shadow", "scan": "1 MiB"})
+    assert site.post("/any", document).code == 200
+    assert len(audit.decisions) == 5
+    assert ("unscanned", "body") not in audit.kinds()
+
+
 def test_a_request_tells_at_most_five_findings(audit: Audit) -> None:
     Site(None).post("/x", {f"f{number}": XSS for number in range(50)})
     assert len(audit.decisions) == 5

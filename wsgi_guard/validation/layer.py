@@ -181,6 +181,9 @@ class Validation:
             if reason not in seen and len(seen) < _REPORTED:
                 seen.add(reason)
                 facts.decide(self.name, "shadow", kind, reason, evidence(place), place.part)
+            if len(seen) == _REPORTED and not self._policy.blocked:
+                # Whatever else is found is neither told nor refused.
+                return
 
     def _look(self, facts: Facts, route: Route) -> Sight:
         sight = Sight()
