@@ -90,6 +90,8 @@ SHAPES: list[Shape] = [
     ("encoded json", lambda s: quote_plus(json.dumps({"user": "b", "password": s})), plain),
     ("encoded url", lambda s: "to=" + quote(f"postgres://app:{s}@db/x", safe=""), plain),
     ("twice encoded", lambda s: quote(quote(f"token={s}", safe=""), safe=""), plain),
+    ("base64 in a url", lambda s: "q=" + quote(base64.b64encode(f"password={s}".encode()).decode(), safe=""), plain),
+    ("base64 in a url, unaligned", lambda s: "q=a%2F" + quote(basic(f"token={s}"), safe="") + "%3D&x=1", plain),
     ("encoded jwt", lambda s: "q=" + quote(f"x {jwt(s)}"), plain),
 ]
 
@@ -118,7 +120,13 @@ def test_planted_secret_never_survives(shape: Callable[[str], str], secrets: st.
 
 
 def test_shapes_are_all_tried() -> None:
-    assert len(SHAPES) == 44
+    assert len(SHAPES) == 46
+
+
+@given(st.text(string.printable, min_size=12, max_size=40), st.sampled_from(["", "a", "a/"]))
+def test_known_value_never_survives_base64_in_a_url(secret: str, before: str) -> None:
+    coded = quote(base64.b64encode(secret.encode()).decode(), safe="")
+    assert coded[:16] not in REDACTOR.knowing([secret]).text(f"see {quote(before)}?q={coded} there")
 
 
 def card(digits: str) -> str:

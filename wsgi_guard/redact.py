@@ -52,6 +52,8 @@ _ESCAPE = re.compile(r"%[0-9A-Fa-f]{2}")
 # Twelve bytes: what is shorter says little, and words of that length are everywhere.
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{16,}+")
 _URL_SAFE = str.maketrans("-_", "+/")
+REDACTED_BY = "wsgi_guard_redactor"
+"""The attribute of an exception that holds a Redactor who knows the secrets of the request it was raised in."""
 NESTED = 2
 """Layers of base64 that are looked into."""
 
@@ -116,14 +118,17 @@ class Redactor:
         return self._clean(line, literals=True)
 
     def _clean(self, text: str, *, literals: bool = False, nested: int = NESTED) -> str:
+        text = self._shapes(self._without_known(text), literals)
+        if "%" in text:
+            text = self._encoded(text, literals, nested)
+        return _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
+
+    def _without_known(self, text: str) -> str:
         for value in self._values:
             # Most texts are lines of code, shorter than what clients send.
             if len(value) <= len(text) and value in text:
                 text = text.replace(value, MARK)
-        text = self._shapes(text, literals)
-        if "%" in text:
-            text = self._encoded(text, literals)
-        return _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
+        return text
 
     def _based(self, run: str, nested: int) -> str:
         """A run of base64 characters, or MARK for it, or for a part between slashes, where that holds a secret."""
@@ -149,23 +154,25 @@ class Redactor:
                 break
         return text
 
-    def _encoded(self, text: str, literals: bool) -> str:
+    def _encoded(self, text: str, literals: bool, nested: int) -> str:
         """`text` with every percent-encoded piece replaced by its decoded, redacted form if that holds a secret."""
         if _ESCAPE.search(text) is None:
             return text
         pieces = _PIECES.split(text)
         for at in range(0, len(pieces), 2):
             if "%" in pieces[at]:
-                pieces[at] = self._decoded(pieces[at], literals)
+                pieces[at] = self._decoded(pieces[at], literals, nested)
         return "".join(pieces)
 
-    def _decoded(self, piece: str, literals: bool) -> str:
+    def _decoded(self, piece: str, literals: bool, nested: int) -> str:
         plain = piece
         for _ in range(3):
             before, plain = plain, unquote(plain)
             if plain == before:
                 return piece
-            clean = self._shapes(plain, literals)
+            clean = self._shapes(self._without_known(plain), literals)
+            if nested:
+                clean = _BASE64.sub(lambda found: self._based(found[0], nested), clean)
             if clean != plain:
                 return clean
         return piece

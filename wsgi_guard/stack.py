@@ -18,6 +18,7 @@ from .facts import Facts, Origin
 from .host import HOST
 from .layer import Layer, Reply
 from .problem import problem
+from .redact import Redactor
 from .routes import Routes
 from .settings import Settings, load, resolve_target
 from .settings.alert_relations import channels_of
@@ -30,8 +31,8 @@ if TYPE_CHECKING:
     from .observe.access import AccessLog
     from .observe.direct import DirectLog
     from .observe.endpoints import Endpoints
-    from .observe.logs import Output
     from .observe.metrics import Metrics
+    from .observe.output import Output
     from .pages import Pages
     from .port import Port
     from .ratelimit.control import Control
@@ -127,7 +128,7 @@ class Build:
 
     def stack(self) -> Stack:
         from .observe.endpoints import Endpoints
-        from .observe.logs import Output
+        from .observe.output import Output
 
         settings = self.settings
         capture = self.attempt(self.capture)
@@ -159,7 +160,7 @@ class Build:
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
             "data": data, "log": access, "metrics": metrics,
         }  # fmt: skip
-        return Stack(settings, origin, layers, capture, Output(settings.log))
+        return Stack(settings, origin, layers, capture, Output(settings.log, Redactor(settings.capture.redact)))
 
     def _report(self, health: Health, limit: RateLimit | None, capture: Capture, data: Data | None) -> None:
         """Has the guard's own parts say how they are."""
@@ -207,7 +208,6 @@ class Build:
 
     def _access(self, endpoints: Endpoints) -> AccessLog | DirectLog:
         from .observe.access import access_log
-        from .redact import Redactor
 
         return access_log(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
 

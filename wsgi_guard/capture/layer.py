@@ -14,7 +14,7 @@ from wsgi_guard.errors import Refused
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Head, Outcome, Reply
 from wsgi_guard.problem import problem
-from wsgi_guard.redact import Redactor
+from wsgi_guard.redact import REDACTED_BY, Redactor
 from wsgi_guard.series import Series
 from wsgi_guard.settings.sections import CaptureSection
 
@@ -127,6 +127,9 @@ class Capture:
                     context=context,
                 )  # fmt: skip
                 self._emit(event, error, facts, origin, sent=entry.sent)
+                if origin.redactor is not self._redactor:
+                    # The server may log it too.
+                    setattr(error, REDACTED_BY, origin.redactor)
             except Exception as failure:
                 log_failure(f"recording error {entry.id} ({type(error).__name__})", failure)
         return entry.id

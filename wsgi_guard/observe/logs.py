@@ -14,9 +14,8 @@ from typing import TYPE_CHECKING, Any
 from wsgi_guard.facts import current
 from wsgi_guard.redact import TEXT_LIMIT, Redactor, one_line, plain_text
 
-from .binding import NONE, bind_ids
+from .binding import NONE
 from .file import File
-from .frameworks import connect
 from .lines import CLOCK, access_line
 
 if TYPE_CHECKING:
@@ -95,18 +94,18 @@ def _trace(record: logging.LogRecord) -> str:
     """The traceback of a record that came with one; if it is nobody's event it was not redacted yet."""
     if not record.exc_text and record.exc_info and record.exc_info[0] is not None:
         try:
-            return _redacted(format_exception(*record.exc_info))
+            return redacted_trace(format_exception(*record.exc_info), _SPARE)
         except Exception:
             return record.exc_info[0].__name__
     text = record.exc_text or ""
     return _SPARE.text(text) if hasattr(record, "event") else _SPARE.error(text)
 
 
-def _redacted(parts: list[str]) -> str:
+def redacted_trace(parts: list[str], redactor: Redactor) -> str:
     """Part by part, for what one exception says must not hide the frames of the next."""
     kept, left = [], TEXT_LIMIT
     for part in parts:
-        kept.append(_SPARE.error(part, left))
+        kept.append(redactor.error(part, left))
         left -= len(kept[-1])
         if left <= 0:
             break
@@ -207,17 +206,3 @@ class OwnFile(logging.Handler):
     def put(self, line: str, now: float) -> None:
         """Writes what a record would have become; `line` is ASCII. Raises OSError."""
         self._file.write(line.encode(), now)
-
-
-class Output:
-    """What all log lines need, started before anything else."""
-
-    name = "log"
-
-    def __init__(self, section: LogSection) -> None:
-        self._section = section
-
-    def start(self) -> None:
-        bind_ids()
-        connect()
-        ensure_output(self._section)

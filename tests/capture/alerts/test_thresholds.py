@@ -160,6 +160,16 @@ def test_threshold_speaks_once_and_then_of_its_end(hook: Hook) -> None:
     ]  # fmt: skip
 
 
+def test_cause_that_only_a_threshold_told_of_has_its_end_told(hook: Hook) -> None:
+    fleet = Fleet(hook, [Rule("mine", 60, 3)], severity="CRITICAL")
+    fleet.at(0, 1, severity="ERROR")
+    fleet.at(2, 4, severity="ERROR")
+    for second in range(10, 200, 6):
+        fleet.at(second)
+    told = [(alert["kind"], alert["key"].partition(":")[0] == "rule") for alert in fleet.told()]
+    assert told == [("escalated", False), ("recovered", False)]
+
+
 OWN: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({"count": 2, "category": ["database"]}, {"category": "database"}, {"category": "network"}),
     ({"count": 2, "severity": "CRITICAL"}, {"severity": "CRITICAL"}, {"severity": "ERROR"}),

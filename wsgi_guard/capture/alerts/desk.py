@@ -230,7 +230,8 @@ class Desk:
         sums = self._counts.add([(key, cause.delta) for key, cause in due])
         for (key, cause), found in zip(due, sums, strict=True):
             cause.delta, cause.look_at = 0, now + LOOK_EVERY
-            grave = LEVELS[cause.severity] >= LEVELS[self._policy.severity]
+            # What a threshold made worth a message has its end told too.
+            grave = cause.escalated or LEVELS[cause.severity] >= LEVELS[self._policy.severity]
             if grave:
                 self._speaker.cause(key, cause, found, last=hurry)
             open_still = grave and (cause.escalated or found.total > found.told)
