@@ -47,6 +47,15 @@ def client(shared_redis: Redis) -> Iterator[redis.Redis]:
         yield opened
 
 
+@pytest.fixture
+def alone(redis_server: Redis) -> Iterator[tuple[RedisStore, redis.Redis]]:
+    """A store and a client of a server whose commands and connections are nobody else's."""
+    store = RedisStore(redis_server.url, 5.0)
+    with redis.Redis.from_url(redis_server.url, protocol=2) as opened:
+        yield store, opened
+    store.close()
+
+
 def _policies(number: int) -> list[Policy]:
     return [Policy(f"redis-{os.getpid()}-{next(_serial)}", 1000, HOUR) for _ in range(number)]
 
@@ -59,7 +68,8 @@ def _calls(client: redis.Redis) -> dict[str, int]:
 
 
 @pytest.mark.parametrize("number", [1, 3, 16])
-def test_one_command_whatever_the_number_of_rules(store: RedisStore, client: redis.Redis, number: int) -> None:
+def test_one_command_whatever_the_number_of_rules(alone: tuple[RedisStore, redis.Redis], number: int) -> None:
+    store, client = alone
     policies = _policies(number)
     store.charge(policies, ["a"] * number)
     before = _calls(client)
@@ -71,7 +81,8 @@ def test_one_command_whatever_the_number_of_rules(store: RedisStore, client: red
     assert {name for name in after if after[name] != before.get(name)} <= {"evalsha", "info", "mget", "set", "time"}
 
 
-def test_flushed_script_is_loaded_on_the_way(store: RedisStore, client: redis.Redis) -> None:
+def test_flushed_script_is_loaded_on_the_way(alone: tuple[RedisStore, redis.Redis]) -> None:
+    store, client = alone
     policies = _policies(2)
     assert store.charge(policies, ["a", "a"])[1][0][3] == 1
     before = client.info("stats")["total_connections_received"]
