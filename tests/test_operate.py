@@ -41,6 +41,12 @@ def test_status_and_commands_are_asked(capsys: pytest.CaptureFixture[str]) -> No
     assert command == {"rule": "pages", "key": "ada", "duration": 120}
 
 
+def test_block_is_never_shorter_than_asked_for() -> None:
+    with answering(STATUS) as (url, asked):
+        assert limits(url, "block", "pages", "ada", "--for", "1500 ms") == 0
+    assert json.loads(asked[0].partition(b"\r\n\r\n")[2])["duration"] == 2
+
+
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 @pytest.mark.parametrize("arguments", [("status",), BLOCK], ids=["status", "block"])
 def test_redirect_does_not_carry_the_token_away(

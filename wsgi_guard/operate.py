@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .errors import ConfigurationError, GuardError
 from .fetch import LARGEST, Answer, fetch
 from .redact import one_line
-from .settings.quantities import duration
+from .settings.quantities import whole_seconds
 from .stores.standing import LONGEST_BLOCK
 
 if TYPE_CHECKING:
@@ -122,4 +122,4 @@ def _detail(answer: Answer, found: Any) -> str:
 
 
 def _seconds(options: argparse.Namespace) -> int:
-    return int(duration(options.time, 1, LONGEST_BLOCK))
+    return whole_seconds(options.time, 1, LONGEST_BLOCK)

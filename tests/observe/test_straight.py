@@ -81,6 +81,27 @@ def test_line_is_the_one_a_record_becomes(own: OwnFile, monkeypatch: pytest.Monk
     assert fixed(straight) == fixed(record)
 
 
+def test_lines_of_a_flood_have_the_decisions_of_their_records(own: OwnFile, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone(monkeypatch, own)
+    rules = [{"name": "few", "limit": "1 per hour"}, {"name": "x", "limit": "1 per hour", "mode": "shadow"}]
+    limits = {"rules": rules, "store": "memory", "builtin_rules": "off"}
+    kept = Kept()
+    for times in range(2):
+        guard = Guard(hello, {"rate_limit": limits})
+        for _ in range(30):
+            serve(guard, request("/tea"))
+        if not times:
+            ACCESS.addHandler(kept)
+    ACCESS.removeHandler(kept)
+    straight = lines_of(Path(own.path))
+    records = [vars(record)["access"] for record in kept.records]
+    assert (len(straight), len(records)) == (60, 30)
+    for line, record in zip(straight, records, strict=False):
+        found, expected = line.get("decisions", []), record.get("decisions", [])
+        assert [one["id"] for one in found] == [f"{line['request_id']}-{at + 1}" for at in range(len(found))]
+        assert [one | {"id": ""} for one in found] == [one | {"id": ""} for one in expected]
+
+
 class Seen(logging.Filter):
     """Lets everything through and notes it."""
 

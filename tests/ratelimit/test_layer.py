@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from typing import Any
 
 import pytest
 
@@ -204,6 +205,24 @@ def test_fields_of_the_app_are_left_alone() -> None:
     site.layer.after(facts, head)
     assert head.headers[:2] == theirs
     assert len(head.headers) == 4
+
+
+@pytest.mark.parametrize("form", ["legacy", "both"])
+def test_fields_that_are_no_lists_are_those_of_the_app_alone(form: str) -> None:
+    site = Site(rule(), headers=form)
+    facts = site.begin()
+    site.layer.before(facts)
+    theirs = [("x-ratelimit-remaining", "7"), ("RateLimit-Policy", '"upstream";q=9'), ("Retry-After", "5")]
+    head = Head("200 OK", list(theirs))
+    site.layer.after(facts, head)
+    ours = ["RateLimit-Policy", "RateLimit"] if form == "both" else []
+    assert head.headers[:3] == theirs
+    assert [name for name, _ in head.headers[3:]] == ours
+    for strange in (None, (), (1, 2)):
+        given: list[Any] = [strange]
+        head = Head("200 OK", given)
+        site.layer.after(facts, head)
+        assert len(head.headers) > 3
 
 
 def test_child_of_a_fork_waits_for_no_thread_of_its_parent() -> None:

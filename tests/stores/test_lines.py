@@ -6,7 +6,7 @@ import gc
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from threading import Event
+from threading import Event, Timer
 from time import monotonic
 
 import pytest
@@ -77,6 +77,46 @@ def test_slow_dial_costs_no_more_than_the_deadline() -> None:
     with pytest.raises(StoreError, match="no connection in time"):
         lines.take(_soon(5.0))
     assert monotonic() - begun < 1.0
+    gate.set()
+    _until(lambda: not lines._breaker.open)
+    assert not lines.take(_soon()).hung_up
+
+
+def _opened(gate: Event) -> Callable[[], Wire]:
+    def dial() -> Wire:
+        gate.wait(10)
+        return Wire()
+
+    return dial
+
+
+def test_first_line_of_a_process_is_waited_for_with_patience() -> None:
+    gate = Event()
+    lines = Lines("nowhere", _opened(gate), (60.0, 60.0), 10.0)
+    opens = Timer(0.1, gate.set)
+    opens.start()
+    first = lines.take(_soon(0.0))
+    opens.join()
+    gate.clear()
+    begun = monotonic()
+    with pytest.raises(StoreError):
+        lines.take(_soon(0.01))
+    assert monotonic() - begun < 5.0
+    assert not lines._breaker.open
+    gate.set()
+    lines.give(first)
+    child = os.fork()
+    if child == 0:
+        os._exit(int(lines._pid == os.getpid() or not isinstance(lines.take(_soon(0.0)), Wire)))
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_patience_is_spent_once() -> None:
+    gate = Event()
+    lines = Lines("nowhere", _opened(gate), (60.0, 60.0), 0.05)
+    with pytest.raises(StoreError, match="nowhere: no connection in time"):
+        lines.take(_soon(0.0))
+    assert lines._breaker.open
     gate.set()
     _until(lambda: not lines._breaker.open)
     assert not lines.take(_soon()).hung_up

@@ -40,6 +40,7 @@ class Story:
         self._endpoints = endpoints
         self._targets = targets
         self._identities: Recent[str, str] = Recent(512)
+        self._tails: Recent[tuple[str, str, str, str], str] = Recent(256)
 
     def _shown(self, identity: str) -> str:
         """An app may call somebody by a token; what is short is a name."""
@@ -66,14 +67,28 @@ class Story:
         )
         # What `more` asks, in place: most requests have nothing of it.
         if (
-            slow or facts.decisions or facts.again or facts.db_queries or facts.error_id or end in ENDS
+            slow or facts.db_queries or facts.error_id or end in ENDS
             or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
             or (self._targets and has_target(environ))
         ):  # fmt: skip
             more = self.more(facts, outcome, now, slow)
             if more:
                 return f"{line},{dumps(more)[1:]}\n"
+        if facts.decisions or facts.again:
+            # A flood is nothing but such lines.
+            decided = [f'{{"id":"{decision_id(facts, at)}{self._tail(one)}' for at, one in enumerate(facts.decided)]
+            return f'{line},"decisions":[{",".join(decided[:DECISIONS])}]}}\n'
         return f"{line}}}\n"
+
+    def _tail(self, one: Decision) -> str:
+        """The JSON of a decision behind its id, with its end."""
+        key = one.layer, one.verdict, one.rule, one.part
+        tail = self._tails.get(key)
+        if tail is None:
+            tail = f'","layer":{quoted(one.layer)},"verdict":{quoted(one.verdict)},"rule":{quoted(one.rule)}'
+            tail += f',"part":{quoted(one.part)}}}' if one.part else "}"
+            self._tails.put(key, tail)
+        return tail
 
     def told(self, facts: Facts, outcome: Outcome, now: float, *, slow: bool) -> dict[str, Any]:
         """The same as a dict, for a record of logging."""

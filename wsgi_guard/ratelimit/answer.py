@@ -17,6 +17,7 @@ from .decide import Standing, Verdict
 from .rules import Quota
 
 QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+LEGACY = "X-RateLimit-"
 TITLE = "Request cannot be satisfied as assigned quota has been exceeded"
 
 
@@ -95,6 +96,24 @@ def fields(form: str, policies: str, found: Sequence[Standing], now: float) -> l
 def tells(head: Head) -> bool:
     """Whether the fields stand there: the answer was made from the refusal, which has them."""
     return any(str(name).lower() in ("ratelimit", "x-ratelimit-limit") for name, _ in head.headers)
+
+
+def beside(head: Head, found: list[Header]) -> list[Header]:
+    """Those of `found` that may stand beside what the app sends.
+
+    RateLimit and RateLimit-Policy are lists (RFC 9651, 3.1), which may go on in another line. X-RateLimit-* are not: an
+    app's own stand alone.
+    """
+    if not found or found[-1][0] != "X-RateLimit-Reset" or not _sends_legacy(head):
+        return found
+    return [field for field in found if not field[0].startswith(LEGACY)]
+
+
+def _sends_legacy(head: Head) -> bool:
+    # Whatever the app gives as headers is the server's to judge.
+    headers: Sequence[object] = head.headers
+    names = (str(header[0]) for header in headers if isinstance(header, tuple) and header)
+    return any(name.lower().startswith(LEGACY.lower()) for name in names)
 
 
 def _legacy(found: Sequence[Standing], now: float) -> list[Header]:

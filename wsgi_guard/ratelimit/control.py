@@ -11,7 +11,7 @@ from typing import Any
 
 from wsgi_guard.audit import act
 from wsgi_guard.errors import Outage, StoreError
-from wsgi_guard.settings.quantities import duration
+from wsgi_guard.settings.quantities import whole_seconds
 from wsgi_guard.stores import State
 from wsgi_guard.stores.standing import LONGEST_BLOCK, left
 
@@ -166,7 +166,7 @@ class Control:
 
 def blocking(written: object) -> int:
     """The whole seconds of a block, rounded up. Raises ValueError for what is no time of 1 second to a year."""
-    return ceil(duration(written, 1, LONGEST_BLOCK))
+    return whole_seconds(written, 1, LONGEST_BLOCK)
 
 
 def shown(key: str, *, plain: bool) -> str:

@@ -126,7 +126,7 @@ class RateLimit:
         if spent is None or not spent.states:
             return
         if not (spent.told and answer.tells(head)):
-            head.headers += self._fields(facts, spent, head.code)
+            head.headers += answer.beside(head, self._fields(facts, spent, head.code))
 
     def _settle(self, facts: Facts, outcome: Outcome) -> None:
         spent: Spent | None = facts.limits

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from math import ceil
 
 from .sections import BILLION, Limit
 from .wording import shown
@@ -36,6 +37,11 @@ RATE = 'a limit such as "10 per 5 minutes" or "10/5m"'
 def duration(value: object, low: float, high: float) -> float:
     """Seconds: a number, or a text with a unit."""
     return float(_bounded(_amount(value, SECONDS, TIME), low, high, " seconds"))
+
+
+def whole_seconds(value: object, low: float, high: float) -> int:
+    """As `duration`, rounded up."""
+    return ceil(duration(value, low, high))
 
 
 def size(value: object, low: float, high: float) -> int:

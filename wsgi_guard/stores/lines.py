@@ -52,12 +52,18 @@ class Waiter(Generic[L]):
 
 
 class Lines(Generic[L]):
-    """`where` names the server in messages; `pauses` are the first and the longest time between two looks at it."""
+    """`where` names the server in messages; `pauses` are the first and the longest time between two looks at it.
 
-    def __init__(self, where: str, dial: Callable[[], L], pauses: tuple[float, float] = (1.0, 5.0)) -> None:
+    `patience`, in seconds, is what the first line of a process may take at least, whatever deadlines say.
+    """
+
+    def __init__(
+        self, where: str, dial: Callable[[], L], pauses: tuple[float, float] = (1.0, 5.0), patience: float = 0.0
+    ) -> None:
         self._where = where
         self._dial = dial
         self._pauses = pauses
+        self._patience = patience
         self._forget: Callable[[], object] = lambda: None
         self._begin()
 
@@ -75,6 +81,8 @@ class Lines(Generic[L]):
         self._dialling = 0
         self._why = ""
         self._lates = 0
+        # Whether the server was reached once, or found away.
+        self._met = False
         self._breaker = Breaker(*self._pauses)
         # Guards the queue and both numbers. Taken only when lines run out, come or go.
         self._lock = threading.Lock()
@@ -113,7 +121,7 @@ class Lines(Generic[L]):
 
     def fail(self, why: str) -> StoreError:
         """Remembers that the server is away and why; the error to raise. Idle lines lead to the same nowhere."""
-        self._why = why
+        self._why, self._met = why, True
         self.close()
         with self._lock:
             self._breaker.fail(monotonic())
@@ -166,6 +174,8 @@ class Lines(Generic[L]):
     def _await(self, deadline: float) -> L:
         """A line that comes back or is dialled for the caller."""
         waiter: Waiter[L] = Waiter()
+        if not self._met:
+            deadline = max(deadline, monotonic() + self._patience)
         with self._lock:
             self._queue.append(waiter)
         try:
@@ -192,6 +202,9 @@ class Lines(Generic[L]):
         return waiter.line
 
     def _late(self) -> StoreError:
+        if not self._met and self._patience:
+            # Long enough: nobody else is to wait so long.
+            return self.fail("no connection in time")
         if self._count == self._dialling:
             return self.late("no connection in time")
         return StoreError(f"{self._where}: all connections of this process are busy")
@@ -216,6 +229,7 @@ class Lines(Generic[L]):
             self.fail(describe(error))
         else:
             self._dialled(gone=0)
+            self._met = True
             self.give(line)
 
     def _dialled(self, gone: int) -> None:

@@ -35,8 +35,10 @@ T = TypeVar("T")
 Reader = Callable[[object], Tally]
 
 DIAL_SECONDS = 1.0
-"""Longest wait for each step of dialling, which happens beside the requests: connect, TLS, AUTH, SELECT, PING."""
+"""Wait for each step of dialling, beside the requests: connect, TLS, AUTH, SELECT, PING; more where they wait more."""
 
+FIRST = 3.0
+"""Times `timeout` that a process waits for its first connection: where all workers start at once, all are slow."""
 # In seconds: silent for 2, then asked every second, gone after 3 without an answer.
 KEEPALIVE = {socket.TCP_KEEPIDLE: 2, socket.TCP_KEEPINTVL: 1, socket.TCP_KEEPCNT: 3}
 PLACE = ("host", "port", "path", "db", "username", "password", "connection_class")
@@ -55,7 +57,8 @@ class RedisStore:
             self._place |= {"host": node[0], "port": node[1]}
         self._make = self._place.pop("connection_class", Connection)
         self._timeout = timeout
-        self._lines: Lines[RedisLine] = Lines(f"redis at {_where(self._place, self._sentinels)}", self._dial, pauses)
+        where = f"redis at {_where(self._place, self._sentinels)}"
+        self._lines: Lines[RedisLine] = Lines(where, self._dial, pauses, FIRST * timeout)
         self._news = News(self.listener, frames.CHANNEL)
         self._frames: Recent[tuple[Policy, ...], Frame] = Recent(1024)
         # The usual charge of who came lately, at most twice so many; 0.7 kB for three policies, 3 kB for sixteen.
@@ -119,6 +122,8 @@ class RedisStore:
     def _talk(self, script: Script | None, command: bytes, read: Callable[[Any], T]) -> T:
         deadline = monotonic() + self._timeout
         line = self._lines.take(deadline)
+        if line.new:
+            line.new, deadline = False, monotonic() + self._timeout
         try:
             try:
                 reply = line.ask(command, deadline)
@@ -214,7 +219,8 @@ class RedisStore:
             protocol=2,
         )
 
-    def _dial(self, timeout: float = DIAL_SECONDS) -> RedisLine:
+    def _dial(self, timeout: float = 0.0) -> RedisLine:
+        timeout = timeout or max(DIAL_SECONDS, FIRST * self._timeout)
         connection = self._connect(timeout)
         try:
             connection.connect()

@@ -17,10 +17,12 @@ LATE = "the reply did not come in time"
 class RedisLine:
     """One connection, and a poll object that watches it for as long as it lives."""
 
-    __slots__ = ("_connection", "_plain", "_poll", "_socket")
+    __slots__ = ("_connection", "_plain", "_poll", "_socket", "new")
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection
+        # Nobody has used it yet: what dialling took is not taken off the time for the first answer.
+        self.new = True
         self._socket = wire = connection._sock
         poll = select.poll()
         poll.register(wire, select.POLLIN)
