@@ -76,6 +76,8 @@ class Validation:
         self._lengths = lengths if lengths.any else None
         self._policy = policy(section.threats, guard.defaults)
         self._inspector = Inspector(section, self._policy) if self._policy.classes else None
+        # Behind so many findings as are told nothing that is found would change anything.
+        self._only_tells = not self._policy.blocked and section.threats.beyond == "pass"
         self._judged: Container[str] | None = None
         self._excluded, problems = _excluded(section, routes)
         self._load = partial(load, section, routes, folder)
@@ -181,8 +183,7 @@ class Validation:
             if reason not in seen and len(seen) < _REPORTED:
                 seen.add(reason)
                 facts.decide(self.name, "shadow", kind, reason, evidence(place), place.part)
-            if len(seen) == _REPORTED and not self._policy.blocked:
-                # Whatever else is found is neither told nor refused.
+            if len(seen) == _REPORTED and self._only_tells:
                 return
 
     def _look(self, facts: Facts, route: Route) -> Sight:
