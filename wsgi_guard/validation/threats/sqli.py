@@ -53,7 +53,7 @@ _RUNS = re.compile(r"(['\"])\1++")
 # Breakouts that go on the same for so long are one.
 _ALIKE = 100
 # What a reading costs: 60 tokens and the readings of them.
-_READING = 35_000
+_READING = 25_000
 
 
 def find(text: str, budget: Budget) -> Hit | None:
