@@ -113,3 +113,11 @@ def test_wrong_rules_stop_the_start() -> None:
         Guard(app, {"rate_limit": {"rules": rules}})
     assert "'a'" in str(caught.value)
     assert "no_module" in str(caught.value)
+
+
+def test_rule_for_nothing_but_the_guards_own_paths_is_told_of() -> None:
+    rules = [{"name": "probes", "path": ["/livez", "/readyz"], "limit": "1 per hour"}]
+    guard = Guard(app, {"rate_limit": {"rules": rules, "store": "memory"}})
+    [limit] = [layer for layer in guard.stack.full.layers if layer.name == "rate_limit"]
+    [note] = [note for note in limit.notes if "'probes'" in note]  # type: ignore[attr-defined]
+    assert "never limits anybody: the guard answers its paths itself" in note

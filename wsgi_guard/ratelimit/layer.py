@@ -73,7 +73,6 @@ class RateLimit:
         self._place = place
         self._lists = Lists(section.allow, section.deny) if section.allow or section.deny else None
         self._own_paths = own_paths
-        self.notes = (*self.rules.notes, *free(self.rules.all, own_paths))
         self._form = section.headers
         self._warned = self._told_alone = False
         self._reports = Reports()
@@ -81,12 +80,16 @@ class RateLimit:
         # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
         self._memos = {verb: (NAME, verb) for verb in verbs}
         self._plans: Recent[tuple[object, ...], Plan] = Recent(1024)
-        # By plan and keys; at most twice as many, at about 2 kB each.
-        self._floods: Recent[tuple[object, ...], Again] = Recent(1024)
+        self._floods: Recent[tuple[object, ...], Again] = Recent(1024)  # by plan and keys, about 2 kB each
         # The end of a request is asked for only where a rule gives something back then.
         settles = any(quota.returns for rule in self.rules.all for quota in rule.quotas)
         self.finish: Finish | None = self._settle if settles else None
         self._free = self._plan((), exempt=True)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the start tells of rules; asked once the guard is whole, for only then its own paths are known."""
+        return (*self.rules.notes, *free(self.rules.all, self._own_paths))
 
     @property
     def degraded(self) -> str | None:
@@ -108,7 +111,8 @@ class RateLimit:
         plan = route.memo.get(memo)
         if plan is None:
             self._warn_alone(facts)
-            plan = route.memo[memo] = self._plan_for(route, verb)
+            own = route.given in self._own_paths
+            plan = route.memo[memo] = self._plan((), exempt=False) if own else self._matched(route, verb)
         if not plan.quotas and route.given in self._own_paths and facts.root is not facts:
             # Inside another guard there is no health layer to answer these paths, so they are the app's.
             plan = self._matched(route, verb)
@@ -123,9 +127,7 @@ class RateLimit:
 
     def after(self, facts: Facts, head: Head) -> None:
         spent: Spent | None = facts.limits
-        if spent is None or not spent.states:
-            return
-        if not (spent.told and answer.tells(head)):
+        if spent is not None and spent.states and not (spent.told and answer.tells(head)):
             head.headers += answer.beside(head, self._fields(facts, spent, head.code))
 
     def _settle(self, facts: Facts, outcome: Outcome) -> None:
@@ -242,9 +244,6 @@ class RateLimit:
         if spent.owing:
             states = as_settled(facts, spent, code)
         return spent.fields(self._form, states, time())
-
-    def _plan_for(self, route: Route, verb: str) -> Plan:
-        return self._plan((), exempt=False) if route.given in self._own_paths else self._matched(route, verb)
 
     def _matched(self, route: Route, verb: str) -> Plan:
         found = match(self.rules.all, [hit.template for hit in route.hits], verb)
