@@ -1,4 +1,4 @@
-"""The request id on every record that the app logs while a request runs, whatever logger and thread of the server."""
+"""The request id on every record that the app logs while a request runs, whatever logger and thread."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import logging
 from functools import wraps
 from typing import Any
 
-from wsgi_guard.facts import current
 from wsgi_guard.wrapped import is_around, put_around, within
+
+from .inheriting import request_here
 
 NONE = "-"
 """What stands for an id outside of requests, so that a format with `%(request_id)s` works everywhere."""
@@ -27,7 +28,7 @@ def bind_ids() -> None:
     @wraps(make)
     def binding(*args: Any, **options: Any) -> logging.LogRecord:
         record = make(*args, **options)
-        facts, told = current(), record.__dict__
+        facts, told = request_here(), record.__dict__
         if facts is None:
             told.setdefault("request_id", NONE)
             told.setdefault("trace_id", NONE)

@@ -8,6 +8,7 @@ from wsgi_guard.redact import Redactor
 
 from .binding import bind_ids
 from .frameworks import connect
+from .inheriting import inherit
 from .logs import ensure_output
 from .servers import be_discreet
 
@@ -26,6 +27,7 @@ class Output:
 
     def start(self) -> None:
         bind_ids()
+        inherit()
         connect()
         be_discreet(self._redactor)
         ensure_output(self._section)
