@@ -136,3 +136,13 @@ def test_decoys_that_look_the_same_hide_nothing_silently(audit: Audit) -> None:
     site = Site(None, threats={"mode": "block"})
     code = asked(site, "json", [f"{decoys} <b>{ATTACKS[0]}</b> {padding(list(UNITS), 9_000, 0)}"])
     assert code == 403 or ("unscanned", "body") in audit.kinds()
+
+
+@pytest.mark.parametrize("size", [8_000, 46_000])
+@pytest.mark.parametrize("attack", ["' or 1=1--", "<script>alert(1)</script>", "; cat /etc/passwd"])
+def test_dense_text_hides_no_short_one_beside_it(attack: str, size: int) -> None:
+    unit = "f{0}(x) 'a{0} or {0} < ${{b{0}}} <a{0} on{0}= ; c{0} ../{0} (select {0} alert({0}"
+    dense = padding([unit], size, 1)
+    site = Site(None, threats={"mode": "block"})
+    for document in ({"a": attack, "b": dense}, {"b": dense, "a": attack}, {"b": dense, "c": {"d": [attack]}}):
+        assert site.ask("/", "POST", json.dumps(document).encode(), CONTENT_TYPE=JSON).code == 403

@@ -67,6 +67,8 @@ _CROWDED = "the body is too dense to be inspected as a whole"
 _MANY = 256
 # What a look at a text costs about, and a character of it: what may cost more than there is goes by what tells most.
 _LOOKED_AT, _READ = 25_000, 400
+# Characters of a text that is looked at before those which may take all there is.
+_SHORT = 400
 # Parts of a request that its headers hold.
 _HEADS = frozenset({"headers", COOKIES})
 # Stands in a path for a segment in which a class of attack is not looked for.
@@ -270,4 +272,18 @@ def _by_evidence(
     told, whole = views(list(dict.fromkeys(leaf.text for leaf in leaves)), budget)
     order = {text: place for place, text in enumerate(told)}
     first = sorted((leaf for leaf in leaves if leaf.text in order), key=lambda leaf: order[leaf.text])
-    return chain(first, (leaf for leaf in leaves if leaf.text not in order)), told, whole
+    short, others = _short(first, budget.left // 3)
+    return chain(short, others, (leaf for leaf in leaves if leaf.text not in order)), told, whole
+
+
+def _short(leaves: Sequence[Leaf], most: int) -> tuple[list[Leaf], list[Leaf]]:
+    """Of `leaves` the short ones that `most` pays for, and the others: no dense text hides what stands beside it."""
+    short, others = [], []
+    for leaf in leaves:
+        cost = _LOOKED_AT + len(leaf.text) * _READ
+        if len(leaf.text) <= _SHORT and cost <= most:
+            most -= cost
+            short.append(leaf)
+        else:
+            others.append(leaf)
+    return short, others
