@@ -72,7 +72,7 @@ def _act(options: argparse.Namespace) -> str:
         found = control.peek(options.rule, key)
         return f"left {found.left}, " + ("allowed" if found.allowed else f"denied for {found.retry_after} s")
     if options.action == "block":
-        control.block(options.rule, key, None if options.time is None else _seconds(options))
+        control.block(options.rule, key, options.time)
     elif options.action == "reset":
         control.reset(options.rule, key)
     else:
@@ -94,7 +94,7 @@ def _ask(options: argparse.Namespace, settings: Settings) -> str:
     key: Any = options.key[0] if len(options.key) == 1 else options.key
     command = {"rule": options.rule, "key": key}
     if options.action == "block" and options.time is not None:
-        command["duration"] = _seconds(options)
+        command["duration"] = whole_seconds(options.time, 1, LONGEST_BLOCK)
     _fetch(f"{place}/{options.action}", headers, json.dumps(command).encode())
     return "done"
 
@@ -119,7 +119,3 @@ def _detail(answer: Answer, found: Any) -> str:
     if 300 <= answer.status < 400:
         return "it leads elsewhere, which is not followed; give the address it leads to with --url"
     return responses.get(answer.status, "no reason given")
-
-
-def _seconds(options: argparse.Namespace) -> int:
-    return whole_seconds(options.time, 1, LONGEST_BLOCK)

@@ -121,7 +121,7 @@ class Redactor:
         text = self._shapes(self._without_known(text), literals)
         if "%" in text:
             text = self._encoded(text, literals, nested)
-        return _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
+        return self._without_based(text, nested)
 
     def _without_known(self, text: str) -> str:
         for value in self._values:
@@ -129,6 +129,9 @@ class Redactor:
             if len(value) <= len(text) and value in text:
                 text = text.replace(value, MARK)
         return text
+
+    def _without_based(self, text: str, nested: int) -> str:
+        return _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
 
     def _based(self, run: str, nested: int) -> str:
         """A run of base64 characters, or MARK for it, or for a part between slashes, where that holds a secret."""
@@ -170,9 +173,7 @@ class Redactor:
             before, plain = plain, unquote(plain)
             if plain == before:
                 return piece
-            clean = self._shapes(self._without_known(plain), literals)
-            if nested:
-                clean = _BASE64.sub(lambda found: self._based(found[0], nested), clean)
+            clean = self._without_based(self._shapes(self._without_known(plain), literals), nested)
             if clean != plain:
                 return clean
         return piece

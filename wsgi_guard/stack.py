@@ -143,7 +143,8 @@ class Build:
         validation = self.attempt(lambda: self._validation(own_paths)) if "validation" in self.wanted else None
         origin = self.attempt(self._origin)
         endpoints = Endpoints(own_paths)
-        access = self.attempt(lambda: self._access(endpoints)) if settings.log.access else None
+        redactor = Redactor(settings.capture.redact)
+        access = self.attempt(lambda: self._access(endpoints, redactor)) if settings.log.access else None
         if self.problems or capture is None or origin is None:
             raise ConfigurationError(self.problems)
         if health is not None:
@@ -160,7 +161,7 @@ class Build:
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
             "data": data, "log": access, "metrics": metrics,
         }  # fmt: skip
-        return Stack(settings, origin, layers, capture, Output(settings.log, Redactor(settings.capture.redact)))
+        return Stack(settings, origin, layers, capture, Output(settings.log, redactor))
 
     def _report(self, health: Health, limit: RateLimit | None, capture: Capture, data: Data | None) -> None:
         """Has the guard's own parts say how they are."""
@@ -206,10 +207,10 @@ class Build:
 
         return Metrics(endpoints, lambda: HOST.cells, sources)
 
-    def _access(self, endpoints: Endpoints) -> AccessLog | DirectLog:
+    def _access(self, endpoints: Endpoints, redactor: Redactor) -> AccessLog | DirectLog:
         from .observe.access import access_log
 
-        return access_log(self.settings.log, Redactor(self.settings.capture.redact), endpoints)
+        return access_log(self.settings.log, redactor, endpoints)
 
     def desk(self, place: Place | None, capture: Capture | None) -> Desk | None:
         """Who writes alerts; it counts where rate limits do."""

@@ -18,9 +18,10 @@ _POOLS = "concurrent.futures.thread"
 def request_here() -> Facts | None:
     """The request that runs here, or on whose behalf this thread works; None once it has ended, and outside of one."""
     facts = current()
-    if facts is None:
-        held = threading.current_thread().__dict__.get(_REQUEST)
-        facts = held() if held is not None else None
+    if facts is not None:
+        return facts
+    held = threading.current_thread().__dict__.get(_REQUEST)
+    facts = held() if held is not None else None
     return facts if facts is not None and facts.open else None
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 from traceback import format_exception
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from wsgi_guard.facts import current
@@ -21,6 +22,7 @@ from .lines import CLOCK, access_line
 if TYPE_CHECKING:
     from wsgi_guard.settings.sections import LogSection
 
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 LOGGER = "wsgi_guard"
 _SPARE = Redactor()
 
@@ -51,7 +53,7 @@ class JsonFormatter(logging.Formatter):
             "time": CLOCK.text(record.created),
             "level": record.levelname,
             "logger": record.name,
-            "message": _message(record),
+            "message": message_of(record),
         }
         request_id = _request_id(record)
         if request_id:
@@ -68,7 +70,8 @@ class JsonFormatter(logging.Formatter):
         return line
 
 
-def _message(record: logging.LogRecord) -> str:
+def message_of(record: logging.LogRecord) -> str:
+    """The message, or what it was to be made of where that goes wrong."""
     try:
         return record.getMessage()
     except Exception:
@@ -92,16 +95,22 @@ def _request_id(record: logging.LogRecord) -> str | None:
 
 def _trace(record: logging.LogRecord) -> str:
     """The traceback of a record that came with one; if it is nobody's event it was not redacted yet."""
-    if not record.exc_text and record.exc_info and record.exc_info[0] is not None:
-        try:
-            return redacted_trace(format_exception(*record.exc_info), _SPARE)
-        except Exception:
-            return record.exc_info[0].__name__
+    info = record.exc_info
+    if not record.exc_text and info and info[0] is not None:
+        return trace_of(info, _SPARE)
     text = record.exc_text or ""
     return _SPARE.text(text) if hasattr(record, "event") else _SPARE.error(text)
 
 
-def redacted_trace(parts: list[str], redactor: Redactor) -> str:
+def trace_of(info: ExcInfo, redactor: Redactor) -> str:
+    """The traceback without secrets; where that cannot be put into words, the name of the exception."""
+    try:
+        return _redacted(format_exception(*info), redactor)
+    except Exception:
+        return info[0].__name__
+
+
+def _redacted(parts: list[str], redactor: Redactor) -> str:
     """Part by part, for what one exception says must not hide the frames of the next."""
     kept, left = [], TEXT_LIMIT
     for part in parts:
@@ -117,7 +126,7 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         access, request_id = getattr(record, "access", None), _request_id(record)
-        line = f"{CLOCK.text(record.created)[:23]} {record.levelname} {record.name} {one_line(_message(record))}"
+        line = f"{CLOCK.text(record.created)[:23]} {record.levelname} {record.name} {one_line(message_of(record))}"
         if type(access) is dict:
             line += "".join(_aside(access))
         if request_id:

@@ -7,11 +7,10 @@ the server, as PEP 3333 wants, and the server writes the traceback and the addre
 from __future__ import annotations
 
 import logging
-from traceback import format_exception
 
-from wsgi_guard.redact import REDACTED_BY, Redactor, plain_text
+from wsgi_guard.redact import REDACTED_BY, Redactor
 
-from .logs import redacted_trace
+from .logs import message_of, trace_of
 
 SERVERS = ("gunicorn.error", "waitress")
 """Loggers of servers; others write to standard error by themselves, where nobody can step in."""
@@ -25,19 +24,13 @@ class Discretion(logging.Filter):
         self._redactor = redactor
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.levelno < logging.ERROR and not record.exc_info:
+        info = record.exc_info if isinstance(record.exc_info, tuple) else (None, None, None)
+        if record.levelno < logging.ERROR and info[0] is None:
             return True
-        error = record.exc_info[1] if isinstance(record.exc_info, tuple) else None
-        redactor = getattr(error, REDACTED_BY, self._redactor)
-        try:
-            record.msg, record.args = redactor.error(record.getMessage()), ()
-            if isinstance(record.exc_info, tuple) and error is not None:
-                record.exc_text = redacted_trace(format_exception(*record.exc_info), redactor)
-        except Exception as failure:
-            # An exception that cannot be put into words must not come out raw for that.
-            record.msg, record.args = plain_text(record.msg), ()
-            record.exc_info = None
-            record.exc_text = f"{type(error).__name__}, which cannot be shown ({type(failure).__name__})"
+        redactor = getattr(info[1], REDACTED_BY, self._redactor)
+        record.msg, record.args = redactor.error(message_of(record)), ()
+        if info[0] is not None:
+            record.exc_text = trace_of(info, redactor)
         return True
 
 

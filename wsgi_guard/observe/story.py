@@ -15,7 +15,7 @@ from wsgi_guard.shown import decision_id, has_target, shown_path, shown_target
 
 from .decide import METHODS, queued
 from .endpoints import Endpoints
-from .lines import CLOCK
+from .lines import CLOCK, compact
 from .records import NAME
 
 PATH = "shown"
@@ -76,8 +76,9 @@ class Story:
                 return f"{line},{dumps(more)[1:]}\n"
         if facts.decisions or facts.again:
             # A flood is nothing but such lines.
-            decided = [f'{{"id":"{decision_id(facts, at)}{self._tail(one)}' for at, one in enumerate(facts.decided)]
-            return f'{line},"decisions":[{",".join(decided[:DECISIONS])}]}}\n'
+            decided = enumerate(facts.decided[:DECISIONS])
+            told = ",".join([f'{{"id":"{decision_id(facts, at)}{self._tail(one)}' for at, one in decided])
+            return f'{line},"decisions":[{told}]}}\n'
         return f"{line}}}\n"
 
     def _tail(self, one: Decision) -> str:
@@ -85,8 +86,7 @@ class Story:
         key = one.layer, one.verdict, one.rule, one.part
         tail = self._tails.get(key)
         if tail is None:
-            tail = f'","layer":{quoted(one.layer)},"verdict":{quoted(one.verdict)},"rule":{quoted(one.rule)}'
-            tail += f',"part":{quoted(one.part)}}}' if one.part else "}"
+            tail = f'",{compact(_verdict(one))[1:]}'
             self._tails.put(key, tail)
         return tail
 
@@ -128,7 +128,8 @@ class Story:
         if facts.db_queries:
             more["db_seconds"], more["db_queries"] = round(facts.db_seconds, 6), facts.db_queries
         if facts.decisions or facts.again:
-            more["decisions"] = [_decided(facts, at, one) for at, one in enumerate(facts.decided[:DECISIONS])]
+            decided = enumerate(facts.decided[:DECISIONS])
+            more["decisions"] = [{"id": decision_id(facts, at), **_verdict(one)} for at, one in decided]
         if facts.error_id:
             more["error_id"] = facts.error_id
         if outcome.end in ENDS:
@@ -147,8 +148,9 @@ def shown_method(method: str) -> str:
     return method if len(method) < METHOD else one_line(method[:METHOD])
 
 
-def _decided(facts: Facts, at: int, one: Decision) -> dict[str, str]:
-    told = {"id": decision_id(facts, at), "layer": one.layer, "verdict": one.verdict, "rule": one.rule}
+def _verdict(one: Decision) -> dict[str, str]:
+    """What a line tells of a decision behind its id."""
+    told = {"layer": one.layer, "verdict": one.verdict, "rule": one.rule}
     return {**told, "part": one.part} if one.part else told
 
 

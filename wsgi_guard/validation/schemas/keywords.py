@@ -148,25 +148,25 @@ class _Children:
                 yield error
 
     def any_of(self, validator: Any, forms: list[Any], instance: Any, schema: Any) -> Any:
-        wrong: list[ValidationError] = []
-        for index, child in enumerate(self._forms(validator, forms)):
-            errors = _under(index, child, instance)
-            if not errors:
-                return
-            wrong += errors
-        yield ValidationError("matches none of its forms", context=wrong)
+        _, errors = self._fitting(validator, forms, instance)
+        yield from errors
 
     def one_of(self, validator: Any, forms: list[Any], instance: Any, schema: Any) -> Any:
-        wrong: list[ValidationError] = []
+        others, errors = self._fitting(validator, forms, instance)
+        yield from errors
+        if any(other.is_valid(instance) for other in others):
+            yield ValidationError("matches more than one of its forms")
+
+    def _fitting(self, validator: Any, forms: list[Any], instance: Any) -> tuple[list[Any], list[ValidationError]]:
+        """The validators behind that of the first form that fits; without one, none and an error of what is wrong."""
         children = self._forms(validator, forms)
+        wrong: list[ValidationError] = []
         for index, child in enumerate(children):
             errors = _under(index, child, instance)
             if not errors:
-                if any(other.is_valid(instance) for other in children[index + 1 :]):
-                    yield ValidationError("matches more than one of its forms")
-                return
+                return children[index + 1 :], []
             wrong += errors
-        yield ValidationError("matches none of its forms", context=wrong)
+        return [], [ValidationError("matches none of its forms", context=wrong)]
 
     def _forms(self, validator: Any, forms: list[Any]) -> list[Any]:
         """One for each of `forms`, which are of one place too."""

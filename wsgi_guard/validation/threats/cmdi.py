@@ -18,7 +18,7 @@ from .words import holds
 HINTS = (
     ";", "|", "&", "`", "$", "\n", "\r", "{", "(", "[", "+", "%", "bin/", "dev/", "etc/", "/?", " /", " -", "http",
     "cmd", "powershell", "if ", "if/", "for ", "alias ",
-    "[", "\\", "!-",
+    "\\", "!-",
 )  # fmt: skip
 
 # What follows a command when a shell is meant.

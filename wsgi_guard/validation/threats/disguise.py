@@ -22,7 +22,7 @@ RULES = Rules(
     rule(
         "globbed", 5, 90, ("/etc/", "bin/", "/proc/", "/root/"),
         rf"{_FOLDER}[\w./-]{{0,40}}\[[!^]?\w{{1,12}}\][\w?*]{{1,20}}",
-        r"^/(?:etc|s?bin|proc|root)/\w{1,12}[?*]{1,4}\w{1,12} ?$|^/(?:etc|s?bin|proc|root)/[?*]{1,4}\w{2,12} ?$",
+        rf"^{_FOLDER}\w{{1,12}}[?*]{{1,4}}\w{{1,12}} ?$|^{_FOLDER}[?*]{{1,4}}\w{{2,12}} ?$",
     ),
     rule("history", 5, 40, ("!-",), r"^!-\d{1,3}!-\d"),
 )  # fmt: skip
