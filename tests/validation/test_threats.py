@@ -170,9 +170,7 @@ ALL_RULES: tuple[Rule, ...] = (
 
 
 def has_word(rule: Rule, text: str) -> bool:
-    if isinstance(rule.words, tuple):
-        return any(word in text for word in rule.words)
-    return rule.words.search(text) is not None
+    return any(word in text for word in rule.words) and (rule.counted is None or rule.counted.search(text) is not None)
 
 
 @settings(max_examples=300)

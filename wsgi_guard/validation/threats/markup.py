@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .rules import REACH, Rule, Rules, rule
+from .rules import REACH, Around, Rule, Rules, rule
 from .scripts import CALLED, EVENT
 
 _TAG = r"<[ /!?%\x00]{0,4}[a-z]"
@@ -21,7 +21,7 @@ _ASSIGNED_SCHEME = "script:(?:" + "|".join(
 ) + ")"
 _QUOTE = r"[\"']?"
 _ATTRIBUTES = r"(?:[\w-]{1,20} ?= ?[^ <>]{0,40} ){0,3}"
-_ASSIGNED = re.compile(r"on[a-z]{3,50} ?=")
+_ASSIGNED = Around(re.compile(r"on[a-z]{3,50} ?="), ("=",))
 
 # What attacks do once they run. In a quotation of code this weighs more than any script.
 _TELLING = r"(?:alert|confirm|prompt|eval|document\.(?:cookie|domain|location|write)|fromcharcode|xmlhttprequest)"

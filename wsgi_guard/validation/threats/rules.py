@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
+
+from wsgi_guard.recent import Recent
 
 from .budget import Budget
 from .evidence import Hit, better, hit
@@ -21,6 +23,8 @@ _WHOLE = 3
 _STEP = 64
 # Matches of a rule that are weighed, if all that came before are quotations.
 _QUOTED = 4
+# Mixtures of words of which it is known which rules they may match.
+_MIXTURES = 256
 # What rules cost, in nanoseconds: a trial, a place of a word; a hundred characters that are asked for a sign, or for a
 # pattern of words, or for a pattern that begins with a letter, another sign, or neither.
 _TRIAL, _PLACE, _SIGN, _PATTERN = 400, 250, 60, 1_000
@@ -30,23 +34,32 @@ _LETTER, _LITERAL, _ANY = 120, 250, 1_000
 class Rule(NamedTuple):
     """Patterns, the score of a match, words of which a text that matches holds one, and how far from it they read.
 
-    Words may be a pattern, which begins with a literal and is fast. `cost` is what patterns cost for 100 characters.
+    `counted` is what stands where a word is not enough; it begins with a literal and is fast. `cost` is what patterns
+    cost for 100 characters.
     """
 
     name: str
     score: int
     reach: int
-    words: tuple[str, ...] | re.Pattern[str]
+    words: tuple[str, ...]
+    counted: re.Pattern[str] | None
     patterns: tuple[re.Pattern[str], ...]
     cost: int
 
 
-def rule(
-    name: str, score: int, reach: int, words: tuple[str, ...] | re.Pattern[str], *alternatives: str
-) -> Rule:
+class Around(NamedTuple):
+    """A pattern around which a rule looks, and words of which a text that it matches holds one."""
+
+    pattern: re.Pattern[str]
+    words: tuple[str, ...]
+
+
+def rule(name: str, score: int, reach: int, words: tuple[str, ...] | Around, *alternatives: str) -> Rule:
     """A rule that matches where one of `alternatives` does, each at most `reach` characters from a word."""
     patterns = [one for alternative in alternatives for one in leading(alternative)]
-    return Rule(name, score, reach, words, tuple(map(re.compile, patterns)), sum(map(_cost, patterns)))
+    counted = words.pattern if isinstance(words, Around) else None
+    words = words.words if isinstance(words, Around) else words
+    return Rule(name, score, reach, words, counted, tuple(map(re.compile, patterns)), sum(map(_cost, patterns)))
 
 
 def _cost(pattern: str) -> int:
@@ -66,32 +79,37 @@ class Rules:
     """Rules for one kind of view, of which only those are tried whose words are there."""
 
     def __init__(self, *rules: Rule) -> None:
-        self._looks = tuple(look(one) for one in rules)
-        signs = sum(len(one.signs) for one in self._looks)
-        self._cost = signs * _SIGN + len({one.words for one in rules if isinstance(one.words, re.Pattern)}) * _PATTERN
+        self._looks = tuple(map(look, rules))
+        signs = sum(len(split(one.words)[1]) for one in rules if one.counted is None)
+        self._cost = signs * _SIGN + len({one.counted for one in rules if one.counted is not None}) * _PATTERN
+        self._bits = reduce(or_, (one.bits for one in self._looks), 0)
+        # Which rules some words may match.
+        self._tried: Recent[int, tuple[Look, ...]] = Recent(_MIXTURES)
         self.all = rules
 
     def strongest(self, view: str, budget: Budget, prose: int = 1) -> Hit | None:
         """The hit with the highest score; None when no rule matches."""
         size = len(view)
         budget.spend(size * self._cost // 100)
-        present = WORDS.within(view, budget)
+        present = WORDS.within(view, budget) & self._bits
+        if not present:
+            return None
+        looks = self._tried.get(present)
+        if looks is None:
+            looks = tuple(one for one in self._looks if one.bits & present)
+            self._tried.put(present, looks)
         best: Hit | None = None
         matched: dict[re.Pattern[str], list[int]] = {}
-        for bits, words, signs, counted, one in self._looks:
+        for _, words, one in looks:
             if best is not None and one.score <= best.score:
                 continue
-            where: Iterable[tuple[int, int]]
-            if counted is not None:
-                if counted not in matched:
-                    matched[counted] = [found.start() for found in counted.finditer(view)]
-                    budget.spend(len(matched[counted]) * _PLACE)
-                where = _around(matched[counted], size, one.reach)
-            elif bits & present or (signs and holds(view, signs)):
-                there = (*(word for word, bit in words if bit & present), *signs)
-                where = places(view, there, one.reach, budget)
+            if one.counted is None:
+                where = places(view, [word for word, bit in words if bit & present], one.reach, budget)
             else:
-                continue
+                if one.counted not in matched:
+                    matched[one.counted] = [found.start() for found in one.counted.finditer(view)]
+                    budget.spend(len(matched[one.counted]) * _PLACE)
+                where = _around(matched[one.counted], size, one.reach)
             for start, end in where:
                 budget.spend((end - start) * one.cost // 100 + _TRIAL * len(one.patterns))
                 found = _strongest(one, view, start, end, prose)
@@ -126,24 +144,19 @@ def _first(patterns: tuple[re.Pattern[str], ...], view: str, start: int, end: in
 
 
 class Look(NamedTuple):
-    """A rule, the bits of all its words together and each with its own, those that are signs, or the pattern of all."""
+    """A rule, and the bits of all its words together and each with its own."""
 
     bits: int
     words: tuple[tuple[str, int], ...]
-    signs: tuple[str, ...]
-    counted: re.Pattern[str] | None
     rule: Rule
 
 
 def look(one: Rule) -> Look:
-    if isinstance(one.words, re.Pattern):
-        return Look(0, (), (), one.words, one)
-    letters, signs = split(one.words)
-    words = tuple((word, WORDS.add(word)) for word in letters)
-    return Look(reduce(or_, (bit for _, bit in words), 0), words, signs, None, one)
+    words = tuple((word, WORDS.add(word)) for word in one.words)
+    return Look(reduce(or_, (bit for _, bit in words), 0), words, one)
 
 
-def places(view: str, words: tuple[str, ...], reach: int, budget: Budget) -> Iterator[tuple[int, int]]:
+def places(view: str, words: Sequence[str], reach: int, budget: Budget) -> Iterator[tuple[int, int]]:
     """Where in `view` a rule with these words may match: all of it, or around each word."""
     if len(view) <= _WHOLE * reach:
         if holds(view, words):

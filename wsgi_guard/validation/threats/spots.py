@@ -13,7 +13,6 @@ from .budget import Budget
 from .commands import SURE
 from .commands import WORDS as EVERYDAY
 from .rules import WORDS, Look, Rule, look, rule
-from .words import holds
 
 # What stands between two words of SQL.
 _GAP = r"(?:\s|/\*[^*]{0,40}\*/|[+(]){1,4}"
@@ -64,7 +63,8 @@ _KINDS = (
     _kind("union", ("union",), rf"union(?<=\bunion)(?:{_GAP}(?:all|distinct|select)\b|[^\w\s])"),
     _kind(
         "quote", ("'", '"'),
-        rf"(?:'|\")[\s)]{{0,5}}(?:/\*[^*]{{0,40}}\*/)?\s?(?:(?:or|and|xor|&&|\|\|)(?:{_GAP}|[!~-]){{0,3}}['\"\d(]"
+        rf"(?:'|\")(?=[\s)/oaxhl&|#;-])[\s)]{{0,5}}(?:/\*[^*]{{0,40}}\*/)?\s?(?:(?:or|and|xor|&&|\|\|)"
+        rf"(?:{_GAP}|[!~-]){{0,3}}['\"\d(]"
         rf"|having\b|order by|like\b|(?:--|#)(?:\s|$)|;\s?(?:{_STATEMENTS}\b|--|#))",
     ),
     _kind("quote", ("\u2018", "\u2019"), r"[\u2018\u2019]\s?(?:or|and)\b"),
@@ -120,9 +120,13 @@ _KINDS = (
     _kind("filter", ("objectclass",), r"objectclass\s?="),
 )  # fmt: skip
 _LOOKS: tuple[Look, ...] = tuple(map(look, _KINDS))
-_BITS = tuple((kind, word, WORDS.add(word)) for kind, words in _WORDS.items() for word in words)
+_BITS = tuple(
+    (kind, word, WORDS.add(word)) for known in (_WORDS, _SIGNS) for kind, words in known.items() for word in words
+)
 _BEGIN = re.compile(r"[;|&]\s?[\"'\\]?([a-z][\w.+-]{1,20})(?=[\s;|&`<>)$/\"'}]|$)")
 _COMMANDS = SURE | EVERYDAY
+# The letters with which each begins.
+_HEADS = frozenset(re.split(r"[^a-z]", name)[0].encode() for name in _COMMANDS)
 # What follows a command that is meant for a shell.
 _SHELLISH = re.compile(
     r"[\"']?(?:\s?(?:[|;&`)<>]|$)|\s+(?:-{1,2}[a-z\d]|/\w|~|\.{1,2}/|https?:|[\"'$`*]|\d{1,3}\.\d|\d+(?:\s|$|[;|&`)])))"
@@ -159,21 +163,18 @@ class Places:
 def spots(text: str, budget: Budget) -> Places:
     """Where each kind shows in `text`. The budget for finding out where to look may be overdrawn."""
     budget.sieve -= len(text) * PRICE
-    present = WORDS.found(text)
+    present, runs = WORDS.found(text)
     found = Places()
     found.add("end", (at for at in (text.find("'"), text.find('"')) if at >= 0))
     for kind, word, bit in _BITS:
         if bit & present:
             found.add(kind, _finds(text, word))
-    for kind, signs in _SIGNS.items():
-        for sign in signs:
-            if sign in text:
-                found.add(kind, _finds(text, sign))
     for one in _LOOKS:
-        if one.bits & present or (one.signs and holds(text, one.signs)):
+        if one.bits & present:
             for pattern in one.rule.patterns:
                 found.add(one.rule.name, _starts(pattern.finditer(text)))
-    found.add("started", _starts(_started(text)))
+    if not _HEADS.isdisjoint(runs):
+        found.add("started", _starts(_started(text)))
     return found
 
 

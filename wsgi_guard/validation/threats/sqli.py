@@ -17,7 +17,7 @@ from .rules import WORDS
 from .sqlgrammar import Read, judge
 from .sqlsigns import RULES
 from .sqltokens import WINDOW, tokens
-from .words import holds, split
+from .words import holds
 
 # Without one of these a text has neither a breakout nor a statement: a quote, a number or sign at its start, or a word
 # of the language.
@@ -28,7 +28,7 @@ _WORDS = (
     "truncate", "order", "group", "declare", "exec", "procedure", "dbms", "drop", "shutdown", "schema", "database",
     "char", "chr", "cast", "case", "call", "rand", "or ", "and ", "||", "(", "_", "@@", ".e", "::", "/*",
 )  # fmt: skip
-_LETTERS, _SIGNS = reduce(or_, map(WORDS.add, split(_WORDS)[0])), split(_WORDS)[1]
+_BITS = reduce(or_, map(WORDS.add, _WORDS))
 # Grammar made of words alone is prose, but for what these begin.
 _SIGN = re.compile(r"[^\w .,@:-]")
 _WORDS_ALONE = ("union", "--", "_schema", "xp_", "pg_", "sqlite_", "@@", "order by", "group by", "waitfor", "0x2")
@@ -75,7 +75,7 @@ def find(text: str, budget: Budget) -> Hit | None:
 
 
 def _worded(text: str, budget: Budget) -> bool:
-    return bool(_LETTERS & WORDS.within(text, budget)) or holds(text, _SIGNS)
+    return bool(_BITS & WORDS.within(text, budget))
 
 
 def _broken_out(view: str, budget: Budget) -> Hit | None:

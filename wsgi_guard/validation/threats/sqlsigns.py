@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .rules import Rules, rule
+from .rules import Around, Rules, rule
 
 _NUM = r"['\"]?-?\d[\d.]*['\"]?"
 # A statement has no two words behind a call that are none of the language: who goes on so speaks of the function.
@@ -17,8 +17,11 @@ _BEHIND = r"(?:and|or|as|from|where|limit|union|order|group|having)\b"
 _MEANT = rf"(?!,? (?!{_GOES_ON})[a-z']{{1,20}},? (?!{_BEHIND})[a-z])"
 _ARGUMENTS = rf"(?:[^()]|\([^()]{{0,80}}\)){{0,80}}+\)?+{_MEANT}"
 # The start of a comparison that may say nothing, for texts that are long.
-_COMPARED = re.compile(
-    r"(?:or|and|xor|having|\|\||&&)[ (!+~-]{1,6}+['\"]?\w{1,20}+(?:['\"]? ?(?:=|like|<=>|rlike)|(?<=like))"
+_COMPARED = Around(
+    re.compile(
+        r"(?:or|and|xor|having|\|\||&&)[ (!+~-]{1,6}+['\"]?\w{1,20}+(?:['\"]? ?(?:=|like|<=>|rlike)|(?<=like))"
+    ),
+    ("=", "like"),
 )
 RULES = Rules(
     rule(

@@ -1,4 +1,4 @@
-"""Which words of rules a text may hold, by one pass over its runs of letters. Pure but for what it remembers.
+"""Which words and signs of rules a text may hold, by one pass over its runs of letters. Pure but for what it remembers.
 
 A rule is tried only where one of its words is. Asking for each word of each rule would cost more than the rules.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
 
 from wsgi_guard.recent import Recent
@@ -19,16 +20,23 @@ _LETTERS = bytes(sign if 97 <= sign <= 122 else 32 for sign in range(256))
 _REMEMBERED, _LONGEST = 8_192, 16
 # So many new ones are asked for words inside of them, of further ones only whether they are words themselves.
 _NEW = 1_000
+# Mixtures of signs of which it is known what words they may make.
+_MIXTURES = 256
 # What a look at runs costs: a character, and a run, which may be new.
 _CHARACTER, _KNOWN = 8, 300
 
 
-def holds(text: str, words: tuple[str, ...]) -> bool:
+def holds(text: str, words: Sequence[str]) -> bool:
     """Whether `text` holds one of `words`."""
     for word in words:  # noqa: SIM110 (a third of what a generator costs, and every value pays it)
         if word in text:
             return True
     return False
+
+
+def _run(word: str) -> str:
+    """The longest run of letters."""
+    return max(_RUN.findall(word), key=len, default="")
 
 
 def split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -40,21 +48,29 @@ def split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     )
 
 
-def _run(word: str) -> str:
-    """The longest run of letters."""
-    return max(_RUN.findall(word), key=len, default="")
-
-
 class Words:
-    """Words by numbers: each bit of what `within` returns stands for the longest run of letters of a word."""
+    """Words by numbers: each bit of what `within` returns stands for the longest run of letters of a word, or for a
+    word that has none."""
 
     def __init__(self) -> None:
+        self._count = 0
         self._bits: dict[bytes, int] = {}
         self._known: Recent[bytes, int] = Recent(_REMEMBERED)
+        self._signs = Signs()
 
     def add(self, word: str) -> int:
-        """The bit that stands for `word`, which holds letters."""
-        return self._bits.setdefault(_run(word).encode(), 1 << len(self._bits))
+        """The bit that stands for `word`."""
+        run = _run(word).encode()
+        known = self._bits.get(run) if run else self._signs.bits.get(word)
+        if known is not None:
+            return known
+        bit = 1 << self._count
+        self._count += 1
+        if run:
+            self._bits[run] = bit
+        else:
+            self._signs.add(word, bit)
+        return bit
 
     def within(self, text: str, budget: Budget) -> int:
         """The bits of all words that `text` may hold.
@@ -64,13 +80,14 @@ class Words:
         if budget.text != text:
             runs = self._runs(text)
             budget.spend(len(text) * _CHARACTER + len(runs) * _KNOWN)
-            budget.present = self._found(runs)
+            budget.present = self._found(runs) | self._signs.within(text)
             budget.text = text
         return budget.present
 
-    def found(self, text: str) -> int:
-        """As `within`, of a text that is paid for."""
-        return self._found(self._runs(text))
+    def found(self, text: str) -> tuple[int, set[bytes]]:
+        """As `within`, of a text that is paid for; and its runs of letters."""
+        runs = self._runs(text)
+        return self._found(runs) | self._signs.within(text), runs
 
     def _runs(self, text: str) -> set[bytes]:
         return set(text.encode("ascii", "replace").translate(_LETTERS).split())
@@ -103,3 +120,41 @@ class Words:
             if len(run) <= _LONGEST:
                 self._known.put(run, bits)
         return found
+
+
+class Signs:
+    """Words without letters, or with single ones, each with its bit.
+
+    One character is found at once and two together are not, so it is the characters that are looked for first.
+    """
+
+    def __init__(self) -> None:
+        self.bits: dict[str, int] = {}
+        self._single: dict[str, int] = {}
+        self._longer: Recent[int, tuple[tuple[str, int], ...]] = Recent(_MIXTURES)
+
+    def add(self, sign: str, bit: int) -> None:
+        self.bits[sign] = bit
+        for char in sign:
+            if not char.isalnum():
+                self._single.setdefault(char, 1 << len(self._single))
+        self._longer.forget_all()
+
+    def within(self, text: str) -> int:
+        """The bits of the signs in `text`."""
+        single = 0
+        for char, bit in self._single.items():
+            if char in text:
+                single |= bit
+        looked = self._longer.get(single)
+        if looked is None:
+            looked = tuple((sign, bit) for sign, bit in self.bits.items() if self._possible(sign, single))
+            self._longer.put(single, looked)
+        found = 0
+        for sign, bit in looked:
+            if sign in text:
+                found |= bit
+        return found
+
+    def _possible(self, sign: str, single: int) -> bool:
+        return all(char.isalnum() or self._single[char] & single for char in sign)
