@@ -17,9 +17,11 @@ from wsgi_guard.capture import sources
 from wsgi_guard.capture.sentry import check_dsn
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.guard import Guard
+from wsgi_guard.redact import Redactor
 from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 
+from .alerts.making import event
 from .conftest import Lines
 from .ingest import Receiver
 from .support import answering, call, raising
@@ -57,6 +59,18 @@ def theirs(ingest: Receiver) -> Iterator[sentry_sdk.client.BaseClient]:
     yield sentry_sdk.get_client()
     sentry_sdk.get_client().close(timeout=1)
     sentry_sdk.get_global_scope().set_client(before)
+
+
+def test_id_that_looks_like_a_card_number_arrives_whole(ingest: Receiver, dsn: str) -> None:
+    guard = made(raising(ValueError("boom")), dsn)
+    client = guard.stack.capture.sentry
+    assert client is not None
+    # Its first fifteen digits are those of a payment card.
+    number = "414750136940327c7db3d840ba97b6bd"
+    client.send(event(id=number, request={"id": number, "method": "GET", "path": "/"}), ValueError("boom"), Redactor())
+    flush(guard)
+    [told] = ingest.events
+    assert (told["event_id"], told["tags"]["request_id"]) == (number, number)
 
 
 def test_error_arrives_under_its_id(ingest: Receiver, dsn: str, lines: Lines) -> None:

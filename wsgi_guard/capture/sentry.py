@@ -89,7 +89,7 @@ class Sentry:
 
         theirs = sentry_sdk.get_client()
         client = theirs if theirs.is_active() else self._own()
-        payload = redacted(self._payload(event, error, client.options), redactor)
+        payload: Any = self._payload(event, error, client.options, redactor)
         hint: dict[str, Any] = {"wsgi_guard": True}
         if error is not None:
             hint["exc_info"] = (type(error), error, error.__traceback__)
@@ -98,12 +98,14 @@ class Sentry:
         else:
             client.capture_event(payload, hint)
 
-    def _payload(self, event: Event, error: BaseException | None, options: Any) -> dict[str, Any]:
+    def _payload(self, event: Event, error: BaseException | None, options: Any, redactor: Redactor) -> dict[str, Any]:
         from sentry_sdk.utils import event_from_exception
 
         payload: Any = {"message": event.message}
         if error is not None:
-            payload, _ = event_from_exception(error, client_options=options, mechanism={"type": "wsgi_guard"})
+            theirs, _ = event_from_exception(error, client_options=options, mechanism={"type": "wsgi_guard"})
+            payload = redacted(theirs, redactor)
+        # What an event tells is redacted already; an id that is looked at again may pass for a card number.
         code = sqlstate(error) if error is not None else ""
         tags = {"service": event.service, "category": event.category, "wsgi_guard.fingerprint": event.fingerprint}
         payload |= {"event_id": event.id, "level": _level(event.severity), "tags": tags, "logger": "wsgi_guard.errors"}

@@ -22,7 +22,9 @@ from wsgi_guard.capture.alerts.desk import Desk
 from wsgi_guard.capture.alerts.outbox import Outbox
 from wsgi_guard.capture.alerts.routing import Routing
 from wsgi_guard.capture.alerts.rules import Rule, rules_of
+from wsgi_guard.capture.channels.slack import Slack
 from wsgi_guard.capture.channels.webhook import Webhook
+from wsgi_guard.capture.channels.wire import Channel
 from wsgi_guard.changes import FAILING, RECOVERED, Change
 from wsgi_guard.errors import StoreError
 from wsgi_guard.guard import Guard
@@ -222,6 +224,33 @@ def test_end_waits_no_longer_than_the_flush_and_loses_nothing_in_silence(lines: 
     [lost] = [text for text in map(logging.LogRecord.getMessage, lines.records) if "was not delivered" in text]
     assert str(answer.error_id) in lost
     listener.close()
+
+
+def test_heir_of_a_message_knows_that_a_channel_has_taken_it(hook: Hook, lines: Lines) -> None:
+    silent = Hook()
+    silent.gate.clear()
+    store = MemoryStore(1000)
+
+    def one() -> Desk:
+        channels: dict[str, Channel] = {
+            "webhook": Webhook(WebhookSection(url=Secret(hook.url)), None), "slack": Slack(Secret(silent.url), None),
+        }  # fmt: skip
+        made = Desk(NUMBERS, (), Outbox(channels, Routing(tuple(channels)), most=9, timeout=0.5), lambda: store)
+        made.start = lambda: None  # type: ignore[method-assign]
+        return made
+
+    dying, heir = one(), one()
+    dying.take(event(), None)
+    dying.look()
+    hook.inbox.wait(1)
+    until(lambda: [names for _, names in dying.page()["under_way"]] == [["slack"]])
+    heir.inherit(json.loads(json.dumps({"alerts": dying.page()})))
+    heir.close()
+    assert len(hook.inbox.now()) == 1
+    assert heir.state()["lost"] == 0
+    assert not any("was not delivered" in record.getMessage() for record in lines.records)
+    dying.close()
+    silent.close()
 
 
 def test_full_queue_drops_and_says_so(hook: Hook, lines: Lines) -> None:

@@ -59,7 +59,10 @@ class Account:
         return overview(self._outbox.names, [self._numbers(), *self._pages_of_others()], time.time())
 
     def page(self) -> Page:
-        under_way = [(sent.packed(), names) for sent, names in self._outbox.under_way()[-TOLD:]]
+        under_way = [
+            ({**sent.packed(), "delivered": delivered}, names)
+            for sent, names, delivered in self._outbox.under_way()[-TOLD:]
+        ]
         return {**self._numbers(), "under_way": under_way}
 
     def _pages_of_others(self) -> list[Page]:

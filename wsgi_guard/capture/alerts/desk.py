@@ -125,7 +125,7 @@ class Desk:
             except (KeyError, TypeError):
                 # Of another version of the guard.
                 continue
-            self._outbox.send(sent, names)
+            self._outbox.send(sent, names, delivered=bool(packed.get("delivered")))
 
     def counting(self, finish: Finish) -> Finish:
         return self._tally.counting(finish)

@@ -71,14 +71,15 @@ class Outbox:
                 found[name] = str(error)
         return found
 
-    def send(self, message: Message, only: Iterable[str] | None = None) -> None:
-        """By its channels, or by those of `only` that there are."""
+    def send(self, message: Message, only: Iterable[str] | None = None, *, delivered: bool = False) -> None:
+        """By its channels, or by those of `only` that there are; `delivered`: some other channel has taken it."""
         parcels = self._routing.parcels(message.notices)
         if only is not None:
             parcels = {name: parcels.get(name, list(message.notices)) for name in only if name in self._couriers}
         if not parcels:
             return
         fate = Fate(message, parcels)
+        fate.delivered = delivered
         with self._lock:
             self._under_way[message.id] = fate
         self.changed()
@@ -88,10 +89,10 @@ class Outbox:
     def queued(self) -> int:
         return sum(courier.waiting() for courier in self._couriers.values())
 
-    def under_way(self) -> list[tuple[Message, list[str]]]:
-        """Messages that may still arrive, oldest first, and by which channels."""
+    def under_way(self) -> list[tuple[Message, list[str], bool]]:
+        """Messages that may still arrive, oldest first, by which channels, and whether another one has taken it."""
         with self._lock:
-            return [(fate.message, sorted(fate.open)) for fate in self._under_way.values()]
+            return [(fate.message, sorted(fate.open), fate.delivered) for fate in self._under_way.values()]
 
     def series(self) -> Iterable[Series]:
         for name in self._couriers:
