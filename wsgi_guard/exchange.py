@@ -39,7 +39,6 @@ class Exchange(Sized):
     # The app returned before it called start_response; the request has ended.
     _late = _done = _nested = False
     code = 0
-    # What the guard answers in place of the app.
     reply: Reply | None = None
 
     def __init__(self, guard: Guard | Aside, environ: Environ, start_response: StartResponse) -> None:
@@ -86,9 +85,7 @@ class Exchange(Sized):
         finally:
             CURRENT.reset(token)
 
-    # what the app calls
-
-    # Apps give what they like and get what the server says of it, so nothing here is taken to have the right type.
+    # What the app calls. It gives what it likes and gets what the server says, so nothing has the right type for sure.
 
     def start_response(self, status: Any, headers: Any, exc_info: Any = None) -> Any:
         if exc_info:
@@ -217,6 +214,7 @@ class Exchange(Sized):
             self.finish("return")
             return []
         if kind in WHOLE:
+            self.sent = self.sent or (head is None and bool(result))
             self.count_whole(result)
             self.finish("return")
             return result
@@ -288,6 +286,8 @@ class Exchange(Sized):
             return
         self._done = True
         facts = self.facts
+        if self._head is None and self.sent and not (self._flushed or self._nested):
+            self._stack.capture.record(facts, TypeError("the app gave a body and never called start_response"))
         outcome = Outcome(self.code, perf_counter() - facts.started, end, self.reply is not None, error, self.size)
         for layer_finish, layer in self.chain.finishes:
             try:

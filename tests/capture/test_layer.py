@@ -55,6 +55,17 @@ def test_browser_gets_a_page(lines: Lines) -> None:
     assert str(answer.error_id).encode() in answer.body
 
 
+@pytest.mark.parametrize("made", [list, iter], ids=["list", "iterator"])
+def test_body_without_a_head_is_an_event(made: Any, lines: Lines) -> None:
+    # No linter: it would say so before the guard does.
+    guard = Guard(lambda environ, start_response: made([b"x"]), {}, only=())
+    body: Any = guard({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, raising(RuntimeError()))
+    assert list(body) == [b"x"]
+    if made is iter:
+        body.close()
+    assert [event["message"] for event in lines.events] == ["the app gave a body and never called start_response"]
+
+
 def test_500_without_cause_is_an_event(lines: Lines) -> None:
     answer = call(guarded(answering("503 Service Unavailable", b"closed for repairs")))
     [event] = lines.events

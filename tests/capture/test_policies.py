@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Iterator
 from typing import Any
 from wsgiref.util import setup_testing_defaults
 
 import pytest
-from gevent import GreenletExit
+from gevent import GreenletExit, Timeout
 from werkzeug.exceptions import ClientDisconnected
 
 from wsgi_guard.capture.events import of_exception
@@ -76,6 +77,10 @@ def test_locals_take_out_what_the_request_brought() -> None:
     assert "xyzzy" not in of_exception(raised(fail), None, origin, id="0" * 32).traceback
 
 
+class Exiting(SystemExit):
+    pass
+
+
 EXITS: list[tuple[str, BaseException, bool]] = [
     ("ignore", SystemExit(1), False),
     ("ignore", SystemExit(0), False),
@@ -89,11 +94,16 @@ EXITS: list[tuple[str, BaseException, bool]] = [
     ("all", SystemExit(None), True),
     ("all", GreenletExit(), True),
     ("all", KeyboardInterrupt(), False),
+    ("all", GeneratorExit(), False),
+    ("ignore", Exiting(1), False),
+    ("errors", Exiting(1), True),
+    ("ignore", Timeout(3), True),
+    ("ignore", CancelledError(), True),
 ]
 
 
 def test_exits_table_is_whole() -> None:
-    assert len(EXITS) == 12
+    assert len(EXITS) == 17
 
 
 @pytest.mark.parametrize(("setting", "error", "told"), EXITS)

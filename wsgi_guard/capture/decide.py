@@ -35,11 +35,18 @@ def is_disconnect(names: Sequence[str]) -> bool:
     return not _GONE.isdisjoint(names)
 
 
-def leaves(name: str, status: object, exits: str) -> bool:
-    """Whether the setting `capture.exits` makes an event of a SystemExit with `status`, or of a GreenletExit."""
-    if name == "SystemExit":
+# Somebody at the keyboard, and a generator that is closed.
+_STOPPED = frozenset({"KeyboardInterrupt", "GeneratorExit"})
+
+
+def leaves(names: Sequence[str], status: object, exits: str) -> bool:
+    """Whether what is no Exception is an event; `names` of class and bases, `status` of a SystemExit.
+
+    `exits`, the setting `capture.exits`, decides of what ends a worker. The rest, as gevent's Timeout, is an error.
+    """
+    if "SystemExit" in names:
         return exits == "all" or (exits == "errors" and status not in (None, 0))
-    return exits == "all" and name == "GreenletExit"
+    return exits == "all" if "GreenletExit" in names else _STOPPED.isdisjoint(names)
 
 
 def unseen(code: int) -> tuple[str, str]:

@@ -136,8 +136,7 @@ class Capture:
 
     def _overlooks(self, error: BaseException) -> bool:
         """Whether it only says that the client has left, and the settings want no event of that."""
-        names = [kind.__name__ for kind in type(error).__mro__]
-        return decide.is_disconnect(names) and self._section.disconnects == "ignore"
+        return decide.is_disconnect(_lineage(error)) and self._section.disconnects == "ignore"
 
     def _emit(
         self, event: Event, error: BaseException | None, facts: Facts | None, origin: Origin, *, sent: bool = False
@@ -246,7 +245,7 @@ class Capture:
                 self._emit(of_disconnect(facts, origin, id=os.urandom(16).hex()), None, facts, origin)
         elif error is not None and not isinstance(error, Exception):
             status = error.code if isinstance(error, SystemExit) else None
-            if decide.leaves(type(error).__name__, status, self._section.exits):
+            if decide.leaves(_lineage(error), status, self._section.exits):
                 self.record(facts, error)
 
     def _end(self, facts: Facts, outcome: Outcome) -> None:
@@ -260,6 +259,10 @@ class Capture:
             facts.error_id = facts.errors.shown_id()
         # Tracebacks hold frames, which hold the environ: let go of what would live until the next garbage collection.
         facts.errors = None
+
+
+def _lineage(error: BaseException) -> list[str]:
+    return [kind.__name__ for kind in type(error).__mro__]
 
 
 def _entries(facts: Facts) -> list[Entry]:
