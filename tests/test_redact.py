@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import string
 import time
 from collections.abc import Callable
@@ -127,6 +128,20 @@ def test_shapes_are_all_tried() -> None:
 def test_known_value_never_survives_base64_in_a_url(secret: str, before: str) -> None:
     coded = quote(base64.b64encode(secret.encode()).decode(), safe="")
     assert coded[:16] not in REDACTOR.knowing([secret]).text(f"see {quote(before)}?q={coded} there")
+
+
+def readable(left: str) -> str:
+    """What a reader makes of all base64 in a text, wherever in a run he begins."""
+    runs = re.findall(r"[A-Za-z0-9+/]{4,}", left.replace(MARK, " "))
+    cuts = [run[at : at + (len(run) - at) // 4 * 4] for run in runs for at in range(4)]
+    return " ".join(base64.b64decode(cut).decode("ascii", "ignore") for cut in cuts)
+
+
+@given(st.lists(plain, min_size=2, max_size=5, unique=True), st.text(string.ascii_letters, max_size=3))
+def test_known_values_never_survive_in_base64_of_them_all(secrets: list[str], before: str) -> None:
+    coded = base64.b64encode(json.dumps([before, *secrets]).encode()).decode()
+    left = REDACTOR.knowing(secrets).text(f"see {coded} there")
+    assert [secret for secret in secrets if survivors(secret, readable(left), readable(f"see {MARK} there"))] == []
 
 
 def card(digits: str) -> str:

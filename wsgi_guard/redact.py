@@ -67,15 +67,17 @@ class Redactor:
         self._words = WORDS | {name for name in own if 0 < len(name) <= 3}
         self._known: dict[str, bool] = {}
         self._values: tuple[str, ...] = ()
+        self._coded: tuple[str, ...] = ()
 
     def knowing(self, values: Iterable[str]) -> Redactor:
         """As this one, and takes out `values` too, as they are, URL-encoded or in base64, wherever they stand."""
-        forms = {form: None for value in values for form in _forms(value)}
-        if not forms:
+        values = list(values)
+        if not values:
             return self
         other = Redactor()
         other._parts, other._words, other._known = self._parts, self._words, self._known
-        other._values = tuple(sorted(forms, key=len, reverse=True))
+        other._values = _longest_first(form for value in values for form in _forms(value))
+        other._coded = _longest_first(form for value in values for form in _based(value))
         return other
 
     def secret_name(self, name: str) -> bool:
@@ -118,20 +120,15 @@ class Redactor:
         return self._clean(line, literals=True)
 
     def _clean(self, text: str, *, literals: bool = False, nested: int = NESTED) -> str:
-        text = self._shapes(self._without_known(text), literals)
+        text = self._shapes(_without(self._values, text), literals)
         if "%" in text:
             text = self._encoded(text, literals, nested)
         return self._without_based(text, nested)
 
-    def _without_known(self, text: str) -> str:
-        for value in self._values:
-            # Most texts are lines of code, shorter than what clients send.
-            if len(value) <= len(text) and value in text:
-                text = text.replace(value, MARK)
-        return text
-
     def _without_based(self, text: str, nested: int) -> str:
-        return _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
+        text = _BASE64.sub(lambda found: self._based(found[0], nested), text) if nested else text
+        # Last: a run of which a part was cut out is decoded out of step.
+        return _without(self._coded, text)
 
     def _based(self, run: str, nested: int) -> str:
         """A run of base64 characters, or MARK for it, or for a part between slashes, where that holds a secret."""
@@ -173,7 +170,7 @@ class Redactor:
             before, plain = plain, unquote(plain)
             if plain == before:
                 return piece
-            clean = self._without_based(self._shapes(self._without_known(plain), literals), nested)
+            clean = self._without_based(self._shapes(_without(self._values, plain), literals), nested)
             if clean != plain:
                 return clean
         return piece
@@ -223,16 +220,32 @@ class Redactor:
 
 
 def _forms(value: str) -> Iterable[str]:
-    """A secret as it may be written: plain, quoted by Python or JSON, URL-encoded, in base64 of either alphabet."""
+    """A secret as it may be written: plain, quoted by Python or JSON, URL-encoded."""
+    return (
+        value, quote(value, safe="", errors="replace"), quote(value, errors="replace"),
+        quote_plus(value, errors="replace"), json.dumps(value)[1:-1], repr(value)[1:-1],
+        repr(value.encode("utf-8", "surrogatepass"))[2:-1],
+    )  # fmt: skip
+
+
+def _based(value: str) -> Iterable[str]:
+    """A secret in base64 of either alphabet, where it begins a run."""
     coded = b2a_base64(value.encode("utf-8", "surrogatepass"), newline=False).decode().rstrip("=")
     # The last character of base64 depends on what follows.
     coded = coded if len(coded) % 4 == 0 else coded[:-1]
-    url_safe = coded.replace("+", "-").replace("/", "_")
-    return (
-        value, quote(value, safe="", errors="replace"), quote(value, errors="replace"),
-        quote_plus(value, errors="replace"), coded, url_safe, json.dumps(value)[1:-1], repr(value)[1:-1],
-        repr(value.encode("utf-8", "surrogatepass"))[2:-1],
-    )  # fmt: skip
+    return coded, coded.replace("+", "-").replace("/", "_")
+
+
+def _longest_first(forms: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(dict.fromkeys(forms), key=len, reverse=True))
+
+
+def _without(values: Iterable[str], text: str) -> str:
+    for value in values:
+        # Most texts are lines of code, shorter than what clients send.
+        if len(value) <= len(text) and value in text:
+            text = text.replace(value, MARK)
+    return text
 
 
 def _squeeze(name: str) -> str:

@@ -35,6 +35,17 @@ def test_secret_of_a_body_is_known(body: str) -> None:
     assert len(BODIES) == 6
 
 
+def test_number_under_a_secret_name_is_known() -> None:
+    assert brought('{"otp": 482913, "n": 550077, "password": true}') == ("482913",)
+
+
+def test_many_cookies_hide_no_other_secret() -> None:
+    cookies = "; ".join(f"analytics{number}=value%20{number:06}" for number in range(60))
+    form = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "wsgi.input": BytesIO(b"password=of-the-form")}
+    found = secrets_of({"HTTP_COOKIE": cookies, "QUERY_STRING": "token=of-the-query", **form}, Redactor())
+    assert {"of-the-query", "of-the-form", "value 000007"} <= set(found)
+
+
 @pytest.mark.parametrize("part", ['"', '\\"', '"a":', '"password":"', "\\", '{"a":'])
 def test_hostile_bodies_are_looked_through_in_linear_time(part: str) -> None:
     assert seconds(brought, part, BODY) < 1.0

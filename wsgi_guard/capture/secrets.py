@@ -1,7 +1,7 @@
-"""The secrets that a request brought along: what stands under a secret name in its headers, cookies and query.
+"""The secrets that a request brought along: what stands under a secret name in its headers, query and body, and cookies.
 
 They are taken out of all that is told about the request, wherever they turn up: an exception text may repeat a token
-without the name that gave it away. The body is not read for this.
+without the name that gave it away. No body is read for this; one that the guard has in memory is looked through.
 """
 
 from __future__ import annotations
@@ -53,15 +53,16 @@ def _values(environ: Mapping[str, Any], redactor: Redactor) -> Iterator[str]:
     for name, value in list(environ.items()):
         if not name.startswith("HTTP_") or not isinstance(value, str):
             continue
-        if name == "HTTP_COOKIE":
-            for pair in value.split(";")[:MOST]:
-                yield pair.partition("=")[2].strip(' "')
-        elif redactor.secret_name(name[5:]):
+        if name != "HTTP_COOKIE" and redactor.secret_name(name[5:]):
             yield from _credentials(value)
     query = environ.get("QUERY_STRING")
     if isinstance(query, str) and query:
         yield from _fields(query[: 2 * LONGEST], redactor)
     yield from _body(environ, redactor)
+    # Last: there may be more of them than are kept, and most mean nothing.
+    cookies = environ.get("HTTP_COOKIE")
+    for pair in cookies.split(";")[:MOST] if isinstance(cookies, str) else ():
+        yield pair.partition("=")[2].strip(' "')
 
 
 def _as_utf8(value: str) -> str:
@@ -129,5 +130,6 @@ def _leaves(value: Any, redactor: Redactor, *, secret: bool) -> Iterator[str]:
             waiting += [(item, secret or redactor.secret_name(str(name))) for name, item in value.items()]
         elif isinstance(value, list):
             waiting += [(item, secret) for item in value]
-        elif secret and isinstance(value, str):
-            yield value
+        elif secret and isinstance(value, str | int):
+            # A number too: codes that are sent by mail or telephone are such.
+            yield str(value)
