@@ -1,4 +1,4 @@
-"""The secrets that a request brought along: what stands under a secret name in its headers, query and body, and cookies.
+"""The secrets that a request brought along: cookies, and what stands under secret names in headers, query and body.
 
 They are taken out of all that is told about the request, wherever they turn up: an exception text may repeat a token
 without the name that gave it away. No body is read for this; one that the guard has in memory is looked through.
