@@ -14,6 +14,7 @@ import flask
 import pytest
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError
+from django.test import override_settings
 from django.urls import path
 from flask import Flask
 
@@ -195,6 +196,51 @@ def test_answer_of_an_app_that_coped_stands(app: App, lines: Lines) -> None:
     answer = get(app, "caught")
     assert (answer.code, answer.body, answer.error_id) == (200, b"fine", None)
     assert [event["message"] for event in lines.events] == ["away"]
+
+
+def flask_handling(code: int) -> App:
+    app = Flask("shop")
+    app.add_url_rule("/boom", "boom", view)
+    app.register_error_handler(Broken, lambda error: (PAGE, code))
+    return app
+
+
+def django_handling(code: int) -> App:
+    class Handling:
+        def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+            self.get_response = get_response
+
+        def __call__(self, request: HttpRequest) -> HttpResponse:
+            return self.get_response(request)
+
+        def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
+            return HttpResponse(PAGE, status=code)
+
+    configure_django(ROOT_URLCONF=__name__)
+    sys.modules[__name__].Handling = Handling
+    with override_settings(MIDDLEWARE=[f"{__name__}.Handling"]):
+        return get_wsgi_application()  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("make", [flask_handling, django_handling])
+@pytest.mark.parametrize("code", [500, 400])
+def test_exception_that_the_app_itself_answers_is_known(make: Callable[[int], App], code: int, lines: Lines) -> None:
+    answer = get(guarded(make(code)), "boom")
+    assert (answer.code, answer.body) == (code, PAGE.encode())
+    assert [event["type"].rpartition(".")[2] for event in lines.events] == ["Broken"] * (code == 500)
+    assert [event["id"] for event in lines.events] == [answer.error_id] * (code == 500)
+
+
+def test_500_that_a_flask_view_aborts_with_has_its_place(lines: Lines) -> None:
+    call(guarded(flask_abort(500)))
+    [event] = lines.events
+    assert event["type"].endswith("InternalServerError")
+    assert "flask.abort(code)" in event["traceback"]
+
+
+def test_event_tells_the_route_of_the_framework(app: App, lines: Lines) -> None:
+    get(app, "boom")
+    assert [event["request"]["route"] for event in lines.events] == ["/boom"]
 
 
 def test_unrelated_error_keeps_its_500(app: App, lines: Lines) -> None:

@@ -82,6 +82,7 @@ def test_error_arrives_under_its_id(ingest: Receiver, dsn: str, lines: Lines) ->
     assert event["exception"]["values"][0]["type"] == "ValueError"
     assert event["exception"]["values"][0]["stacktrace"]["frames"][-1]["function"] == "fail"
     assert event["request"] == {"method": "GET", "url": "/orders/7"}
+    assert (event["transaction"], event["transaction_info"]) == ("/orders/7", {"source": "url"})
     assert event["tags"]["category"] == "programming"
     assert event["tags"]["request_id"] == lines.events[0]["request"]["id"]
     assert guard.stack.capture.report() is None

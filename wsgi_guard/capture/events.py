@@ -11,6 +11,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
+from wsgi_guard.named import route_of
 from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.settings.alert_relations import CATEGORY
 from wsgi_guard.shown import shown_path
@@ -188,9 +189,9 @@ def request_facts(facts: Facts, redactor: Redactor) -> dict[str, Any]:
         told["client"] = facts.client_ip
         if facts.identity is not None:
             told["user"] = one_line(redactor.text(facts.identity, 200))
-        hits = facts.route.hits
-        if hits:
-            told["route"] = hits[0].template.text
+        route = route_of(facts)
+        if route:
+            told["route"] = route
     except Exception as error:
         told["incomplete"] = type(error).__name__
     return told

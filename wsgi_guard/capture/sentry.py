@@ -118,7 +118,10 @@ class Sentry:
             payload["request"] = {"method": event.request["method"], "url": event.request["path"]}
             if "user" in event.request:
                 payload["user"] = {"id": event.request["user"]}
-            payload["transaction"] = event.request.get("route") or event.request["path"]
+            route = event.request.get("route")
+            payload["transaction"] = route or event.request["path"]
+            # What has no route Sentry itself puts together, as it does for paths.
+            payload["transaction_info"] = {"source": "route" if route else "url"}
         return dict(payload)
 
     def _own(self) -> Any:

@@ -70,6 +70,16 @@ def _flask_raised(sender: object, exception: object = None, **_: object) -> None
     note_here(exception, raised=True)
 
 
+def _flask_handlers(module: Any) -> None:
+    """Flask asks here for the app's own error handler first, and sends no signal when there is one."""
+    _note_argument(module.Flask, "handle_user_exception", meant=_meant_by_view)
+
+
+def _meant_by_view(error: object) -> bool:
+    """True for the werkzeug exceptions that stand for an answer, as abort(404) does; a 500 is nobody's wish."""
+    return getattr(error, "code", 500) != 500 and any(kind.__name__ == "HTTPException" for kind in type(error).__mro__)
+
+
 def _django(module: Any) -> None:
     module.got_request_exception.connect(_django_raised, weak=False, dispatch_uid=_MARK)
 
@@ -78,20 +88,31 @@ def _django_raised(**_: object) -> None:
     note_here(sys.exc_info()[1], raised=True)
 
 
+def _django_middleware(module: Any) -> None:
+    """Django asks here the middlewares of the app first, and sends no signal when one of them answers."""
+    _note_argument(module.BaseHandler, "process_exception_by_middleware")
+
+
 def _falcon(module: Any) -> None:
     """Falcon hands every exception to this method first; which ones it answers as an error only the status tells."""
-    handle = module.App._handle_exception
+    _note_argument(module.App, "_handle_exception", meant=_meant_by_app)
+
+
+def _note_argument(owner: Any, method: str, *, meant: Callable[[object], bool] = lambda error: False) -> None:
+    """Notes the exceptions that `method` is given, wherever it takes them: errors, if the answer is a 5xx."""
+    handle = getattr(owner, method)
     if hasattr(handle, _MARK):
         return
 
     @wraps(handle)
-    def noting(app: Any, req: Any, resp: Any, ex: Any, params: Any) -> Any:
-        if not _meant_by_app(ex):
-            note_here(ex, soft=True, raised=True)
-        return handle(app, req, resp, ex, params)
+    def noting(*args: Any, **options: Any) -> Any:
+        given = [one for one in (*args, *options.values()) if isinstance(one, BaseException)]
+        if given and not meant(given[0]):
+            note_here(given[0], soft=True, raised=True)
+        return handle(*args, **options)
 
     setattr(noting, _MARK, True)
-    module.App._handle_exception = noting
+    setattr(owner, method, noting)
 
 
 def _meant_by_app(error: object) -> bool:
@@ -155,7 +176,9 @@ def _sentry_reported(event: Any, hint: Any) -> Any:
 
 _ADAPTERS: dict[str, Callable[[Any], None]] = {
     "flask": _flask,
+    "flask.app": _flask_handlers,
     "django.core.signals": _django,
+    "django.core.handlers.base": _django_middleware,
     "falcon.app": _falcon,
     "bottle": _bottle,
     "pyramid.view": _pyramid,

@@ -1,12 +1,10 @@
-"""What is said of a request: under which endpoint and method it counts, how long it had waited. Pure."""
+"""What is said of a request: under which method it counts, how long it had waited. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from wsgi_guard.facts import Decision
-from wsgi_guard.routes import Hit
 from wsgi_guard.settings.sections import THREATS
 
 UNMATCHED = "(unmatched)"
@@ -16,21 +14,6 @@ METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS",
 
 HOUR = 3600.0
 """Seconds; no request waits so long for a worker, so a clock is wrong."""
-
-
-class Names(NamedTuple):
-    """Labels that a path has by templates of rules and schemas: one that says where, and one that says below what."""
-
-    exact: str
-    rest: str
-
-
-def names_of(hits: Sequence[Hit]) -> Names:
-    """The most specific template of each kind; "" where there is none."""
-    texts = [hit.template.text for hit in hits]
-    return Names(
-        next((text for text in texts if not text.endswith("+}")), ""), next((t for t in texts if t.endswith("+}")), "")
-    )
 
 
 def method_label(method: str) -> str:

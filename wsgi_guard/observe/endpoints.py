@@ -7,16 +7,13 @@ all below a path; else one name for all the rest.
 from __future__ import annotations
 
 from collections.abc import Set
-from typing import Any
 
 from wsgi_guard.facts import Facts
-from wsgi_guard.redact import one_line
+from wsgi_guard.named import framework_route, names_of
 
-from .decide import UNMATCHED, names_of
+from .decide import UNMATCHED
 from .frameworks import connect
 
-_MEMO = "endpoint"
-LONGEST = 200  # characters of a label
 EARLY_REQUESTS = 10
 """Requests at whose end new framework modules are looked for: some apps import their framework at the first one."""
 
@@ -36,21 +33,12 @@ class Endpoints:
         return found
 
     def _find(self, facts: Facts) -> str:
-        route = facts.route
-        names = route.memo.get(_MEMO)
-        if names is None:
-            names = route.memo[_MEMO] = names_of(route.hits)
-        exact, rest = names
+        exact, rest = names_of(facts)
         if exact:
             return exact
-        if facts.replied and route.given in self._own_paths:
-            return route.given
+        if facts.replied and facts.route.given in self._own_paths:
+            return facts.route.given
         if self._early:
             self._early -= 1
             connect()
-        found: Any = facts.matched
-        if found is None and "bottle.route" in facts.environ:
-            found = getattr(facts.environ["bottle.route"], "rule", None)
-        if type(found) is str and found:
-            return one_line(found[:LONGEST])
-        return rest or UNMATCHED
+        return framework_route(facts) or rest or UNMATCHED
