@@ -205,19 +205,24 @@ def flask_handling(code: int) -> App:
     return app
 
 
+class Handling:
+    """A middleware of an app's own that answers what views raise."""
+
+    code = 500
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
+        return HttpResponse(PAGE, status=self.code)
+
+
 def django_handling(code: int) -> App:
-    class Handling:
-        def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
-            self.get_response = get_response
-
-        def __call__(self, request: HttpRequest) -> HttpResponse:
-            return self.get_response(request)
-
-        def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse:
-            return HttpResponse(PAGE, status=code)
-
     configure_django(ROOT_URLCONF=__name__)
-    sys.modules[__name__].Handling = Handling
+    Handling.code = code
     with override_settings(MIDDLEWARE=[f"{__name__}.Handling"]):
         return get_wsgi_application()  # type: ignore[no-any-return]
 
