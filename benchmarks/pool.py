@@ -2,7 +2,8 @@
 
     python benchmarks/pool.py [--rounds 20] [--seconds 0.5] [--json FILE]
 
-A request is `SELECT 1` in a transaction. 16 threads share 8 connections of each pool, or connect for each request; then
+A request is `SELECT 1` in a transaction. 16 threads share 8 connections of each pool, or connect for each request: with
+a password (SCRAM-SHA-256, what PostgreSQL asks for unless told otherwise), and to a server that trusts everybody; then
 one thread asks through the bare psycopg_pool and through ours in turns; then a guard with a pool is called by an app
 that never touches it, and one without. psycopg2 and SQLAlchemy are measured where they are installed (extra `bench`).
 The server is a PostgreSQL of its own, or the one that `DATABASE_URL` names.
@@ -34,19 +35,21 @@ from wsgi_guard.settings.pools import PoolSection  # noqa: E402
 from wsgi_guard.settings.secret import Secret  # noqa: E402
 
 THREADS, CONNECTIONS = 16, 8
+CONNECTING = "connect for each request"
 Ask = Callable[[], Any]
 
 
 @contextmanager
-def server() -> Iterator[str]:
+def server() -> Iterator[tuple[str, str | None]]:
+    """A URL, and one of the same server that needs no password, where it has one."""
     if "DATABASE_URL" in os.environ:
-        yield os.environ["DATABASE_URL"]
+        yield os.environ["DATABASE_URL"], None
         return
     from tests.support.postgres import Postgres
 
-    started = Postgres()
+    started = Postgres(password=True)
     try:
-        yield started.url
+        yield started.url, started.admin_url
     finally:
         started.discard()
 
@@ -130,7 +133,7 @@ VARIANTS: dict[str, Callable[[str, ExitStack, int], Ask]] = {
     "psycopg_pool": bare,
     "psycopg2 ThreadedConnectionPool": psycopg2_pool,
     "SQLAlchemy QueuePool": sqlalchemy_pool,
-    "connect for each request": connecting,
+    CONNECTING: connecting,
 }
 
 
@@ -191,24 +194,26 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     chosen = parser.parse_args()
     told: dict[str, Any] = {}
-    with server() as url, ExitStack() as stack:
+    with server() as (url, trusted), ExitStack() as stack:
         many = {}
         for name, make in VARIANTS.items():
             try:
                 many[name] = make(url, stack, CONNECTIONS)
             except ImportError:
                 print(f"{name}: not installed, left out")
+        if trusted is not None:
+            many[f"{CONNECTING}, trusted"] = connecting(trusted, stack, CONNECTIONS)
         rates: dict[str, list[float]] = {name: [] for name in many}
         for _ in range(max(1, chosen.rounds // 4)):
             for name, ask in many.items():
                 rates[name].append(rate(ask, chosen.seconds))
-        base = statistics.median(rates["connect for each request"])
+        base = statistics.median(rates[CONNECTING])
         print(f"{THREADS} threads on {CONNECTIONS} connections   a second   of connecting")
         for name, found in rates.items():
             told[name] = statistics.median(found)
             print(f"  {name:34} {told[name]:9.0f}   {told[name] / base:8.1f} x")
 
-    with server() as url, ExitStack() as stack:
+    with server() as (url, _), ExitStack() as stack:
         print("one thread                           median µs   minimum   over bare")
         single = {"bare psycopg_pool": bare(url, stack, 1), "wsgi_guard": ours(url, stack, 1)}
         told["pool"] = compare(single, chosen.rounds * 5)

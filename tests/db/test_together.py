@@ -6,6 +6,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -113,6 +115,44 @@ def run(query: Any, params: Any = None) -> Case:
     return case
 
 
+def notified(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("LISTEN news")
+    conn.commit()
+    conn.execute("SELECT pg_notify('news', 'own')")
+    conn.commit()
+    return [(news.channel, news.payload) for news in conn.notifies(timeout=5.0, stop_after=1)]
+
+
+def heard(conn: psycopg.Connection[Any]) -> Any:
+    found: list[Any] = []
+    conn.add_notify_handler(lambda news: found.append(news.payload))
+    conn.execute("LISTEN news")
+    conn.commit()
+    conn.execute("SELECT pg_notify('news', 'own')")
+    conn.commit()
+    return found
+
+
+def checked_late(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("CREATE TABLE IF NOT EXISTS late (n int UNIQUE DEFERRABLE INITIALLY DEFERRED)")
+    conn.execute("INSERT INTO late VALUES (1), (1)")
+    conn.commit()
+
+
+def rolled_back(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("INSERT INTO t VALUES (1)")
+    conn.rollback()
+    return conn.execute("SELECT n FROM t").fetchall()
+
+
+def saved(conn: psycopg.Connection[Any]) -> Any:
+    with conn.transaction(force_rollback=True):
+        conn.execute("INSERT INTO t VALUES (1)")
+        with conn.transaction("inner", force_rollback=True):
+            conn.execute("INSERT INTO t VALUES (2)")
+        return conn.execute("SELECT n FROM t").fetchall()
+
+
 CASES: dict[str, Case] = {
     "row": run("SELECT 1"),
     "no row": run("SELECT 1 WHERE false"),
@@ -153,6 +193,11 @@ CASES: dict[str, Case] = {
     "told": told,
     "binary": in_binary,
     "again": again,
+    "notified": notified,
+    "heard": heard,
+    "checked late": checked_late,
+    "rolled back": rolled_back,
+    "saved": saved,
 }
 
 
@@ -179,20 +224,29 @@ def make_pool() -> Iterator[Callable[..., Pool]]:
 
 
 def test_cases_are_there() -> None:
-    assert len(CASES) == 39
+    assert len(CASES) == 44
 
 
+@pytest.mark.parametrize("in_thread", [False, True], ids=["main", "thread"])
 @pytest.mark.parametrize("name", CASES)
-def test_outcome_is_that_of_psycopg(place: str, make_pool: Callable[..., Pool], name: str) -> None:
+def test_outcome_is_that_of_psycopg(place: str, make_pool: Callable[..., Pool], name: str, in_thread: bool) -> None:
     with psycopg.connect(place) as plain:
         wanted = outcome(CASES[name], plain)
         plain.rollback()
     pool = make_pool(place)
     with pool.connection() as conn:
-        found = outcome(CASES[name], conn)
-        conn.rollback()
+        found = called(partial(outcome, CASES[name], conn), in_thread)
+        called(conn.rollback, in_thread)
         assert conn.execute("SELECT 'well'").fetchone() == ("well",)
     assert found == wanted
+
+
+def called(work: Callable[[], Any], in_thread: bool) -> Any:
+    """What it returns, called here or in a thread: only outside the main one may libpq wait by itself."""
+    if not in_thread:
+        return work()
+    with ThreadPoolExecutor(1) as executor:
+        return executor.submit(work).result()
 
 
 def test_first_statement_takes_begin_with_it(place: str, make_pool: Callable[..., Pool]) -> None:
@@ -256,3 +310,28 @@ def test_cancelled_first_statement_leaves_the_connection_usable(
             conn.execute("SELECT pg_sleep(20)")
         conn.rollback()
         assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+SLOW_COMMIT = """
+CREATE FUNCTION slowly() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;
+CREATE TABLE slow (n int);
+CREATE CONSTRAINT TRIGGER slow AFTER INSERT ON slow DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION slowly()
+"""
+
+
+@pytest.mark.parametrize("in_thread", [False, True], ids=["main", "thread"])
+def test_commit_that_does_not_end_is_cancelled(
+    postgres_server: Postgres, make_pool: Callable[..., Pool], in_thread: bool
+) -> None:
+    with psycopg.connect(postgres_server.url) as plain:
+        plain.execute(SLOW_COMMIT)
+    try:
+        with (
+            pytest.raises(psycopg.errors.QueryCanceled),
+            make_pool(postgres_server.url, query_timeout=0.3).connection() as conn,
+        ):
+            conn.execute("INSERT INTO slow VALUES (1)")
+            called(conn.commit, in_thread)
+    finally:
+        with psycopg.connect(postgres_server.url) as plain:
+            plain.execute("DROP TABLE slow; DROP FUNCTION slowly")

@@ -27,27 +27,35 @@ _OPTIONS = {
 
 # A database is 300 files; the two that nobody connects to would be half of each copy.
 _SETUP = """
-CREATE ROLE app LOGIN;
+CREATE ROLE app LOGIN PASSWORD 'word-of-app';
 CREATE DATABASE app OWNER app;
 DROP DATABASE postgres;
 ALTER DATABASE template0 IS_TEMPLATE false;
 DROP DATABASE template0;
 """
 
+_ASKING = f"""
+host all postgres {HOST}/32 trust
+host all all {HOST}/32 scram-sha-256
+"""
+
 
 class Postgres:
     """A running server with one database; `url` and `port` stay the same over stop and start, and so does the data.
 
-    `url` is an ordinary user's, who runs out of connections before the superuser of `admin_url` does.
+    `url` is an ordinary user's, who runs out of connections before the superuser of `admin_url` does. With `password`
+    the server asks that user for it, as PostgreSQL does unless it was told to trust; the superuser is trusted always.
     """
 
-    def __init__(self, *, max_connections: int = 60) -> None:
+    def __init__(self, *, max_connections: int = 60, password: bool = False) -> None:
         self.port = free_port()
-        self.url = f"postgresql://app@{HOST}:{self.port}/app"
-        self.admin_url = f"postgresql://postgres@{HOST}:{self.port}/app"
+        self.url = f"postgresql://app:word-of-app@{HOST}:{self.port}/app" if password else self._trusted("app")
+        self.admin_url = self._trusted("postgres")
         folder = private_folder("postgres", _owner())
         self._data = folder / "data"
         _copy(_template(), self._data)
+        if password:
+            (self._data / "pg_hba.conf").write_text(_ASKING)
         options = {**_OPTIONS, "port": str(self.port), "max_connections": str(max_connections)}
         words = [word for name, text in options.items() for word in ("-c", f"{name}={text}")]
         # SIGQUIT is "immediate shutdown": the server ends its children itself.
@@ -90,6 +98,9 @@ class Postgres:
     def discard(self) -> None:
         """The end: kill it and remove its folder."""
         self._child.discard()
+
+    def _trusted(self, user: str) -> str:
+        return f"postgresql://{user}@{HOST}:{self.port}/app"
 
     def _accepts(self) -> bool:
         # The eighth line is the server's own word on its state; asking here needs no driver and no connection.

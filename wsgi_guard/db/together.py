@@ -10,11 +10,12 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Cursor, OperationalError, __version__, capabilities
+from psycopg import Cursor, OperationalError, capabilities
 from psycopg._preparing import Prepare
 from psycopg.adapt import Transformer
-from psycopg.generators import execute, fetch_many
 from psycopg.pq import ExecStatus, TransactionStatus
+
+from .trip import KNOWN, answer, answers, hear, reached
 
 if TYPE_CHECKING:
     from psycopg._queries import PostgresQuery
@@ -24,9 +25,8 @@ if TYPE_CHECKING:
 FIRST_WORDS = ("select", "insert", "update", "delete")
 LONGEST = 4096
 """Characters of the longest text that is looked at."""
-KNOWN = "3.3."
-"""Versions of psycopg whose cursors work as is taken here; with another BEGIN goes by itself."""
-ABLE = __version__.startswith(KNOWN) and capabilities.has_pipeline()
+ABLE = KNOWN and capabilities.has_pipeline()
+"""With another psycopg BEGIN goes by itself."""
 
 # A member of an enumeration costs ten times what a name does.
 _IDLE, _FAILED, _PREPARES = TransactionStatus.IDLE, ExecStatus.FATAL_ERROR, Prepare.SHOULD
@@ -84,17 +84,19 @@ class Together(Cursor[Any]):
         failure = self._sent(pgq, name, binary)
         key = None if failure is not None else conn._prepared.maybe_add_to_cache(pgq, state, name)
         pgconn.pipeline_sync()
-        begun: list[PGresult] = yield from execute(pgconn)
+        yield from reached(pgconn)
+        begun = yield from answers(pgconn, piped=True)
         results: list[PGresult] = []
         try:
             if failure is None:
-                results = yield from fetch_many(pgconn)
-            yield from fetch_many(pgconn)
+                results = yield from answers(pgconn, piped=True)
+            yield from answer(pgconn)
             pgconn.exit_pipeline_mode()
         except OperationalError:
             # A server that says why it goes has said so by then.
             if not any(result.status == _FAILED for result in (*begun, *results)):
                 raise
+        hear(pgconn)
         self._check_results(begun)
         if failure is not None:
             raise failure

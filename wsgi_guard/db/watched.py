@@ -8,16 +8,18 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from psycopg import Connection, Error, InterfaceError, OperationalError
-from psycopg.pq import TransactionStatus
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.rows import TupleRow
 
 from wsgi_guard.facts import Facts, current
 
-from . import decide
+from . import decide, trip
 from .cursors import marked
 
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
+    from psycopg.pq.abc import PGresult
 
     from .tally import Shape
     from .watch import Watch
@@ -70,6 +72,18 @@ class Watched(Connection[TupleRow]):
             self.spent += seconds
             if self.root is not None:
                 self.root.db_seconds += seconds
+
+    def _exec_command(self, command: Any, result_format: Format = Format.TEXT) -> PQGen[PGresult | None]:
+        # COMMIT, ROLLBACK and what else the driver says of itself.
+        if not trip.KNOWN or self._pipeline or type(command) is not bytes or result_format is not Format.TEXT:
+            return (yield from super()._exec_command(command, result_format))
+        self._check_connection_ok()
+        result, *more = yield from trip.ask(self.pgconn, command)
+        if result.status == ExecStatus.FATAL_ERROR:
+            raise error_from_result(result, encoding=self.pgconn._encoding)
+        if more or result.status != ExecStatus.COMMAND_OK:
+            raise InterfaceError(f"unexpected result {result.status!r} from command {command.decode()!r}")
+        return result
 
     def _lost(self, error: Error) -> Error:
         """The error to raise; the request learns of it when it means that the database is away."""
