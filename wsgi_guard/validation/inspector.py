@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, repeat
+from itertools import repeat
 from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
@@ -14,18 +14,19 @@ from wsgi_guard.routes import as_text
 from wsgi_guard.settings.sections import ValidationSection
 
 from .bodies import Bodies
+from .crowds import Crowd
 from .decide import COOKIES, Denial, Excuse
 from .described import Read
 from .fields import native, parse_fields, rejoined
 from .heads import header_texts
-from .leaves import SHAPE, TEXT, Leaf, of_fields
+from .leaves import Leaf, of_fields
 from .paths import pieces
+from .ranking import ranked
 from .shapes import ANY, Shape
 from .threats.budget import BODIES, Budget
 from .threats.policy import Policy
-from .threats.screen import CROWDED, Finding, screen, views, wordy_query
+from .threats.screen import CROWDED, Finding, screen, wordy_query
 from .threats.shown import shown
-from .threats.sieve import Sifted
 from .views import Texts
 
 # A query of plain fields: names and values of which `is_plain` is true, `+` and a few escapes standing for what is
@@ -63,12 +64,6 @@ _REMEMBERED, _LONGEST = 512, 1024
 _REDACTOR = Redactor()
 # What goes on record of a body that holds more signs and words of attacks than its length pays for looking at.
 _CROWDED = "the body is too dense to be inspected as a whole"
-# More places than this are not told each.
-_MANY = 256
-# What a look at a text costs about, and a character of it: what may cost more than there is goes by what tells most.
-_LOOKED_AT, _READ = 25_000, 400
-# Characters of a text that is looked at before those which may take all there is.
-_SHORT = 400
 # Parts of a request that its headers hold.
 _HEADS = frozenset({"headers", COOKIES})
 # Stands in a path for a segment in which a class of attack is not looked for.
@@ -193,14 +188,14 @@ class Inspector:
     def _look(
         self,
         part: str,
-        leaves: Sequence[Leaf],
+        leaves: Sequence[Leaf] | Crowd,
         excuses: tuple[Excuse, ...],
         budget: Budget,
         among: tuple[str, ...] | None = None,
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
-        ordered, told, whole = _by_evidence(leaves, budget, bool(excuses))
+        ordered, told, whole = ranked(leaves, budget, bool(excuses))
         # What was found in texts; where exclusions hold, that depends on the place.
         known: dict[str, list[Finding]] = {}
         for leaf in ordered:
@@ -255,35 +250,3 @@ class Inspector:
 def _without(kind: str) -> Callable[[str, Shape], str]:
     """What stands for a segment in a path as a whole where `kind` is looked for."""
     return lambda segment, shape: _LEFT_OUT if kind in shape.skip else segment
-
-
-def _by_evidence(
-    leaves: Sequence[Leaf], budget: Budget, excused: bool
-) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:  # fmt: skip
-    """The leaves, where looking may cost more than there is those first that tell most; with what is to be looked at of
-    these, and whether the others tell nothing."""
-    size = sum(map(len, map(TEXT, leaves)))
-    budget.grow(size)
-    if len(leaves) > _MANY and not excused and not any(shape.skip for shape in set(map(SHAPE, leaves))):
-        # Of each text the first place does.
-        leaves = list(dict(zip(map(TEXT, reversed(leaves)), reversed(leaves), strict=True)).values())[::-1]
-    if len(leaves) < 2 or len(leaves) * _LOOKED_AT + size * _READ <= budget.left // 2:
-        return leaves, {}, False
-    told, whole = views(list(dict.fromkeys(leaf.text for leaf in leaves)), budget)
-    order = {text: place for place, text in enumerate(told)}
-    first = sorted((leaf for leaf in leaves if leaf.text in order), key=lambda leaf: order[leaf.text])
-    short, others = _short(first, budget.left // 3)
-    return chain(short, others, (leaf for leaf in leaves if leaf.text not in order)), told, whole
-
-
-def _short(leaves: Sequence[Leaf], most: int) -> tuple[list[Leaf], list[Leaf]]:
-    """Of `leaves` the short ones that `most` pays for, and the others: no dense text hides what stands beside it."""
-    short, others = [], []
-    for leaf in leaves:
-        cost = _LOOKED_AT + len(leaf.text) * _READ
-        if len(leaf.text) <= _SHORT and cost <= most:
-            most -= cost
-            short.append(leaf)
-        else:
-            others.append(leaf)
-    return short, others

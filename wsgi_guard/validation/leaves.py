@@ -47,6 +47,7 @@ class Leaf(NamedTuple):
 
 
 TEXT, SHAPE = itemgetter(1), itemgetter(2)
+_FIRST = itemgetter(slice(1))
 
 
 def of_document(text: str, value: Any, shape: Shape) -> list[Leaf]:
@@ -57,6 +58,14 @@ def of_document(text: str, value: Any, shape: Shape) -> list[Leaf]:
     if calm and plain is not None and _PLAIN_DOCUMENT.fullmatch(plain) is not None:
         return []
     return of_json(value, shape, calm=calm)
+
+
+def is_calm(text: str) -> bool:
+    """Whether the JSON document `text` shows at one look that it holds nothing but plain texts."""
+    plain = without_apostrophes(text) if "'" in text else text
+    if plain is None or "\\" in text or _PLAIN_DOCUMENT.fullmatch(plain) is None:
+        return False
+    return not wordy(plain)
 
 
 def of_json(value: Any, shape: Shape, *, calm: bool = False) -> list[Leaf]:
@@ -109,7 +118,7 @@ class _Plain(dict[str, bool]):
 
 def opened(leaves: list[Leaf]) -> list[Leaf]:
     """`leaves` with each that is a JSON document replaced by the texts inside of it."""
-    if not any(text[:1] in _OPENING for text in set(map(TEXT, leaves))):
+    if not may_open(set(map(TEXT, leaves))):
         return leaves
     found: list[Leaf] = []
     # Texts in which there is nothing to open, or nothing inside.
@@ -119,25 +128,27 @@ def opened(leaves: list[Leaf]) -> list[Leaf]:
         text = leaf.text
         if text in empty:
             continue
-        inside = None
-        if text[:1] in _OPENING and text not in none and _closes(text):
-            inside = _inside(leaf)
-        if inside is None:
+        below = inside(leaf) if text not in none else None
+        if below is None:
             none.add(text)
             found.append(leaf)
-        elif inside:
-            found.extend(inside)
+        elif below:
+            found.extend(below)
         else:
             empty.add(text)
     return found
 
 
-def _closes(text: str) -> bool:
-    """Whether a text that opens as a JSON document ends as one."""
-    return text.rstrip()[-1:] == _CLOSING[text[0]]
+def may_open(texts: Iterable[str]) -> bool:
+    """Whether one of these texts begins as a JSON document does."""
+    return not set(map(_FIRST, texts)).isdisjoint(_OPENING)
 
 
-def _inside(leaf: Leaf) -> list[Leaf] | None:
+def inside(leaf: Leaf) -> list[Leaf] | None:
+    """The texts inside of one that is a JSON document, None where it is none."""
+    text = leaf.text
+    if text[:1] not in _OPENING or text.rstrip()[-1:] != _CLOSING[text[0]]:
+        return None
     try:
         value = _INNER.read(leaf.text, duplicates=True)
     except Malformed:

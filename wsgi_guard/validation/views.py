@@ -10,8 +10,9 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 
 from .charsets import codec, readings
+from .crowds import Crowd, document_texts, field_texts
 from .fields import Fields, joined, native, parse_fields
-from .leaves import Leaf, of_document, of_fields, of_json, of_text
+from .leaves import Leaf, of_fields, of_text
 from .loose import scraps
 from .media import Media
 from .parse import JsonReader, Malformed, literals
@@ -22,7 +23,7 @@ from .threats.screen import is_plain, wordy, wordy_query
 from .uploads import Gathered
 
 # A part of the request and what in it needs a look.
-Texts = tuple[str, list[Leaf]]
+Texts = tuple[str, list[Leaf] | Crowd]
 # A text without a space that begins like `name=`: a form whose type is missing or wrong.
 _LIKE_FORM = re.compile(r"[\w.\[\]%+-]{1,100}=\S*+\s*")
 # A section of raw text, a value in quotes, a text between tags; what is not closed counts to the end.
@@ -57,7 +58,7 @@ class Views:
                         items = (item for item in items if _PLAIN_FIELD.fullmatch(item) is None)
                     text = "&".join(islice(items, self._most))
                 fields = self.form(text, kind)
-                yield "form", of_fields(fields, ANY)
+                yield "form", field_texts(fields)
                 if crowd:
                     yield "form", [Leaf((), unquoted(whole, errors="replace"), ANY)]
                 yield from split(query, fields)
@@ -88,7 +89,7 @@ class Views:
 
     def gathered(self, found: Gathered) -> Iterator[Texts]:
         """What was told of a multipart body that every reader reads the same way."""
-        yield "form", of_fields(found.fields, ANY)
+        yield "form", field_texts(found.fields)
         names = [(file.name, text) for file in found.files for text in (file.filename, file.name, file.content_type)]
         yield "files", [Leaf((((), name), "filename"), text, ANY) for name, text in names]
 
@@ -103,7 +104,7 @@ class Views:
 
     def _document(self, text: str, *, alone: bool = False) -> Iterator[Texts]:
         try:
-            yield "body", of_document(text, self._json.read(text, duplicates=True), ANY)
+            yield "body", document_texts(text, self._json.read(text, duplicates=True))
         except Malformed:
             if not alone:
                 yield from self._anyhow(text)
@@ -114,7 +115,8 @@ class Views:
                 raise Malformed(f"there are more than {self._most} lines")
             lines = [line for line in text.removeprefix("\ufeff").splitlines() if line.strip()]
             # As one document they take a tenth of the time.
-            yield "body", of_json(self._json.read(f"[{','.join(lines)}]", duplicates=True), ANY)
+            text = f"[{','.join(lines)}]"
+            yield "body", document_texts(text, self._json.read(text, duplicates=True))
         except Malformed:
             yield from self._anyhow(text)
 

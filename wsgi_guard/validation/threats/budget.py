@@ -10,7 +10,7 @@ from __future__ import annotations
 # ordinary document. Of lines servers bound the length, so that they need less.
 LINES, BODIES, _EACH = 750_000, 1_500_000, 6
 # Besides for finding out where to look: so much for each of the first characters, and for each further one.
-_FIRST, _NEAR, _FAR = 64 * 1024, 60, 4
+_FIRST, _NEAR, _FAR = 64 * 1024, 40, 4
 
 
 class Spent(Exception):

@@ -6,6 +6,8 @@ Text is as it came, decoded and lower case: a shell's own reading of it is witho
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from itertools import chain
 
 from .budget import Budget
 from .commands import SURE, WORDS
@@ -27,17 +29,22 @@ RULES = Rules(
     rule("history", 5, 40, ("!-",), r"^!-\d{1,3}!-\d"),
 )  # fmt: skip
 # A brace inside of a word, which makes a word of each of its parts; and a word with signs inside that a shell drops.
-_BRACED = re.compile(r"(?:^|[;|&`(] ?)([a-z/]{0,12})\{([\w/-]{0,12}),[^{}\s]{0,40}\}([a-z]{0,12})(?![\w.])")
+_BRACES = r"([a-z/]{0,12})\{([\w/-]{0,12}),[^{}\s]{0,40}\}([a-z]{0,12})(?![\w.])"
+_BRACED = re.compile("^" + _BRACES), re.compile("[;|&`(] ?" + _BRACES)
 _SIGNS = re.compile(r"[a-z/]++[\\'\"`^$@*!(){}\d]++[a-z][\w\\'\"`^$@*!(){}]*[a-z](?= |$)")
 _PART, _ARGUMENT = re.compile(r"[^a-z/\\]++"), re.compile(r" -{0,2}[a-z]?/|[ ]-{1,2}[a-z]")
 _COMMANDS = SURE | WORDS
 _SHORTEST = 3
 
 
+def _braced(text: str) -> Iterator[re.Match[str]]:
+    return chain.from_iterable(pattern.finditer(text) for pattern in _BRACED)
+
+
 def find(text: str, view: str, budget: Budget) -> Hit | None:
     """The strongest evidence in `text`, of which `view` is a shell's reading."""
     best = RULES.strongest(text, budget)
-    for found in _BRACED.finditer(text) if "{" in text and "," in text else ():
+    for found in _braced(text) if "{" in text and "," in text else ():
         name = found[1] + found[2] + found[3]
         if (found[1] or found[3]) and name in _COMMANDS:
             best = better(best, hit("brace-expansion", 5, text, found.start(), found.end()))

@@ -22,7 +22,7 @@ _LONG_FORMS = {0xFDFA: " ", 0xFDFB: " "}
 
 _ESCAPE, _NO_ESCAPE = re.compile(r"%[0-9a-f]{2}", re.I), re.compile(r"%(?![0-9a-f]{2})", re.I)
 _U_ESCAPE = re.compile(r"%u([0-9a-f]{4})", re.I)
-_BACKSLASH = re.compile(r"\\{1,4}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{1,4}x([0-9a-f]{2})|\\([0-7]{2,3})", re.I)
+_BACKSLASH = re.compile(r"\\(?:\\{0,3}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{0,3}x([0-9a-f]{2})|([0-7]{2,3}))", re.I)
 # Overlong UTF-8 of ASCII in two and three bytes, which old decoders accept (RFC 3629, 10).
 _OVERLONG = re.compile(r"%(?:c([01])|e0%8([01]))%([89ab][0-9a-f])", re.I)
 _SQL_VERSIONED = re.compile(r"/\*!\d{0,6}")

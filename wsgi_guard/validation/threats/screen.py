@@ -17,7 +17,7 @@ from .evidence import THRESHOLDS, Hit
 from .normalise import decoded, folded
 from .prose import without_apostrophes
 from .repeats import collapsed
-from .sieve import LONG, Sifted, sifted, telling
+from .sieve import BETWEEN, LONG, Sifted, sifted, telling
 from .words import holds
 
 # Most values of everyday traffic are this and nothing more: words, numbers, addresses, dates.
@@ -43,8 +43,8 @@ _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}
 
 # What decoding costs: a character of a text that is not ASCII, an escape; and for each class its view and a look.
 _FOLDED, _ESCAPE, _VIEWED, _LOOK = 15, 100, 25, 3_000
-# What stands between values that are decoded together, and how many are decoded singly where that does not do.
-_BETWEEN, _SINGLY = "\x01\x02", 2_000
+# How many values are decoded singly where they cannot be together.
+_SINGLY = 2_000
 # Of many values no more escapes are undone than these.
 _ESCAPES = 20_000
 # The rule of a finding that says that there was no time to look any further.
@@ -128,10 +128,10 @@ def views(values: Sequence[str], budget: Budget) -> tuple[dict[str, Sifted], boo
 
 def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], bool]:
     """Each of `values` decoded, and whether all are; many cost little more than one text of their length."""
-    joined = _BETWEEN.join(values)
+    joined = BETWEEN.join(values)
     # So many as hold no more escapes than are undone.
     first = len(values) * _ESCAPES // max(joined.count("%"), _ESCAPES)
-    texts = decoded(joined if first == len(values) else _BETWEEN.join(values[:first])).split(_BETWEEN)
+    texts = decoded(joined if first == len(values) else BETWEEN.join(values[:first])).split(BETWEEN)
     if len(texts) != first:
         # Somebody sends what stands between them.
         first = min(first, _SINGLY)

@@ -27,9 +27,9 @@ _QUOTED_LETTERS = re.compile(
 # Spaces of a form, still encoded; between numbers it is a sum.
 _PLUS, _PLUSES = re.compile(r"[;|&]\+|\+[;|&]"), re.compile(r"\+(?!\d)|(?<!\d)\+")
 _BRACKET = re.compile(r"\[[!^]?([a-z/?])[/a-z]{0,12}\]")
-# Where a command may begin, and the first word of it.
+# Where a command may begin, and the first word of it. Each branch begins with a sign of its own, which is fast.
 _BEGIN = re.compile(
-    r"(;|\|\|?|&&?|\$\(|`|[<>]\(|\n|\$\{[^}\s]{0,20}:?[-=?+]|\{)[ ({!@\"'\\]{0,3}([a-z/.][\w.+/-]{0,60})"
+    r"(;|\|\|?|&&?|\$\(|`|<\(|>\(|\n|\$\{[^}\s]{0,20}:?[-=?+]|\{)[ ({!@\"'\\]{0,3}([a-z/.][\w.+/-]{0,60})"
 )
 _NEXT = re.compile(
     r"[\"']?[ \t,]+(?:\d{1,4} |-\w{1,9} |\w{1,20}=\S{0,40} |[(\"'])?([a-z/.][\w.+/-]{0,60})"

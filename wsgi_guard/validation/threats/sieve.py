@@ -9,10 +9,12 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from itertools import accumulate
+from operator import add
 from typing import NamedTuple
 
 from .budget import Budget
-from .spots import PRICE, spots
+from .edges import EDGES
+from .spots import PRICE, Kinds, spots
 
 # Less than this is looked at as a whole.
 LONG = 3_000
@@ -25,7 +27,7 @@ _LOOK = 500
 # Spots of one kind are the same if they go on the same for so long.
 _SAME = 48
 # What stands between texts that are looked through together.
-_BETWEEN = "\x01"
+BETWEEN = "\x01\x02"
 _FENCE = "```"
 
 
@@ -47,18 +49,21 @@ def sifted(text: str, budget: Budget) -> Sifted:
 def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bool]:
     """Which of decoded, lower-case `texts` tell most, in this order, and what is left of each; those that are long are
     among them. And whether all could be looked through, so that the others tell nothing."""
-    joined = _BETWEEN.join(texts)
-    ends = list(accumulate(len(text) + 1 for text in texts))
-    kinds, whole = _spots(joined, _affordable(len(joined), budget), budget)
+    gap = len(BETWEEN)
+    joined = BETWEEN.join(("", *texts, ""))
+    # What stands directly in front of a text is a place of it.
+    ends = list(map(add, accumulate(map(len, texts)), range(2 * gap - 1, gap * (len(texts) + 2), gap)))
+    kinds, whole = _spots(joined, _affordable(len(joined), budget), budget, EDGES)
     found: dict[int, list[list[int]]] = {}
     for places in sorted(kinds, key=len):
         within: dict[int, list[int]] = {}
         for place in _distinct(joined, places):
             at = min(bisect_right(ends, place), len(texts) - 1)
-            within.setdefault(at, []).append(place - ends[at] + len(texts[at]) + 1)
+            within.setdefault(at, []).append(max(place - ends[at] + 1 + len(texts[at]), 0))
         for at, own in within.items():
             found.setdefault(at, []).append(own)
-    found.update({at: [] for at, text in enumerate(texts) if len(text) > LONG and at not in found})
+    if max(map(len, texts)) > LONG:
+        found.update({at: [] for at, text in enumerate(texts) if len(text) > LONG and at not in found})
     return {at: _left(texts[at], own, budget, whole) for at, own in found.items()}, whole
 
 
@@ -69,9 +74,11 @@ def _left(text: str, kinds: list[list[int]], budget: Budget, whole: bool) -> Sif
     return Sifted(_pieces(text, chosen), complete and whole)
 
 
-def _spots(text: str, stretches: list[tuple[int, int]], budget: Budget) -> tuple[list[list[int]], bool]:
+def _spots(
+    text: str, stretches: list[tuple[int, int]], budget: Budget, further: Kinds | None = None
+) -> tuple[list[list[int]], bool]:  # fmt: skip
     """The places of each kind in these stretches of `text`, and whether that is everywhere."""
-    found = [(start, spots(text[start:end], budget)) for start, end in stretches]
+    found = [(start, spots(text[start:end], budget, further)) for start, end in stretches]
     kinds = [[start + at for at in places] for start, one in found for places in one.kinds.values() if places]
     return kinds, len(found) == 1 and found[0][1].all
 

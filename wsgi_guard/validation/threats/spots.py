@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from .budget import Budget
 from .commands import SURE
 from .commands import WORDS as EVERYDAY
-from .rules import WORDS, Look, Rule, look, rule
+from .rules import WORDS, Look, look, rule
 
 # What stands between two words of SQL.
 _GAP = r"(?:\s|/\*[^*]{0,40}\*/|[+(]){1,4}"
@@ -24,8 +25,9 @@ _REFERENCES = r"#x?0{0,6}(?:2[28]|3[ac]|6[0-9]|7[0-9]|4[01]|9|a|d|1[01][0-9])|lp
 _HEADERS = r"[ \t]?(?:set-cookie|content-[a-z]|location\s?:|http/\d|x-[\w-]{2,30}\s?:)"
 
 
-def _kind(name: str, words: tuple[str, ...], *patterns: str) -> Rule:
-    return rule(name, 0, 0, words, *patterns)
+def kind(name: str, words: tuple[str, ...], *patterns: str) -> Look:
+    """A kind of spots: texts that hold one hold one of `words`."""
+    return look(rule(name, 0, 0, words, *patterns))
 
 
 # Words that tell by themselves, by kind.
@@ -59,71 +61,81 @@ _WORDS = {
 }  # fmt: skip
 # Signs that tell by themselves.
 _SIGNS = {"shell": ("/???", "() {", "(){"), "catalogue": ("@@",), "climb": ("\x00",), "parted": ("/**/", "/*!")}
-_KINDS = (
-    _kind("union", ("union",), rf"union(?<=\bunion)(?:{_GAP}(?:all|distinct|select)\b|[^\w\s])"),
-    _kind(
+_LOOKS = (
+    kind("union", ("union",), rf"union(?<=\bunion)(?:{_GAP}(?:all|distinct|select)\b|[^\w\s])"),
+    kind(
         "quote", ("'", '"'),
         rf"(?:'|\")(?=[\s)/oaxhl&|#;-])[\s)]{{0,5}}(?:/\*[^*]{{0,40}}\*/)?\s?(?:(?:or|and|xor|&&|\|\|)"
         rf"(?:{_GAP}|[!~-]){{0,3}}['\"\d(]"
-        rf"|having\b|order by|like\b|(?:--|#)(?:\s|$)|;\s?(?:{_STATEMENTS}\b|--|#))",
+        rf"|having\b|order by|like\b|(?:--|#)(?:[\s\x01]|$)|;\s?(?:{_STATEMENTS}\b|--|#))",
     ),
-    _kind("quote", ("\u2018", "\u2019"), r"[\u2018\u2019]\s?(?:or|and)\b"),
-    _kind("equal", ("or",), rf"\bor{_EQUAL}"),
-    _kind("equal", ("and",), rf"\band{_EQUAL}"),
-    _kind("equal", ("having",), rf"\bhaving{_EQUAL}"),
-    _kind("equal", ("||",), rf"\|\|{_EQUAL}"),
-    _kind("equal", ("&&",), rf"&&{_EQUAL}"),
-    _kind("statement", (";",), rf";\s{{0,3}}{_STATEMENTS}\b"),
-    _kind("subquery", ("select",), r"\(\s?select\b", r"select\s?[\d(@*'\"]"),
-    _kind("encoded", ("char", "chr"), r"cha?r\s?\(\s?\d"),
-    _kind("encoded", ("0x",), r"0x[0-9a-f]{6}"),
-    _kind("case", ("case",), r"case\s?\(?when\s?\(?['\"]?\d"),
-    _kind("case", ("if",), r"if\s?\(\s?['\"]?\d+['\"]?\s?[=<>]"),
-    _kind("dialect", ("exec",), r"exec(?:ute)?\s?(?:\(\s?['\"@]|immediate)"),
-    _kind("dialect", ("json",), r"::\s?json"),
-    _kind("dialect", (".e",), r"\.e(?<=\d\.e)[\s.(]"),
-    _kind("dialect", ("rand",), r"floor\s?\(\s?rand"),
-    _kind("script", ("script", "scri\x00pt"), r"<[ /\x00]{0,4}(?:[a-z]{1,12}:\s?)?scri\x00?pt"),
-    _kind("scheme", ("script",), r"script[\s\x00]{0,3}:", r"ja?[\t\n\r]a?v"),
-    _kind("event", ("=",), r"on(?<=[\s/\"'`;>]on)[a-z]{3,50}\s?=(?!=)"),
-    _kind("data", ("data",), r"data:(?:text/(?:html|xml|j|v|x-)|application/x|,|image/svg)"),
-    _kind(
+    kind("quote", ("\u2018", "\u2019"), r"[\u2018\u2019]\s?(?:or|and)\b"),
+    kind("equal", ("or",), rf"\bor{_EQUAL}"),
+    kind("equal", ("and",), rf"\band{_EQUAL}"),
+    kind("equal", ("having",), rf"\bhaving{_EQUAL}"),
+    kind("equal", ("||",), rf"\|\|{_EQUAL}"),
+    kind("equal", ("&&",), rf"&&{_EQUAL}"),
+    kind("statement", (";",), rf";\s{{0,3}}{_STATEMENTS}\b"),
+    kind("subquery", ("select",), r"\(\s?select\b", r"select\s?[\d(@*'\"]"),
+    kind("encoded", ("char", "chr"), r"cha?r\s?\(\s?\d"),
+    kind("encoded", ("0x",), r"0x[0-9a-f]{6}"),
+    kind("case", ("case",), r"case\s?\(?when\s?\(?['\"]?\d"),
+    kind("case", ("if",), r"if\s?\(\s?['\"]?\d+['\"]?\s?[=<>]"),
+    kind("dialect", ("exec",), r"exec(?:ute)?\s?(?:\(\s?['\"@]|immediate)"),
+    kind("dialect", ("json",), r"::\s?json"),
+    kind("dialect", (".e",), r"\.e(?<=\d\.e)[\s.(]"),
+    kind("dialect", ("rand",), r"floor\s?\(\s?rand"),
+    kind("script", ("script", "scri\x00pt"), r"<[ /\x00]{0,4}(?:[a-z]{1,12}:\s?)?scri\x00?pt"),
+    kind("scheme", ("script",), r"script[\s\x00]{0,3}:", r"ja?[\t\n\r]a?v"),
+    kind("event", ("=",), r"on(?<=[\s/\"'`;>]on)[a-z]{3,50}\s?=(?!=)"),
+    kind("data", ("data",), r"data:(?:text/(?:html|xml|j|v|x-)|application/x|,|image/svg)"),
+    kind(
         "tag", ("<",),
         r"<\s?(?:i?frame|portal|fencedframe|object|embed|applet|base\b|isindex|i?layer|meta\b|animate|set\b|handler"
         r"|foreignobject|listener|link\b|template|eval|xml|\?|!e|!a|!doctype [a-z]+ ?\[|!--#|[a-z]{1,9}:)",
     ),
-    _kind("tag", ("< ", "<f", "<s", "<i", "<o", "<e"), r"<\s?[a-z] [a-z] [a-z]\b"),
-    _kind("style", ("style",), r"style\s?=\s?[\"'][^\"<>{}]{0,100}[}\[]", r"style\s?=\s?[a-z]{1,9}:url"),
-    _kind("style", ("svg",), r"url\(\s?[\"']?[\w.-]{1,40}\.svg"),
-    _kind("shown", ("alert", "confirm", "prompt"), r"(?:alert|confirm|prompt)\s?(?:[(`.)\]&\\,?=]|/\*)"),
-    _kind("call", ("eval",), r"eval\s?[(`]"),
-    _kind("call", ("atob",), r"atob\s?[(`]"),
-    _kind("call", ("settimeout", "setinterval"), r"set(?:timeout|interval)\s?[(`]\s?[\"'`ad\\/]"),
-    _kind("call", ("import",), r"import\s?[(`]\s?[\"'`ad\\/]"),
-    _kind("call", ("function",), r"function\s?\(\s?['\"`]"),
-    _kind("call", ("constructor",), r"constructor\s?[\[(.\"'`]"),
-    _kind("signs", ("[]",), r"\[\]\+\[\]|\(!\[\]|!!\[\]|\[\+!|\[\+\[\]"),
-    _kind("template", ("${",), r"\$\{\s?(?:ifs|[a-z]{1,12}[:#%]|alert|eval|7)"),
-    _kind("template", ("{{",), r"\{\{\s?['\"\d(]"),
-    _kind("reference", ("&",), rf"&(?:{_REFERENCES});?"),
-    _kind("escape", ("\\",), r"\\(?:x[267]|u\{?0{0,4}[267][0-9a-f])"),
-    _kind("substitution", ("$(",), r"\$\(\s?(?:[a-z/]{2,20}\s?[)`/|;]|(?:cat|ls|id|curl|wget|sleep|ping|nc)\b)"),
-    _kind("substitution", ("`",), r"`\s?(?:cat|ls|id|curl|wget|sleep|ping|nc|whoami|uname)\b"),
-    _kind("substitution", ("$[",), r"\$\[\s?\d"),
-    _kind("substitution", ("{",), r"\{,?(?:cat|ls|ll|echo|curl|wget|id|nc|ping|bash|sh|ip|uname|rm|perl|php),"),
-    _kind("climb", ("..",), r"\.\.[/\\;%][/\\]{0,2}(?:\.\.|[/\\]|2f|5c|c0)"),
-    _kind("header", ("\n",), rf"\n{_HEADERS}"),
-    _kind("header", ("\r",), rf"\r{_HEADERS}"),
-    _kind("filter", ("*)",), r"\*\)"),
-    _kind("filter", (")(",), r"\)\(\s?(?:[|&!]|[a-z]{1,30}[~<>:]?=|\*)"),
-    _kind("filter", ("(|", "(&"), r"\(\s?[|&]\s?\("),
-    _kind("filter", ("objectclass",), r"objectclass\s?="),
+    kind("tag", ("< ", "<f", "<s", "<i", "<o", "<e"), r"<\s?[a-z] [a-z] [a-z]\b"),
+    kind("style", ("style",), r"style\s?=\s?[\"'][^\"<>{}]{0,100}[}\[]", r"style\s?=\s?[a-z]{1,9}:url"),
+    kind("style", ("svg",), r"url\(\s?[\"']?[\w.-]{1,40}\.svg"),
+    kind("shown", ("alert", "confirm", "prompt"), r"(?:alert|confirm|prompt)\s?(?:[(`.)\]&\\,?=]|/\*)"),
+    kind("call", ("eval",), r"eval\s?[(`]"),
+    kind("call", ("atob",), r"atob\s?[(`]"),
+    kind("call", ("settimeout", "setinterval"), r"set(?:timeout|interval)\s?[(`]\s?[\"'`ad\\/]"),
+    kind("call", ("import",), r"import\s?[(`]\s?[\"'`ad\\/]"),
+    kind("call", ("function",), r"function\s?\(\s?['\"`]"),
+    kind("call", ("constructor",), r"constructor\s?[\[(.\"'`]"),
+    kind("signs", ("[]",), r"\[\]\+\[\]|\(!\[\]|!!\[\]|\[\+!|\[\+\[\]"),
+    kind("template", ("${",), r"\$\{\s?(?:ifs|[a-z]{1,12}[:#%]|alert|eval|7)"),
+    kind("template", ("{{",), r"\{\{\s?['\"\d(]"),
+    kind("reference", ("&",), rf"&(?:{_REFERENCES});?"),
+    kind("escape", ("\\",), r"\\(?:x[267]|u\{?0{0,4}[267][0-9a-f])"),
+    kind("substitution", ("$(",), r"\$\(\s?(?:[a-z/]{2,20}\s?[)`/|;]|(?:cat|ls|id|curl|wget|sleep|ping|nc)\b)"),
+    kind("substitution", ("`",), r"`\s?(?:cat|ls|id|curl|wget|sleep|ping|nc|whoami|uname)\b"),
+    kind("substitution", ("$[",), r"\$\[\s?\d"),
+    kind("substitution", ("{",), r"\{,?(?:cat|ls|ll|echo|curl|wget|id|nc|ping|bash|sh|ip|uname|rm|perl|php),"),
+    kind("climb", ("..",), r"\.\.[/\\;%][/\\]{0,2}(?:\.\.|[/\\]|2f|5c|c0)"),
+    kind("header", ("\n",), rf"\n{_HEADERS}"),
+    kind("header", ("\r",), rf"\r{_HEADERS}"),
+    kind("filter", ("*)",), r"\*\)"),
+    kind("filter", (")(",), r"\)\(\s?(?:[|&!]|[a-z]{1,30}[~<>:]?=|\*)"),
+    kind("filter", ("(|", "(&"), r"\(\s?[|&]\s?\("),
+    kind("filter", ("objectclass",), r"objectclass\s?="),
 )  # fmt: skip
-_LOOKS: tuple[Look, ...] = tuple(map(look, _KINDS))
-_BITS = tuple(
-    (kind, word, WORDS.add(word)) for known in (_WORDS, _SIGNS) for kind, words in known.items() for word in words
-)
-_BEGIN = re.compile(r"[;|&]\s?[\"'\\]?([a-z][\w.+-]{1,20})(?=[\s;|&`<>)$/\"'}]|$)")
+
+
+class Kinds(NamedTuple):
+    """Words that tell by themselves, each with its kind and bit, and patterns."""
+
+    words: tuple[tuple[str, str, int], ...]
+    looks: tuple[Look, ...]
+
+
+def kinds(words: dict[str, tuple[str, ...]], looks: tuple[Look, ...]) -> Kinds:
+    return Kinds(tuple((name, word, WORDS.add(word)) for name, each in words.items() for word in each), looks)
+
+
+_KINDS = kinds({name: (*_WORDS.get(name, ()), *_SIGNS.get(name, ())) for name in _WORDS | _SIGNS}, _LOOKS)
+_BEGIN = re.compile(r"[;|&]\s?[\"'\\]?([a-z][\w.+-]{1,20})(?=[\s;|&`<>)$/\"'}\x01]|$)")
 _COMMANDS = SURE | EVERYDAY
 # The letters with which each begins.
 _HEADS = frozenset(re.split(r"[^a-z]", name)[0].encode() for name in _COMMANDS)
@@ -132,7 +144,7 @@ _SHELLISH = re.compile(
     r"[\"']?(?:\s?(?:[|;&`)<>]|$)|\s+(?:-{1,2}[a-z\d]|/\w|~|\.{1,2}/|https?:|[\"'$`*]|\d{1,3}\.\d|\d+(?:\s|$|[;|&`)])))"
 )
 # What a character costs, about.
-PRICE = 60
+PRICE = 25
 # So many places are told for one pattern, no more.
 _MOST = 500
 # Of places closer together than this one is enough.
@@ -148,51 +160,53 @@ class Places:
         self.kinds: dict[str, list[int]] = {}
         self.all = True
 
-    def add(self, kind: str, places: Iterator[int]) -> None:
+    def add(self, name: str, places: Iterator[int], step: int) -> None:
         """Takes the first of many; of those closer together than a step one is enough."""
-        found, last = self.kinds.setdefault(kind, []), -_STEP
+        found, last = self.kinds.setdefault(name, []), -step
         for count, at in enumerate(places):
             if count >= _MOST:
                 self.all = False
                 return
-            if at >= last + _STEP:
+            if at >= last + step:
                 found.append(at)
                 last = at
 
 
-def spots(text: str, budget: Budget) -> Places:
-    """Where each kind shows in `text`. The budget for finding out where to look may be overdrawn."""
+def spots(text: str, budget: Budget, further: Kinds | None = None) -> Places:
+    """Where each kind shows in `text`, which is of many texts if `further` kinds are looked for: then no place stands
+    for another. The budget for finding out where to look may be overdrawn."""
     budget.sieve -= len(text) * PRICE
     present, runs = WORDS.found(text)
-    found = Places()
-    found.add("end", (at for at in (text.find("'"), text.find('"')) if at >= 0))
-    for kind, word, bit in _BITS:
-        if bit & present:
-            found.add(kind, _finds(text, word))
-    for one in _LOOKS:
-        if one.bits & present:
-            for pattern in one.rule.patterns:
-                found.add(one.rule.name, _starts(pattern.finditer(text)))
+    found, step = Places(), _STEP if further is None else 1
+    found.add("end", (at for at in (text.find("'"), text.find('"')) if at >= 0), step)
+    for looked in (_KINDS,) if further is None else (_KINDS, further):
+        for name, word, bit in looked.words:
+            if bit & present:
+                found.add(name, _finds(text, word, step), step)
+        for one in looked.looks:
+            if one.bits & present:
+                for pattern in one.rule.patterns:
+                    found.add(one.rule.name, _starts(pattern.finditer(text)), step)
     if not _HEADS.isdisjoint(runs):
-        found.add("started", _starts(_started(text)))
+        found.add("started", _starts(_started(text, further is not None)), step)
     return found
 
 
-def _finds(text: str, word: str) -> Iterator[int]:
+def _finds(text: str, word: str, step: int) -> Iterator[int]:
     at = text.find(word)
     while at >= 0:
         yield at
-        at = text.find(word, at + _STEP)
+        at = text.find(word, at + step)
 
 
 def _starts(matches: Iterator[re.Match[str]]) -> Iterator[int]:
     return (match.start() for match in matches)
 
 
-def _started(text: str) -> Iterator[re.Match[str]]:
-    """Commands behind separators."""
+def _started(text: str, anyhow: bool) -> Iterator[re.Match[str]]:
+    """Commands behind separators, as far as what follows is meant for a shell, or anyhow."""
     names = _BEGIN.findall(text)
     if not _COMMANDS.isdisjoint(names):
         for match in _BEGIN.finditer(text):
-            if match[1] in _COMMANDS and _SHELLISH.match(text, match.end()):
+            if match[1] in _COMMANDS and (anyhow or _SHELLISH.match(text, match.end())):
                 yield match

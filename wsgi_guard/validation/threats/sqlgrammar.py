@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from wsgi_guard.recent import Recent
+
 from .evidence import Hit, hit
 from .sqltokens import Tokens
 
@@ -80,6 +82,9 @@ BARE: tuple[Reading, ...] = (
     ("case", re.compile(rf"[(E]*(?:{_N}[&a])?[(]*k[kv]?[^;]{{0,4}}?[1s]O[1s]\)*k"), 6),
     ("call", re.compile(r"E?d?F\([^;]{0,40}?\)+(?:c|;|$)"), 4),
 )
+# What matched letters that were met lately.
+_TAILED: Recent[str, tuple[tuple[str, int, int], ...]] = Recent(256)
+_BARED: Recent[str, tuple[tuple[str, int, int], ...]] = Recent(256)
 # A comparison between the sides of which the letters say nothing.
 _SIDES = r"((?:&|H)+)[!(a]*(1|s|v)(?:a+[1v]){0,8}\)*[Oo]+\(*(1|S|s|v)(?:a+[1v]){0,8}\)*"
 _SIDES_BARE, _SIDES_QUOTED = re.compile(rf"[^;]{{0,12}}?{_SIDES}"), re.compile(rf"\)*{_SIDES}")
@@ -115,17 +120,25 @@ def judge(read: Read, before: str) -> Hit | None:
     if not letters:
         return None
     best: Found | None = None
-    for name, pattern, score in TAILS if read.quoted else BARE:
-        if best is not None and score <= best.score:
-            continue
-        found = pattern.match(letters)
-        if found is not None and _holds(name, read, before):
-            best = Found(name, score, read.at - read.quoted, found.end())
+    for name, score, length in _matching(letters, read.quoted):
+        if (best is None or score > best.score) and _holds(name, read, before):
+            best = Found(name, score, read.at - read.quoted, length)
     if best is None or best.score < 6:
         equal = _tautology(read)
         if equal is not None and (best is None or equal.score > best.score):
             best = equal
     return hit(best.rule, best.score, read.view, best.start, _end(read, best.length)) if best is not None else None
+
+
+def _matching(letters: str, quoted: bool) -> tuple[tuple[str, int, int], ...]:
+    """The readings that match, each with its score and length; texts of one kind read alike."""
+    known = _TAILED if quoted else _BARED
+    found = known.get(letters)
+    if found is None:
+        tried = ((name, score, pattern.match(letters)) for name, pattern, score in (TAILS if quoted else BARE))
+        found = tuple((name, score, match.end()) for name, score, match in tried if match is not None)
+        known.put(letters, found)
+    return found
 
 
 def _end(read: Read, count: int) -> int:
