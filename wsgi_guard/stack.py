@@ -155,6 +155,8 @@ class Build:
             validation = None
         counting: list[Any] = [capture, *((limit.census, limit.ledger) if limit else ()), validation, health, data]
         metrics = self._metrics(endpoints, [one.series for one in counting if hasattr(one, "series")])
+        if metrics is not None:
+            capture.ledger.counted = metrics.error
         pages = self._pages(limit, data, metrics, capture)
         own_paths.update(pages.own_paths if pages is not None else (), health.own_paths if health is not None else ())
         layers = {

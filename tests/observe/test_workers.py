@@ -37,7 +37,9 @@ log.setLevel("INFO")
 
 def app(environ, start_response):
     ORDERS.labels("tea").inc()
-    BUSY.set(1)
+    BUSY.inc()
+    if environ["PATH_INFO"] == "/fails":
+        raise ValueError("of ours")
     log.info("first %s", environ["wsgi_guard.request_id"])
     if environ["PATH_INFO"] == "/slow":
         import time
@@ -125,15 +127,18 @@ def test_nothing_is_lost_or_grows_when_workers_die(site: Path) -> None:
         sent = 0
         for turn in range(TURNS):
             sent += ask_from(shop, 4, 5)
+            assert [shop.get("/fails").status for _ in range(3)] == [500] * 3
             before = shop.family()[1:]
             for pid in before:
                 os.kill(pid, signal.SIGKILL if turn % 2 else signal.SIGTERM)
             wait_for(lambda old=set(before): len(shop.family()) == 5 and not old & set(shop.family()))  # type: ignore[misc]
         sent += ask_from(shop, 4, 5)
         found = metrics_of(shop)
-        assert total(found, "http_requests_total", endpoint="(unmatched)") == sent
-        assert total(found, "shop_orders_total") == sent
-        assert total(found, "shop_busy") <= 4
+        assert total(found, "http_requests_total", endpoint="(unmatched)", status="200") == sent
+        assert total(found, "wsgi_guard_errors_total", category="programming") == 3 * TURNS
+        assert total(found, "shop_orders_total") == sent + 3 * TURNS
+        # A gauge tells of those that live alone.
+        assert total(found, "shop_busy") == 20
         assert total(found, "http_requests_in_progress") == 1
         # Five kinds of files for each place of a worker, whoever has it.
         assert len(list((site / "numbers").glob("*.db"))) <= 2 * 10

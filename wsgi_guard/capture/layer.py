@@ -94,7 +94,6 @@ class Capture:
         return self.sentry.report() if self.sentry else None
 
     def series(self) -> Iterable[Series]:
-        yield from self.ledger.series()
         if self.alerts is not None:
             yield from self.alerts.series()
 

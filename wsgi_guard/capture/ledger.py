@@ -15,8 +15,6 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
-from wsgi_guard.series import COUNTER, Series
-
 from .events import Event
 
 if TYPE_CHECKING:
@@ -46,6 +44,8 @@ class Ledger:
         self._board = board
         self.more: Callable[[], dict[str, Any]] = dict
         """What else the others of the host get to know."""
+        self.counted: Callable[[str, str], object] = lambda category, severity: None
+        """Told of each event at once, in whose memory it outlives this process."""
         self._begin()
 
     def _begin(self) -> None:
@@ -57,17 +57,18 @@ class Ledger:
         # Guards all counts; nothing inside waits.
         self._lock = threading.Lock()
         self.categories: Counter[tuple[str, str]] = Counter()
-        self._inherited: Counter[tuple[str, str]] = Counter()
         self._slots: Counter[int] = Counter()
         self._groups: dict[str, Group] = {}
 
     def add(self, event: Event) -> None:
         self._join()
         with self._lock:
-            self._count(event)
-            if self._row is None or self._waiting:
-                return
-            self._waiting = True
+            category = self._count(event)
+            told = self._row is None or self._waiting
+            self._waiting = self._waiting or not told
+        self.counted(category, event.severity)
+        if told:
+            return
         timer = threading.Timer(EVERY, self._write)
         timer.daemon = True
         try:
@@ -76,7 +77,7 @@ class Ledger:
             # The process ends or may start no more threads.
             self._write()
 
-    def _count(self, event: Event) -> None:
+    def _count(self, event: Event) -> str:
         known = {name for name, _ in self.categories}
         category = event.category if event.category in known or len(known) < CATEGORIES else "other"
         self.categories[category, event.severity] += 1
@@ -93,6 +94,7 @@ class Ledger:
         self._groups[event.fingerprint] = group
         if len(self._groups) > GROUPS:
             del self._groups[next(iter(self._groups))]
+        return category
 
     def stats(self) -> dict[str, Any]:
         """What all processes of the host have counted; without a board what this one has."""
@@ -142,14 +144,6 @@ class Ledger:
         with self._lock:
             return [event_of(group) for group in self._groups.values()]
 
-    def series(self) -> Iterable[Series]:
-        # Metrics go on with the numbers of the process before by themselves.
-        with self._lock:
-            found = list((self.categories - self._inherited).items())
-        for (category, severity), count in found:
-            labels = (("category", category), ("severity", severity))
-            yield Series("wsgi_guard_errors", COUNTER, "Errors that became events.", count, labels)
-
     def _page(self, most: int) -> dict[str, Any]:
         # It goes on with that of the process before.
         self._join()
@@ -177,8 +171,7 @@ class Ledger:
             # What was counted since the others were told last.
             atexit.register(_tell_last, ref(self), os.getpid())
         with self._lock:
-            self._inherited.update({(name, grave): count for name, grave, count in before.get("categories", ())})
-            self.categories += self._inherited
+            self.categories.update({(name, grave): count for name, grave, count in before.get("categories", ())})
             self._slots.update(dict(before.get("slots", ())))
             self._groups.update({group["fingerprint"]: group for group in before.get("groups", ())})
 

@@ -99,6 +99,12 @@ class Metrics:
             for name, help, labels in counted(facts.decided, endpoint):
                 self._count(name, help, labels)
 
+    def error(self, category: str, severity: str) -> None:
+        """An event, whoever it happened to; those before `start` are not counted."""
+        if self.cells is not None:
+            labels = (("category", category), ("severity", severity))
+            self._count("wsgi_guard_errors", "Errors that became events.", labels)
+
     def _received(self, facts: Facts, first: int) -> None:
         length = facts.environ["CONTENT_LENGTH"]
         size = int(length) if type(length) is str and length.isdecimal() and len(length) < 16 else 0

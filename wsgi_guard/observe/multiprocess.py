@@ -9,6 +9,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 
 from wsgi_guard.cells import Cells
@@ -33,7 +34,7 @@ def arrange() -> None:
     from prometheus_client import values
 
     # By process id there would be new files for each worker that ever ran.
-    values.ValueClass = values.MultiProcessValue(lambda: slot_of(cells))  # type: ignore[no-untyped-call]
+    values.ValueClass = values.MultiProcessValue(slots_of(cells, folder))  # type: ignore[no-untyped-call]
 
 
 def hand_over(user: int, group: int) -> None:
@@ -51,10 +52,21 @@ def _remove(folder: str, pid: int) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def slot_of(cells: Cells) -> str:
-    """A name for this process that no other one has while it runs, and another one has later."""
-    number = cells.join().number
-    return f"w{number}" if number >= 0 else f"p{os.getpid()}"
+def slots_of(cells: Cells, folder: str) -> Callable[[], str]:
+    """Names this process as no other one is named while it runs, and another one is later."""
+    asked = 0
+
+    def slot() -> str:
+        nonlocal asked
+        number, pid = cells.join().number, os.getpid()
+        if asked != pid:
+            # The library asks under its lock and before it opens a file: a successor is there at once, and would go on
+            # with what a gauge said of the process before.
+            asked = pid
+            remove_live_gauges(folder, number)
+        return f"w{number}" if number >= 0 else f"p{pid}"
+
+    return slot
 
 
 def remove_live_gauges(folder: str, number: int) -> None:
