@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import subprocess
 import sys
@@ -178,6 +179,30 @@ def test_error_that_the_app_sent_is_sent_once(
     [event] = ingest.events
     assert (event["logger"], len(lines.events)) == ("shop", 1)
     assert event["event_id"] == answer.error_id == lines.events[0]["id"]
+
+
+def test_what_the_client_of_the_app_reports_has_no_secrets(
+    ingest: Receiver, theirs: sentry_sdk.client.BaseClient, lines: Lines
+) -> None:
+    def fail() -> None:
+        logging.getLogger("shop").warning("asked with planted-in-the-query and password=planted-in-a-text")
+        sentry_sdk.set_extra("sent", {"api_key": "planted-in-a-field"})
+        error = ValueError("planted-in-the-query is no good")
+        error.__cause__ = ValueError("postgres://app:planted-in-a-url@db/shop")
+        logging.getLogger("shop").error("failed with planted-in-the-query", exc_info=error)
+
+    call(Guard(answering(before=fail), {}, only=()), QUERY_STRING="token=planted-in-the-query")
+    theirs.flush(timeout=5)
+    [event] = ingest.events
+    assert "planted" not in json.dumps({**event, "exception": _without_lines(event["exception"])})
+    assert any(crumb["message"].startswith("asked with [redacted]") for crumb in event["breadcrumbs"]["values"])
+
+
+def _without_lines(exception: Any) -> Any:
+    """The sources of this test name what it planted."""
+    for value in exception["values"]:
+        value["stacktrace"] = None
+    return exception
 
 
 BAD = [

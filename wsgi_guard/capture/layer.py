@@ -83,6 +83,7 @@ class Capture:
     def start(self) -> None:
         global _started
         _started = self
+        sources.redact_by(lambda facts: self._origin.knowing(facts).redactor)
         sources.connect()
         if self.alerts is not None:
             self.alerts.start()

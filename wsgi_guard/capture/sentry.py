@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsgi_guard.errors import ConfigurationError
-from wsgi_guard.redact import MARK, Redactor
+from wsgi_guard.redact import MARK, TEXT_LIMIT, Redactor
 from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 
@@ -27,6 +27,9 @@ FLUSH_SECONDS = 2.0
 QUEUED = 100
 """Events that wait to be sent; further ones are dropped and counted."""
 VALUE_LIMIT = 2_000
+
+TOLD = ("exception", "message", "logentry", "breadcrumbs", "request", "extra")
+"""The parts of an event that hold what the app or a client said; ids, times and versions stand in the others."""
 
 _LINES = frozenset({"context_line", "pre_context", "post_context"})
 
@@ -184,15 +187,22 @@ def _level(severity: str) -> str:
     return "fatal" if severity == "CRITICAL" else severity.lower()
 
 
-def redacted(value: Any, redactor: Redactor, name: str = "") -> Any:
+def redact_theirs(event: dict[str, Any], redactor: Redactor) -> None:
+    """Takes the secrets out of an event that the app's own client is about to send."""
+    event |= {name: redacted(event[name], redactor, name, TEXT_LIMIT) for name in TOLD if event.get(name)}
+
+
+def redacted(value: Any, redactor: Redactor, name: str = "", limit: int = VALUE_LIMIT) -> Any:
     """A copy of a Sentry payload without secrets; its shape, which Sentry's own SDK bounds, stays."""
     if isinstance(value, str):
-        return redactor.code(value) if name in _LINES else redactor.error(value, VALUE_LIMIT)
+        return redactor.code(value) if name in _LINES else redactor.error(value, limit)
     if isinstance(value, dict):
         return {
-            key: MARK if redactor.secret_name(str(key)) and item is not None else redacted(item, redactor, str(key))
+            key: MARK
+            if redactor.secret_name(str(key)) and item is not None
+            else redacted(item, redactor, str(key), limit)
             for key, item in value.items()
         }
     if isinstance(value, list | tuple):
-        return [redacted(item, redactor, name) for item in value]
+        return [redacted(item, redactor, name, limit) for item in value]
     return value

@@ -13,13 +13,24 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
+from wsgi_guard.facts import Facts, current
+from wsgi_guard.redact import Redactor
 from wsgi_guard.wrapped import put_around
 
+from .lines import log_failure
 from .seen import note_here
+from .sentry import redact_theirs
 
 _MARK = "_wsgi_guard_notes"
 _connected: dict[str, ModuleType] = {}
+_redactor_of: Callable[[Facts | None], Redactor] | None = None
 _records_watched = False
+
+
+def redact_by(redactor_of: Callable[[Facts | None], Redactor]) -> None:
+    """Who knows the secrets of a request: the capture that started last."""
+    global _redactor_of
+    _redactor_of = redactor_of
 
 
 def connect() -> None:
@@ -171,6 +182,12 @@ def _sentry_reported(event: Any, hint: Any) -> Any:
     if entry is not None and not entry.done:
         entry.sent = True
         entry.id = entry.id or str(event.get("event_id") or "")
+    try:
+        redact_theirs(event, _redactor_of(current()) if _redactor_of else Redactor())
+    except Exception as failure:
+        # Not without it: what the client was to tell, the guard's own log has.
+        log_failure("redacting a report to sentry", failure)
+        return None
     return event
 
 
