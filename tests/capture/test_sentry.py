@@ -186,12 +186,16 @@ def test_what_the_client_of_the_app_reports_has_no_secrets(
 ) -> None:
     def fail() -> None:
         logging.getLogger("shop").warning("asked with planted-in-the-query and password=planted-in-a-text")
+        scope = sentry_sdk.get_current_scope()
+        # As integrations do, which add what they know of the request when the event is there.
+        scope.add_event_processor(lambda event, hint: {**event, "request": {"query_string": "token=planted"}})
         sentry_sdk.set_extra("sent", {"api_key": "planted-in-a-field"})
         error = ValueError("planted-in-the-query is no good")
         error.__cause__ = ValueError("postgres://app:planted-in-a-url@db/shop")
         logging.getLogger("shop").error("failed with planted-in-the-query", exc_info=error)
 
-    call(Guard(answering(before=fail), {}, only=()), QUERY_STRING="token=planted-in-the-query")
+    with sentry_sdk.new_scope():
+        call(Guard(answering(before=fail), {}, only=()), QUERY_STRING="token=planted-in-the-query")
     theirs.flush(timeout=5)
     [event] = ingest.events
     assert "planted" not in json.dumps({**event, "exception": _without_lines(event["exception"])})

@@ -18,7 +18,7 @@ from wsgi_guard.redact import REDACTED_BY, Redactor
 from wsgi_guard.series import Series
 from wsgi_guard.settings.sections import CaptureSection
 
-from . import decide, seen, sources
+from . import decide, seen, sources, theirs
 from .events import Event, Origin, of_disconnect, of_exception, of_status
 from .family import wraps
 from .ledger import Ledger
@@ -83,7 +83,7 @@ class Capture:
     def start(self) -> None:
         global _started
         _started = self
-        sources.redact_by(lambda facts: self._origin.knowing(facts).redactor)
+        theirs.redact_by(lambda facts: self._origin.knowing(facts).redactor)
         sources.connect()
         if self.alerts is not None:
             self.alerts.start()

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from wsgi_guard.errors import ConfigurationError
-from wsgi_guard.redact import MARK, TEXT_LIMIT, Redactor
+from wsgi_guard.redact import MARK, Redactor
 from wsgi_guard.reports import Unproved
 from wsgi_guard.settings.secret import Secret
 
@@ -27,9 +27,6 @@ FLUSH_SECONDS = 2.0
 QUEUED = 100
 """Events that wait to be sent; further ones are dropped and counted."""
 VALUE_LIMIT = 2_000
-
-TOLD = ("exception", "message", "logentry", "breadcrumbs", "request", "extra")
-"""The parts of an event that hold what the app or a client said; ids, times and versions stand in the others."""
 
 _LINES = frozenset({"context_line", "pre_context", "post_context"})
 
@@ -185,11 +182,6 @@ def check_dsn(dsn: Secret) -> None:
 
 def _level(severity: str) -> str:
     return "fatal" if severity == "CRITICAL" else severity.lower()
-
-
-def redact_theirs(event: dict[str, Any], redactor: Redactor) -> None:
-    """Takes the secrets out of an event that the app's own client is about to send."""
-    event |= {name: redacted(event[name], redactor, name, TEXT_LIMIT) for name in TOLD if event.get(name)}
 
 
 def redacted(value: Any, redactor: Redactor, name: str = "", limit: int = VALUE_LIMIT) -> Any:

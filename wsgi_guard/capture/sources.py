@@ -13,24 +13,14 @@ from functools import wraps
 from types import ModuleType
 from typing import Any
 
-from wsgi_guard.facts import Facts, current
-from wsgi_guard.redact import Redactor
 from wsgi_guard.wrapped import put_around
 
-from .lines import log_failure
+from . import theirs
 from .seen import note_here
-from .sentry import redact_theirs
 
 _MARK = "_wsgi_guard_notes"
 _connected: dict[str, ModuleType] = {}
-_redactor_of: Callable[[Facts | None], Redactor] | None = None
 _records_watched = False
-
-
-def redact_by(redactor_of: Callable[[Facts | None], Redactor]) -> None:
-    """Who knows the secrets of a request: the capture that started last."""
-    global _redactor_of
-    _redactor_of = redactor_of
 
 
 def connect() -> None:
@@ -167,30 +157,6 @@ def _pyramid(module: Any) -> None:
     module.ViewMethodsMixin.invoke_exception_view = noting
 
 
-def _sentry(module: Any) -> None:
-    """An app's own Sentry client reports exceptions too; they get one id and are not sent a second time."""
-    from sentry_sdk.integrations.logging import ignore_logger
-    from sentry_sdk.scope import add_global_event_processor
-
-    ignore_logger("wsgi_guard.errors")
-    add_global_event_processor(_sentry_reported)
-
-
-def _sentry_reported(event: Any, hint: Any) -> Any:
-    info = hint.get("exc_info") if isinstance(hint, dict) and "wsgi_guard" not in hint else None
-    entry = note_here(info[1]) if info else None
-    if entry is not None and not entry.done:
-        entry.sent = True
-        entry.id = entry.id or str(event.get("event_id") or "")
-    try:
-        redact_theirs(event, _redactor_of(current()) if _redactor_of else Redactor())
-    except Exception as failure:
-        # Not without it: what the client was to tell, the guard's own log has.
-        log_failure("redacting a report to sentry", failure)
-        return None
-    return event
-
-
 _ADAPTERS: dict[str, Callable[[Any], None]] = {
     "flask": _flask,
     "flask.app": _flask_handlers,
@@ -199,5 +165,5 @@ _ADAPTERS: dict[str, Callable[[Any], None]] = {
     "falcon.app": _falcon,
     "bottle": _bottle,
     "pyramid.view": _pyramid,
-    "sentry_sdk": _sentry,
+    "sentry_sdk": theirs.attach,
 }
