@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from .aside import Aside
     from .guard import Guard
 
-NO_BODY = (204, 304)
-
 
 class Exchange(Sized):
     """One request on its way: the app's `start_response`, the head, the door every answer leaves by, the end."""
@@ -187,7 +185,7 @@ class Exchange(Sized):
 
     def reply_body(self) -> bytes:
         """What follows the head of the guard's own answer; asked for once, by who sends it."""
-        if self.reply is None or self.facts.method == "HEAD" or self.code in NO_BODY:
+        if self.reply is None or self.facts.method == "HEAD" or self.code in (204, 304):
             return b""
         self.count(self.reply.body)
         return self.reply.body
@@ -288,7 +286,9 @@ class Exchange(Sized):
         facts = self.facts
         if self._head is None and self.sent and not (self._flushed or self._nested):
             self._stack.capture.record(facts, TypeError("the app gave a body and never called start_response"))
-        outcome = Outcome(self.code, perf_counter() - facts.started, end, self.reply is not None, error, self.size)
+        # Servers answer 500 for what passes to them before a head.
+        code = self.code or (500 if end == "error" else 0)
+        outcome = Outcome(code, perf_counter() - facts.started, end, self.reply is not None, error, self.size)
         for layer_finish, layer in self.chain.finishes:
             try:
                 layer_finish(facts, outcome)

@@ -126,6 +126,19 @@ def test_identity_that_is_a_secret_is_taken_out(kept: Kept) -> None:
         assert (token[:30] in json.dumps(kept.line())) is False
 
 
+PASSING = [(SystemExit(1), {}), (ValueError(), {"capture": {"on_error": "raise"}})]
+
+
+@pytest.mark.parametrize(("error", "settings"), PASSING)
+def test_what_passes_to_the_server_counts_as_its_500(error: BaseException, settings: Any, kept: Kept) -> None:
+    def broken(environ: Any, start_response: Any) -> Any:
+        raise error
+
+    kept.records.clear()
+    serve(Guard(broken, settings), request("/"))
+    assert (kept.line()["status"], kept.line()["end"]) == (500, "error")
+
+
 def test_errors_bring_their_id(kept: Kept) -> None:
     def broken(environ: Any, start_response: Any) -> Any:
         raise ValueError("no")
