@@ -115,6 +115,31 @@ def test_threshold_blames_the_one_cause_behind_it(hook: Hook) -> None:
     one.close()
 
 
+def test_all_thresholds_that_one_cause_made_fire_are_named(hook: Hook) -> None:
+    rules = (Rule("mine", 60, 3), *rules_of(AlertsSection(critical_per_minute=5)))
+    one = desk(hook, MemoryStore(1000), rules)
+    for _ in range(6):
+        one.take(event(severity="CRITICAL"), None)
+    one.look()
+    [(_, told, _)] = hook.inbox.wait(1)
+    assert [alert["reason"] for alert in told["alerts"]] == [
+        "mine: more than 3 in a minute; critical: more than 5 in a minute"
+    ]
+    one.close()
+
+
+def test_nothing_counts_as_queued_once_it_has_arrived(hook: Hook) -> None:
+    one = desk(hook, MemoryStore(1000))
+    told: list[int] = []
+    one._outbox.changed = lambda: told.append(one.page()["queued"])
+    one.take(event(), None)
+    one.look()
+    hook.inbox.wait(1)
+    until(lambda: len(told) == 2)
+    assert told == [1, 0]
+    one.close()
+
+
 def test_threshold_of_many_causes_speaks_for_itself(hook: Hook) -> None:
     rule = Rule("mine", 60, 3)
     one = desk(hook, MemoryStore(1000), (rule,), severity="CRITICAL")

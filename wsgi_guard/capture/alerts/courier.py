@@ -63,9 +63,6 @@ class Courier:
         self._busy: Parcel | None = None
         self._down_until = 0.0
 
-    def waiting(self) -> int:
-        return len(self._queue) + (self._busy is not None)
-
     def put(self, parcel: Parcel) -> None:
         with self._bell:
             full = len(self._queue) >= self._most

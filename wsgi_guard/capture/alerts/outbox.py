@@ -87,7 +87,9 @@ class Outbox:
             self._couriers[name].put(Parcel(message._replace(notices=tuple(notices)), fate))
 
     def queued(self) -> int:
-        return sum(courier.waiting() for courier in self._couriers.values())
+        """Messages on their way, each by each of its channels."""
+        with self._lock:
+            return sum(len(fate.open) for fate in self._under_way.values())
 
     def under_way(self) -> list[tuple[Message, list[str], bool]]:
         """Messages that may still arrive, oldest first, by which channels, and whether another one has taken it."""

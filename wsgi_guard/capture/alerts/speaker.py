@@ -129,7 +129,9 @@ class Speaker:
             if self._counts.claim(f"rule:{rule.name}", self._cooldown):
                 why = f"{len(shares)} causes, none of them half of it" if shares else "no error was seen behind it"
                 self.say(self._of_rule(rule, FIRST, why))
-        elif not cause.escalated:
+        elif cause.escalated:
+            self._blame_too(rule, key)
+        else:
             self._blame(rule, key, cause)
 
     def _blame(self, rule: Rule, key: str, cause: Cause) -> None:
@@ -154,6 +156,12 @@ class Speaker:
             counts.release(f"{key}:escalated", DAY)
             self._waiting.add(rule.name)
         cause.reason = ""
+
+    def _blame_too(self, rule: Rule, key: str) -> None:
+        """One more threshold that a cause made fire: named in the message that is not out yet."""
+        for at, notice in enumerate(self._said):
+            if notice.key == key and notice.reason and rule.title() not in notice.reason:
+                self._said[at] = replace(notice, reason=f"{notice.reason}; {rule.title()}")
 
     def _of_rule(self, rule: Rule, kind: str, reason: str) -> Notice:
         category = next(iter(sorted(rule.categories)), "other")
