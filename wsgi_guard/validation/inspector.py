@@ -64,6 +64,8 @@ _REMEMBERED, _LONGEST = 512, 1024
 _REDACTOR = Redactor()
 # What goes on record of a body that holds more signs and words of attacks than its length pays for looking at.
 _CROWDED = "the body is too dense to be inspected as a whole"
+# What is spent on those of a crowd that tell, and how many texts are one.
+_CROWD, _MANY = 400_000, 100
 # Parts of a request that its headers hold.
 _HEADS = frozenset({"headers", COOKIES})
 # Stands in a path for a segment in which a class of attack is not looked for.
@@ -196,6 +198,8 @@ class Inspector:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
         ordered, told, whole = ranked(leaves, budget, bool(excuses))
+        # A crowd leaves the others most of what there is.
+        spare = budget.lend(_CROWD) if isinstance(leaves, Crowd) and len(leaves.texts) > _MANY and told else 0
         # What was found in texts; where exclusions hold, that depends on the place.
         known: dict[str, list[Finding]] = {}
         for leaf in ordered:
@@ -208,11 +212,12 @@ class Inspector:
                     # Of all that is left no more would be said.
                     if view is not None or not whole:
                         yield from (Place(part, leaf.pointer, finding) for finding in found)
-                    return
+                    break
                 if classes is wanted:
                     known[leaf.text] = found
             if found:
                 yield from (Place(part, leaf.pointer, finding) for finding in found)
+        budget.left += spare
 
     def _among(
         self, classes: tuple[str, ...], part: str, leaf: Leaf, excuses: tuple[Excuse, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 # For a request's lines and for its body so much, and so much for each character: `json.loads` takes 4 to 8 of an
 # ordinary document. Of lines servers bound the length, so that they need less.
-LINES, BODIES, _EACH = 750_000, 1_500_000, 6
+LINES, BODIES, _EACH = 600_000, 1_200_000, 6
 # Besides for finding out where to look: so much for each of the first characters, and for each further one.
 _FIRST, _NEAR, _FAR = 64 * 1024, 40, 4
 
@@ -34,6 +34,12 @@ class Budget:
             self.left += _EACH * (size - self._size)
             self.sieve += _sieve(size) - _sieve(self._size)
             self._size = size
+
+    def lend(self, most: int) -> int:
+        """Leaves `most` and as much again for each character as at first; what is taken away, to be given back."""
+        spare = max(self.left - most - _EACH * self._size, 0)
+        self.left -= spare
+        return spare
 
     def spend(self, cost: int) -> None:
         """Takes `cost`; raises Spent when less than that is left."""

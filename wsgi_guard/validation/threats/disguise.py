@@ -18,7 +18,7 @@ _FOLDER = r"/(?:etc|s?bin|proc|root)/"
 _FOLDERS = frozenset({"bin", "dev", "etc", "home", "opt", "proc", "root", "sbin", "tmp", "usr", "var"})
 _BRACKETED = re.compile(r"/(\w{0,5})\[[!^]?(\w)\w{0,12}\](\w{0,5})/\w")
 RULES = Rules(
-    rule("field-separator", 6, 60, ("ifs",), r"[\w'\"/;|&`]\$\{?ifs\b\S{0,20}[\w\"'/$.-]"),
+    rule("field-separator", 6, 60, ("ifs",), r"\$(?<=[\w'\"/;|&`]\$)\{?ifs\b\S{0,20}[\w\"'/$.-]"),
     # one letter of a variable: ${path:0:1}
     rule("slice", 6, 60, ("${",), r"\$\{[a-z_]\w{0,20}:-?\d{1,3}:\d{1,3}\}"),
     rule(

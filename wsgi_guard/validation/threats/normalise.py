@@ -29,7 +29,7 @@ _SQL_VERSIONED = re.compile(r"/\*!\d{0,6}")
 _SQL_COMMENT = re.compile(r"/\*[^*]{0,200}\*++/")
 _SQL_LINE = re.compile(r"(?:#|--)[^\n]{0,80}\n")
 # Those that `str.split` does not take for white space.
-_CONTROLS = re.compile(r"[\x00-\x08\x0e-\x1b]++")
+_CONTROLS = dict.fromkeys((*range(9), *range(14, 28)), " ")
 _REFERENCE = re.compile(r"&(?:#x0*+([0-9a-f]{1,6});?|#0*+([0-9]{1,7});?|(lt|gt|amp|quot|nbsp);?|([a-z]{3,16});)", re.I)
 # Names of the characters of which markup and scripts are made (HTML, 13.5).
 _NAMED = {
@@ -97,7 +97,7 @@ def one_spaced(text: str) -> str:
         if "  " not in text:
             return text
     else:
-        text = _CONTROLS.sub(" ", text)
+        text = text.translate(_CONTROLS)
     plain = " ".join(text.split())
     return f"{' ' * text[:1].isspace()}{plain}{' ' * (text[-1:].isspace() and plain != '')}"
 

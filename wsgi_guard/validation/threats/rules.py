@@ -83,6 +83,7 @@ class Rules:
         signs = sum(len(split(one.words)[1]) for one in rules if one.counted is None)
         self._cost = signs * _SIGN + len({one.counted for one in rules if one.counted is not None}) * _PATTERN
         self._bits = reduce(or_, (one.bits for one in self._looks), 0)
+        self._signs = WORDS.signs(word for one in rules for word in one.words)
         # Which rules some words may match.
         self._tried: Recent[int, tuple[Look, ...]] = Recent(_MIXTURES)
         self.all = rules
@@ -91,7 +92,7 @@ class Rules:
         """The hit with the highest score; None when no rule matches."""
         size = len(view)
         budget.spend(size * self._cost // 100)
-        present = WORDS.within(view, budget) & self._bits
+        present = (WORDS.within(view, budget) | self._signs.within(view)) & self._bits
         if not present:
             return None
         looks = self._tried.get(present)

@@ -42,7 +42,7 @@ _PRINTABLE = bytes([9, 10, 13, *range(32, 127)])
 _BASE64 = re.compile(r"(?:[a-z0-9+/]{4}){3,1365}(?:[a-z0-9+/]{2}==|[a-z0-9+/]{3}=)?", re.I | re.A)
 
 # What decoding costs: a character of a text that is not ASCII, an escape; and for each class its view and a look.
-_FOLDED, _ESCAPE, _VIEWED, _LOOK = 15, 100, 25, 3_000
+_FOLDED, _ESCAPE, _VIEWED, _LOOK = 15, 100, 12, 1_500
 # How many values are decoded singly where they cannot be together.
 _SINGLY = 2_000
 # Of many values no more escapes are undone than these.

@@ -19,11 +19,11 @@ from .spots import PRICE, Kinds, spots
 # Less than this is looked at as a whole.
 LONG = 3_000
 # What is kept of both ends, where what begins or ends a value shows, and around a spot.
-_HEAD, _TAIL, _BEFORE, _AFTER = 900, 400, 140, 240
+_HEAD, _TAIL, _BEFORE, _AFTER = 500, 250, 140, 240
 # Around spots so much is looked at, and more for each character of the text.
 _ROOM, _SHARE, _MOST = 1_500, 32, 8_000
 # What a character costs that all rules are tried on, at most mostly.
-_LOOK = 500
+_LOOK = 400
 # Spots of one kind are the same if they go on the same for so long.
 _SAME = 48
 # What stands between texts that are looked through together.
@@ -42,7 +42,7 @@ def sifted(text: str, budget: Budget) -> Sifted:
     """What is left of decoded, lower-case `text`."""
     if len(text) <= LONG:
         return Sifted(text, True)
-    kinds, whole = _spots(text, _affordable(len(text), budget), budget)
+    kinds, _, whole = _spots(text, _affordable(len(text), budget), budget)
     return _left(text, kinds, budget, whole)
 
 
@@ -53,9 +53,9 @@ def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bo
     joined = BETWEEN.join(("", *texts, ""))
     # What stands directly in front of a text is a place of it.
     ends = list(map(add, accumulate(map(len, texts)), range(2 * gap - 1, gap * (len(texts) + 2), gap)))
-    kinds, whole = _spots(joined, _affordable(len(joined), budget), budget, EDGES)
+    kinds, further, whole = _spots(joined, _affordable(len(joined), budget), budget, EDGES)
     found: dict[int, list[list[int]]] = {}
-    for places in sorted(kinds, key=len):
+    for places in (*sorted(kinds, key=len), *sorted(further, key=len)):
         within: dict[int, list[int]] = {}
         for place in _distinct(joined, places):
             at = min(bisect_right(ends, place), len(texts) - 1)
@@ -76,11 +76,12 @@ def _left(text: str, kinds: list[list[int]], budget: Budget, whole: bool) -> Sif
 
 def _spots(
     text: str, stretches: list[tuple[int, int]], budget: Budget, further: Kinds | None = None
-) -> tuple[list[list[int]], bool]:  # fmt: skip
-    """The places of each kind in these stretches of `text`, and whether that is everywhere."""
+) -> tuple[list[list[int]], list[list[int]], bool]:  # fmt: skip
+    """The places of each kind in these stretches, those of `further` kinds, and whether that is everywhere."""
     found = [(start, spots(text[start:end], budget, further)) for start, end in stretches]
     kinds = [[start + at for at in places] for start, one in found for places in one.kinds.values() if places]
-    return kinds, len(found) == 1 and found[0][1].all
+    besides = [[start + at for at in places] for start, one in found for places in one.further.values() if places]
+    return kinds, besides, len(found) == 1 and found[0][1].all
 
 
 def _affordable(length: int, budget: Budget) -> list[tuple[int, int]]:

@@ -14,6 +14,7 @@ from .budget import Budget
 from .commands import SURE
 from .commands import WORDS as EVERYDAY
 from .rules import WORDS, Look, look, rule
+from .words import Signs
 
 # What stands between two words of SQL.
 _GAP = r"(?:\s|/\*[^*]{0,40}\*/|[+(]){1,4}"
@@ -124,14 +125,17 @@ _LOOKS = (
 
 
 class Kinds(NamedTuple):
-    """Words that tell by themselves, each with its kind and bit, and patterns."""
+    """Words that tell by themselves, each with its kind and bit, patterns, and the signs among the words of all."""
 
     words: tuple[tuple[str, str, int], ...]
     looks: tuple[Look, ...]
+    signs: Signs
 
 
 def kinds(words: dict[str, tuple[str, ...]], looks: tuple[Look, ...]) -> Kinds:
-    return Kinds(tuple((name, word, WORDS.add(word)) for name, each in words.items() for word in each), looks)
+    told = tuple((name, word, WORDS.add(word)) for name, each in words.items() for word in each)
+    signs = WORDS.signs((*(word for _, word, _ in told), *(word for one in looks for word in one.rule.words)))
+    return Kinds(told, looks, signs)
 
 
 _KINDS = kinds({name: (*_WORDS.get(name, ()), *_SIGNS.get(name, ())) for name in _WORDS | _SIGNS}, _LOOKS)
@@ -152,17 +156,18 @@ _STEP = 24
 
 
 class Places:
-    """Where each kind shows in a text, and whether that is everywhere."""
+    """Where each kind shows in a text, those that were looked for besides, and whether that is everywhere."""
 
-    __slots__ = ("all", "kinds")
+    __slots__ = ("all", "further", "kinds")
 
     def __init__(self) -> None:
         self.kinds: dict[str, list[int]] = {}
+        self.further: dict[str, list[int]] = {}
         self.all = True
 
-    def add(self, name: str, places: Iterator[int], step: int) -> None:
+    def add(self, kinds: dict[str, list[int]], name: str, places: Iterator[int], step: int) -> None:
         """Takes the first of many; of those closer together than a step one is enough."""
-        found, last = self.kinds.setdefault(name, []), -step
+        found, last = kinds.setdefault(name, []), -step
         for count, at in enumerate(places):
             if count >= _MOST:
                 self.all = False
@@ -176,20 +181,29 @@ def spots(text: str, budget: Budget, further: Kinds | None = None) -> Places:
     """Where each kind shows in `text`, which is of many texts if `further` kinds are looked for: then no place stands
     for another. The budget for finding out where to look may be overdrawn."""
     budget.sieve -= len(text) * PRICE
-    present, runs = WORDS.found(text)
+    runs = WORDS.runs(text)
+    present = WORDS.found(runs)
     found, step = Places(), _STEP if further is None else 1
-    found.add("end", (at for at in (text.find("'"), text.find('"')) if at >= 0), step)
-    for looked in (_KINDS,) if further is None else (_KINDS, further):
-        for name, word, bit in looked.words:
-            if bit & present:
-                found.add(name, _finds(text, word, step), step)
-        for one in looked.looks:
-            if one.bits & present:
-                for pattern in one.rule.patterns:
-                    found.add(one.rule.name, _starts(pattern.finditer(text)), step)
+    found.add(found.kinds, "end", (at for at in (text.find("'"), text.find('"')) if at >= 0), step)
+    _look_for(_KINDS, text, present, step, found, found.kinds)
+    if further is not None:
+        _look_for(further, text, present, step, found, found.further)
     if not _HEADS.isdisjoint(runs):
-        found.add("started", _starts(_started(text, further is not None)), step)
+        found.add(found.kinds, "started", _starts(_started(text, further is not None)), step)
     return found
+
+
+def _look_for(
+    kinds: Kinds, text: str, present: int, step: int, found: Places, into: dict[str, list[int]]
+) -> None:  # fmt: skip
+    present |= kinds.signs.within(text)
+    for name, word, bit in kinds.words:
+        if bit & present:
+            found.add(into, name, _finds(text, word, step), step)
+    for one in kinds.looks:
+        if one.bits & present:
+            for pattern in one.rule.patterns:
+                found.add(into, one.rule.name, _starts(pattern.finditer(text)), step)
 
 
 def _finds(text: str, word: str, step: int) -> Iterator[int]:

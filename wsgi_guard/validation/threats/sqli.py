@@ -28,7 +28,7 @@ _WORDS = (
     "truncate", "order", "group", "declare", "exec", "procedure", "dbms", "drop", "shutdown", "schema", "database",
     "char", "chr", "cast", "case", "call", "rand", "or ", "and ", "||", "(", "_", "@@", ".e", "::", "/*",
 )  # fmt: skip
-_BITS = reduce(or_, map(WORDS.add, _WORDS))
+_BITS, _SIGNS = reduce(or_, map(WORDS.add, _WORDS)), WORDS.signs(_WORDS)
 # Grammar made of words alone is prose, but for what these begin.
 _SIGN = re.compile(r"[^\w .,@:-]")
 _WORDS_ALONE = ("union", "--", "_schema", "xp_", "pg_", "sqlite_", "@@", "order by", "group by", "waitfor", "0x2")
@@ -49,7 +49,6 @@ _SPACED_OUT = re.compile(
     r"['\")\s]{0,4}\d{1,12}['\")\s]{0,4}(?:/\*[^*]{0,60}\*/\s?(?:or|and|xor|union|having)\b\s?(?:/\*|['\"\d(!]|true|false|not\b|exists|select)"
     r"|(?:or|and|xor|union)\s?/\*[^*]{0,60}\*/)"
 )
-_RUNS = re.compile(r"(['\"])\1++")
 # Breakouts that go on the same for so long are one.
 _ALIKE = 100
 # What a reading costs: 60 tokens and the readings of them.
@@ -75,7 +74,7 @@ def find(text: str, budget: Budget) -> Hit | None:
 
 
 def _worded(text: str, budget: Budget) -> bool:
-    return bool(_BITS & WORDS.within(text, budget))
+    return bool(_BITS & WORDS.within(text, budget) or _SIGNS.within(text))
 
 
 def _broken_out(view: str, budget: Budget) -> Hit | None:
@@ -85,12 +84,20 @@ def _broken_out(view: str, budget: Budget) -> Hit | None:
         best = better(best, _quoted(view, quote, budget))
         if quote * 2 in view:
             # Doubled, as spreadsheets and careless exports do.
-            single = _RUNS.sub(r"\1", view)
+            single = _single(view)
             best = better(better(best, _quoted(single, quote, budget)), _again(single, budget))
     if not view.isascii() and (plain := view.translate(_CURLY)) != view:
         # Typographic quotes, which some databases' character sets turn into plain ones.
         best = better(best, _quoted(plain, "'", budget))
     return better(best, _again(view, budget))
+
+
+def _single(view: str) -> str:
+    """`view` with one quote for each run of them."""
+    for quote in ("'", '"'):
+        while quote * 2 in view:
+            view = view.replace(quote * 2, quote)
+    return view
 
 
 def _bare(view: str, budget: Budget) -> Hit | None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import accumulate
 
 from wsgi_guard.recent import Recent
@@ -49,19 +49,19 @@ def split(words: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
 
 
 class Words:
-    """Words by numbers: each bit of what `within` returns stands for the longest run of letters of a word, or for a
-    word that has none."""
+    """Words by numbers: each bit of what `within` returns stands for the longest run of letters of a word, or for one
+    that has none and is asked for by `signs`."""
 
     def __init__(self) -> None:
         self._count = 0
         self._bits: dict[bytes, int] = {}
         self._known: Recent[bytes, int] = Recent(_REMEMBERED)
-        self._signs = Signs()
+        self._signs: dict[str, int] = {}
 
     def add(self, word: str) -> int:
         """The bit that stands for `word`."""
         run = _run(word).encode()
-        known = self._bits.get(run) if run else self._signs.bits.get(word)
+        known = self._bits.get(run) if run else self._signs.get(word)
         if known is not None:
             return known
         bit = 1 << self._count
@@ -69,30 +69,31 @@ class Words:
         if run:
             self._bits[run] = bit
         else:
-            self._signs.add(word, bit)
+            self._signs[word] = bit
         return bit
 
+    def signs(self, words: Iterable[str]) -> Signs:
+        """Those of `words` that have no run of letters."""
+        return Signs({word: self.add(word) for word in words if not _run(word)})
+
     def within(self, text: str, budget: Budget) -> int:
-        """The bits of all words that `text` may hold.
+        """The bits of all words with letters that `text` may hold.
 
         Views of a value are often the same text, so what was found last is kept in `budget`.
         """
         if budget.text != text:
-            runs = self._runs(text)
+            runs = self.runs(text)
             budget.spend(len(text) * _CHARACTER + len(runs) * _KNOWN)
-            budget.present = self._found(runs) | self._signs.within(text)
+            budget.present = self.found(runs)
             budget.text = text
         return budget.present
 
-    def found(self, text: str) -> tuple[int, set[bytes]]:
-        """As `within`, of a text that is paid for; and its runs of letters."""
-        runs = self._runs(text)
-        return self._found(runs) | self._signs.within(text), runs
-
-    def _runs(self, text: str) -> set[bytes]:
+    def runs(self, text: str) -> set[bytes]:
+        """The runs of letters in `text`."""
         return set(text.encode("ascii", "replace").translate(_LETTERS).split())
 
-    def _found(self, runs: set[bytes]) -> int:
+    def found(self, runs: set[bytes]) -> int:
+        """As `within`, of runs that are paid for."""
         found, known, new = 0, self._known, []
         for run in runs:
             bits = known.get(run)
@@ -128,17 +129,11 @@ class Signs:
     One character is found at once and two together are not, so it is the characters that are looked for first.
     """
 
-    def __init__(self) -> None:
-        self.bits: dict[str, int] = {}
-        self._single: dict[str, int] = {}
+    def __init__(self, bits: dict[str, int]) -> None:
+        self._bits = bits
+        chars = sorted({char for sign in bits for char in sign if not char.isalnum()})
+        self._single = {char: 1 << place for place, char in enumerate(chars)}
         self._longer: Recent[int, tuple[tuple[str, int], ...]] = Recent(_MIXTURES)
-
-    def add(self, sign: str, bit: int) -> None:
-        self.bits[sign] = bit
-        for char in sign:
-            if not char.isalnum():
-                self._single.setdefault(char, 1 << len(self._single))
-        self._longer.forget_all()
 
     def within(self, text: str) -> int:
         """The bits of the signs in `text`."""
@@ -148,7 +143,7 @@ class Signs:
                 single |= bit
         looked = self._longer.get(single)
         if looked is None:
-            looked = tuple((sign, bit) for sign, bit in self.bits.items() if self._possible(sign, single))
+            looked = tuple((sign, bit) for sign, bit in self._bits.items() if self._possible(sign, single))
             self._longer.put(single, looked)
         found = 0
         for sign, bit in looked:
