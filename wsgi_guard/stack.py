@@ -222,7 +222,7 @@ class Build:
             return None
         found, sentry = self.settings, capture.sentry
         alone = lambda: HOST.errors is None or place.alone  # noqa: E731  (asked when the process ends)
-        return build_desk(found.alerts, sentry, place.open, alone, found.environment)
+        return build_desk(found.alerts, sentry, place.open, alone, found.environment, found.capture.service)
 
     def _attach(self, desk: Desk, capture: Capture, health: Health | None) -> None:
         """Alerts hear of every event and of every check that changes, and health of alerts that do not get through."""

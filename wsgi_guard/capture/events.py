@@ -32,6 +32,7 @@ class Origin(NamedTuple):
     locals: bool = False
     own: Sequence[Own] = ()
     categorize: Callable[[BaseException], Any] | None = None
+    service: str = "app"
 
     def knowing(self, facts: Facts | None) -> Origin:
         """With a redactor that also takes out what this request brought under secret names, wherever it turns up."""
@@ -85,11 +86,13 @@ def of_exception(
     origin: Origin,
     *,
     id: str,
-    service: str = "app",
+    service: str | None = None,
     severity: str | None = None,
     context: Mapping[str, Any] | None = None,
 ) -> Event:
     """The event for an exception, with the chain it stands in; without a `severity` its kind says how grave it is.
+
+    Without a `service` it is the app's.
 
     `origin` knows the secrets of the request, as `Origin.knowing` returns it; so for all events here.
     """
@@ -99,7 +102,7 @@ def of_exception(
     kinds = [_kind(relative) for relative in chain]
     return Event(
         id=id,
-        service=redactor.error(str(service), 100),
+        service=redactor.error(str(service or origin.service), 100),
         severity=decide.severity(severity) if severity else categories.severity(kinds, origin.own),
         category=_category(error, kinds, origin),
         type=type_name(error),
@@ -126,7 +129,7 @@ def of_status(code: int, facts: Facts, origin: Origin, *, id: str) -> Event:
     kind = f"response {code}"
     return Event(
         id=id,
-        service="app",
+        service=origin.service,
         severity=severity,
         category=category,
         type=kind,
@@ -144,7 +147,7 @@ def of_disconnect(facts: Facts, origin: Origin, *, id: str) -> Event:
     """The event for a client that left before it had the whole answer."""
     kind = "client disconnected"
     return Event(
-        id=id, service="app", severity="INFO", category="network", type=kind,
+        id=id, service=origin.service, severity="INFO", category="network", type=kind,
         message=f"{kind} before the end of the response", fingerprint=decide.fingerprint([kind], []),
         request=request_facts(facts, origin.redactor), duration=_duration(facts),
         environment=origin.environment, release=origin.release,

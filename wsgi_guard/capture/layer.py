@@ -60,7 +60,8 @@ class Capture:
         self._section = section
         self._redactor = Redactor(section.redact)
         self._origin = Origin(
-            self._redactor, environment, section.release, section.locals, own_of(section), function_of(section)
+            self._redactor, environment, section.release, section.locals, own_of(section), function_of(section),
+            section.service,
         )
         self.sentry = Sentry(section.sentry_dsn, self._origin) if section.sentry_dsn else None
         self.ledger = Ledger(board)
@@ -109,7 +110,7 @@ class Capture:
         facts: Facts | None,
         error: BaseException,
         *,
-        service: str = "app",
+        service: str | None = None,
         severity: str | None = None,
         context: Mapping[str, Any] | None = None,
     ) -> str:

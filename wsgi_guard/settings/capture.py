@@ -35,6 +35,7 @@ class CaptureSection:
     redact: tuple[str, ...] = option(
         (), "texts", "more names of headers and fields whose values never leave the process"
     )
+    service: str = option("app", "text", "the name of the app, told in alerts and in events that name no other")
     release: str | None = option(None, "text", "the version of the app, told in each event")
     locals: bool = option(False, "flag", "true: tracebacks show the local variables of your own functions, redacted")
     exits: str = option(

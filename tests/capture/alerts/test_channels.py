@@ -15,7 +15,7 @@ import pytest
 
 from tests.capture.conftest import Lines
 from tests.live.servers import ROOT
-from wsgi_guard.capture.alerts.notice import message
+from wsgi_guard.capture.alerts.notice import Sender, message
 from wsgi_guard.capture.channels.email import Email
 from wsgi_guard.capture.channels.slack import Slack, escaped
 from wsgi_guard.capture.channels.webhook import Webhook, signature
@@ -47,6 +47,22 @@ def test_mail_arrives_by_verified_tls_and_login(mail: Mail, tls: tuple[Path, Pat
     assert letter["Auto-Submitted"] == "auto-generated"
     assert "error id: " + "0" * 32 in text_of(letter)
     assert "count: 3 since the last message, 7 in all" in text_of(letter)
+
+
+SHOP = Sender("shop", "staging", "web-1")
+
+
+def test_messages_say_whose_they_are() -> None:
+    check = message([notice(title="health check 'disk' fails")])
+    digest = message([notice(title="one", event=event()), notice(title="two")])
+    lone = ONE._replace(sender=SHOP)
+    assert lone.text().splitlines()[0] == lone.subject() == "shop: first: ERROR other: it broke"
+    assert check._replace(sender=SHOP).text().splitlines()[-1] == "from: shop (staging) on web-1"
+    assert digest._replace(sender=SHOP).subject() == "shop: digest: 2 alerts, the gravest ERROR"
+    assert digest._replace(sender=SHOP).text().splitlines()[1] == "from: shop (staging) on web-1"
+    assert check._replace(sender=Sender(host="web-1")).text().splitlines()[::2] == [
+        "first: ERROR other: health check 'disk' fails", "from: app on web-1",
+    ]  # fmt: skip
 
 
 def test_certificate_of_nobody_is_refused(mail: Mail) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import threading
 from pathlib import Path
 from time import monotonic
@@ -392,6 +393,16 @@ def test_nothing_runs_without_channels() -> None:
     assert guard.stack.capture.alerts is None
     assert not {thread.name for thread in threading.enumerate()} - before
     assert "finish" not in vars(guard.stack.capture)
+
+
+def test_service_of_the_settings_is_told(hook: Hook) -> None:
+    guard = guarded({"webhook": {"url": hook.url}}, capture={"service": "shop"})
+    call(guard, "/fails")
+    [(_, told, _)] = hook.inbox.wait(1)
+    assert told["subject"].startswith("shop: first: ")
+    assert (told["sender"]["service"], told["sender"]["host"]) == ("shop", socket.gethostname())
+    assert told["alerts"][0]["event"]["service"] == "shop"
+    desk_of(guard).close()
 
 
 def test_report_outside_a_request_is_alerted(hook: Hook) -> None:

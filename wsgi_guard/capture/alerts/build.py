@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 from collections.abc import Callable
 
@@ -14,6 +15,7 @@ from wsgi_guard.stores import Store
 
 from .decide import Policy
 from .desk import Desk
+from .notice import Sender
 from .outbox import Outbox
 from .routing import Routing
 from .rules import rules_of
@@ -21,7 +23,7 @@ from .rules import rules_of
 
 def build_desk(
     section: AlertsSection, sentry: Sentry | None, store: Callable[[], Store], alone: Callable[[], bool],
-    environment: str | None = None,
+    environment: str | None = None, service: str = "app",
 ) -> Desk | None:  # fmt: skip
     """Raises ConfigurationError for certificates that cannot be read and path templates that make no sense."""
     names = channels_of(section)
@@ -29,7 +31,8 @@ def build_desk(
         return None
     channels = {name: _channel(name, section, sentry) for name in names}
     routing = Routing(names, section.routes, section.deliver == "all")
-    outbox = Outbox(channels, routing, most=section.queue, timeout=section.timeout)
+    sender = Sender(service, environment, socket.gethostname())
+    outbox = Outbox(channels, routing, most=section.queue, timeout=section.timeout, sender=sender)
     policy = Policy(
         section.severity, round(section.cooldown), round(section.quiet), section.max_per_hour, round(section.digest),
         section.flush,

@@ -58,15 +58,15 @@ class Notice:
             told["event"] = self.event.as_dict()
         return told
 
-    def text(self) -> str:
-        """For people: a few lines, then the traceback."""
-        lines = [self.headline()]
+    def lines(self) -> list[str]:
+        """For people, below the headline: a few lines, then the traceback."""
+        lines = []
         if self.reason:
             lines.append(f"why: {one_line(self.reason)}")
         lines.append(f"count: {self.count} since the last message, {self.total} in all")
         event = self.event
         if event is None:
-            return "\n".join(lines)
+            return lines
         lines += [f"error id: {event.id}", f"fingerprint: {event.fingerprint}", f"time: {event.time}"]
         lines += [f"service: {one_line(event.service)} on {event.worker}"]
         lines += [f"{name}: {value}" for name, value in (
@@ -78,7 +78,24 @@ class Notice:
         if event.traceback:
             cut = event.traceback if len(event.traceback) <= TRACE else "...\n" + event.traceback[-TRACE:]
             lines += ["", cut]
-        return "\n".join(lines)
+        return lines
+
+
+class Sender(NamedTuple):
+    """Whose alerts these are: the name of the app, where it has one, the stage it runs in, and the host."""
+
+    service: str = "app"
+    environment: str | None = None
+    host: str = ""
+
+    @property
+    def name(self) -> str:
+        """"" for an app without a name of its own."""
+        return "" if self.service == "app" else one_line(self.service)
+
+    def __str__(self) -> str:
+        stage = f" ({self.environment})" if self.environment else ""
+        return one_line(f"{self.service}{stage} on {self.host}")
 
 
 class Message(NamedTuple):
@@ -87,22 +104,28 @@ class Message(NamedTuple):
     id: str
     notices: tuple[Notice, ...]
     more: int = 0
+    sender: Sender = Sender()
 
     @property
     def severity(self) -> str:
         return max((notice.severity for notice in self.notices), key=LEVELS.__getitem__, default="ERROR")
 
     def subject(self) -> str:
+        name = f"{self.sender.name}: " if self.sender.name else ""
         if len(self.notices) == 1:
-            return self.notices[0].headline()
-        return f"digest: {len(self.notices) + self.more} alerts, the gravest {self.severity}"
+            return name + self.notices[0].headline()
+        return f"{name}digest: {len(self.notices) + self.more} alerts, the gravest {self.severity}"
 
     def text(self) -> str:
         if len(self.notices) == 1:
-            return self.notices[0].text()
+            told = self.notices[0].lines()
+            # An event says by itself where it happened.
+            told += [] if self.notices[0].event else [f"from: {self.sender}"]
+            return "\n".join([self.subject(), *told])
         shown = [f"{notice.headline()} {notice.error_id}".rstrip() for notice in self.notices[:SHOWN]]
         left = len(self.notices) - len(shown) + self.more
-        return "\n".join([self.subject(), "", *shown, *([f"and {left} more"] if left else [])])
+        told = [*shown, *([f"and {left} more"] if left else [])]
+        return "\n".join([self.subject(), f"from: {self.sender}", "", *told])
 
     def error_ids(self) -> list[str]:
         return [notice.error_id for notice in self.notices if notice.error_id]

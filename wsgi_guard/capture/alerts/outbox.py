@@ -17,7 +17,7 @@ from wsgi_guard.series import COUNTER, GAUGE, Series
 
 from .courier import Courier, Fate, Parcel
 from .news import News
-from .notice import Message
+from .notice import Message, Sender
 from .routing import Routing
 
 # `threading` and `time` are asked by attribute: gevent may replace what they hold after this module was imported.
@@ -30,7 +30,11 @@ class Outbox:
     `changed` is called when a message sets out, arrives or fails, on whatever thread that is.
     """
 
-    def __init__(self, channels: Mapping[str, Channel], routing: Routing, *, most: int, timeout: float) -> None:
+    def __init__(
+        self, channels: Mapping[str, Channel], routing: Routing, *, most: int, timeout: float,
+        sender: Sender = Sender(),  # noqa: B008  (a value)
+    ) -> None:  # fmt: skip
+        self._sender = sender
         self._routing = routing
         self._channels = channels
         self._most = most
@@ -65,7 +69,7 @@ class Outbox:
         found = {}
         for name, channel in self._channels.items():
             try:
-                channel.deliver(message, self._timeout)
+                channel.deliver(message._replace(sender=self._sender), self._timeout)
                 found[name] = ""
             except DeliveryError as error:
                 found[name] = str(error)
@@ -78,6 +82,7 @@ class Outbox:
             parcels = {name: parcels.get(name, list(message.notices)) for name in only if name in self._couriers}
         if not parcels:
             return
+        message = message._replace(sender=self._sender)
         fate = Fate(message, parcels)
         fate.delivered = delivered
         with self._lock:

@@ -37,6 +37,7 @@ class Webhook:
 def document(message: Message) -> bytes:
     told = {
         "version": 1, "id": message.id, "subject": message.subject(), "severity": message.severity,
+        "sender": message.sender._asdict(),
         "alerts": [notice.as_dict() for notice in message.notices[:SHOWN]],
         "more": max(0, len(message.notices) - SHOWN) + message.more,
     }  # fmt: skip
