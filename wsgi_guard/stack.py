@@ -145,7 +145,8 @@ class Build:
         endpoints = Endpoints(own_paths)
         redactor = Redactor(settings.capture.redact)
         access = self.attempt(lambda: self._access(endpoints, redactor)) if settings.log.access else None
-        if self.problems or capture is None or origin is None:
+        output = self.attempt(lambda: Output(settings.log, redactor))
+        if self.problems or capture is None or origin is None or output is None:
             raise ConfigurationError(self.problems)
         if health is not None:
             self._report(health, limit, capture, data)
@@ -163,7 +164,7 @@ class Build:
             "capture": capture, "rate_limit": limit, "validation": validation, "health": health, "admin": pages,
             "data": data, "log": access, "metrics": metrics,
         }  # fmt: skip
-        return Stack(settings, origin, layers, capture, Output(settings.log, redactor))
+        return Stack(settings, origin, layers, capture, output)
 
     def _report(self, health: Health, limit: RateLimit | None, capture: Capture, data: Data | None) -> None:
         """Has the guard's own parts say how they are."""

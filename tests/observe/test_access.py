@@ -126,6 +126,11 @@ def test_identity_that_is_a_secret_is_taken_out(kept: Kept) -> None:
         assert (token[:30] in json.dumps(kept.line())) is False
 
 
+def test_file_in_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="there is no folder"):
+        Guard(hello, {"log": {"file": str(tmp_path / "none" / "guard.log")}})
+
+
 PASSING = [(SystemExit(1), {}), (ValueError(), {"capture": {"on_error": "raise"}})]
 
 

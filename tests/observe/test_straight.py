@@ -207,7 +207,7 @@ def test_standard_error_is_written_to_while_the_root_has_no_output(monkeypatch: 
     assert json.loads(stream.getvalue().splitlines()[-1])["path"] == "/x"
 
 
-def test_line_that_cannot_be_written_is_left_to_logging(
+def test_full_disk_costs_few_words_and_no_error(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     full = OwnFile("/dev/full")
@@ -215,5 +215,10 @@ def test_line_that_cannot_be_written_is_left_to_logging(
     alone(monkeypatch, full)
     assert Straight().output(logging.INFO) is full
     assert serve(Guard(hello, {}), request("/x")).body == b"hello"
-    assert "No space left on device" in capsys.readouterr().err
+    assert "/dev/full: No space left on device; 1 lines below WARNING were left out" in capsys.readouterr().err
+    for _ in range(5):
+        assert serve(Guard(hello, {}), request("/x")).body == b"hello"
+    assert capsys.readouterr().err == ""
+    logging.getLogger("wsgi_guard.errors").error("of an error")
+    assert json.loads(capsys.readouterr().err)["message"] == "of an error"
     full.close()

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
+from contextlib import suppress
 from traceback import format_exception
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -186,6 +188,10 @@ def ensure_output(section: LogSection | None = None) -> None:
         logger.setLevel(logging.INFO)
 
 
+SAY_EVERY = 60.0
+"""Seconds between two complaints about a file that takes no lines."""
+
+
 class OwnFile(logging.Handler):
     """The file that `log.file` names, opened anew when logrotate has moved it away.
 
@@ -197,6 +203,8 @@ class OwnFile(logging.Handler):
         super().__init__()
         self.path = path
         self._file = File(path)
+        self._said_at = 0.0
+        self._left_out = 0
 
     def handle(self, record: logging.LogRecord) -> bool:
         """Without the lock of other handlers: a line is one write."""
@@ -208,9 +216,27 @@ class OwnFile(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._file.write((self.format(record) + "\n").encode("utf-8", "backslashreplace"), record.created)
+            line = self.format(record) + "\n"
         except Exception:
             self.handleError(record)
+            return
+        try:
+            self._file.write(line.encode("utf-8", "backslashreplace"), record.created)
+        except OSError as error:
+            self._refused(line, record, error)
+
+    def _refused(self, line: str, record: logging.LogRecord, error: OSError) -> None:
+        """A full disk costs no page of words for each request: what is graver than INFO goes to standard error."""
+        grave = record.levelno > logging.INFO
+        self._left_out += not grave
+        told = line if grave else ""
+        if not 0 <= record.created - self._said_at < SAY_EVERY:
+            self._said_at = record.created
+            why = error.strerror or type(error).__name__
+            told = f"wsgi_guard: {self.path}: {why}; {self._left_out} lines below WARNING were left out\n{told}"
+        # There may be no standard error, or one that is full as well.
+        with suppress(Exception):
+            sys.stderr.write(told)
 
     def put(self, line: str, now: float) -> None:
         """Writes what a record would have become; `line` is ASCII. Raises OSError."""

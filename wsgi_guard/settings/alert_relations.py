@@ -29,7 +29,7 @@ def channels_of(alerts: AlertsSection) -> tuple[str, ...]:
     if alerts.channels is not None:
         return alerts.channels
     email = alerts.email
-    mails = email.enabled if email.enabled is not None else bool(email.server and email.sender and email.recipients)
+    mails = email.enabled if email.enabled is not None else bool(email.server and email.recipients)
     found = {"email": mails, "slack": alerts.slack.url is not None, "webhook": alerts.webhook.url is not None}
     return tuple(name for name, there in found.items() if there)
 

@@ -13,6 +13,7 @@ from wsgi_guard.capture.alerts.decide import AGAIN, ESCALATED, FIRST, RECOVERED,
 from wsgi_guard.capture.alerts.routing import Routing
 from wsgi_guard.capture.alerts.rules import Rule, rules_of
 from wsgi_guard.capture.events import Event
+from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.settings import load
 from wsgi_guard.settings.sections import AlertsSection, RouteSection
 
@@ -119,3 +120,5 @@ def test_known_variables_set_alerts_up() -> None:
     assert channels_of(alerts) == ("email", "slack")
     assert channels_of(load({}, environ={**environ, "EMAIL_ALERTS_ENABLED": "0"}).alerts) == ("slack",)
     assert channels_of(load({}, environ={}).alerts) == ()
+    with pytest.raises(ConfigurationError, match="sender is missing"):
+        load({}, environ={"SMTP_SERVER": "mail.example", "ALERT_RECIPIENTS": "ops@shop.example"})
