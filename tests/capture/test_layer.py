@@ -66,6 +66,21 @@ def test_body_without_a_head_is_an_event(made: Any, lines: Lines) -> None:
     assert [event["message"] for event in lines.events] == ["the app gave a body and never called start_response"]
 
 
+def test_log_that_fails_keeps_no_event_from_the_others(lines: Lines) -> None:
+    def broken(record: logging.LogRecord) -> bool:
+        raise RuntimeError("a filter of the user's")
+
+    log, guard = logging.getLogger("wsgi_guard.errors"), Guard(raising(ValueError("x")), {}, only=())
+    log.addFilter(broken)
+    try:
+        answer = call(guard)
+    finally:
+        log.removeFilter(broken)
+    [group] = guard.stack.capture.ledger.stats()["top"]
+    assert (answer.code, group["last_id"]) == (500, answer.error_id)
+    assert str(answer.error_id) in lines.failures[0]
+
+
 def test_500_without_cause_is_an_event(lines: Lines) -> None:
     answer = call(guarded(answering("503 Service Unavailable", b"closed for repairs")))
     [event] = lines.events

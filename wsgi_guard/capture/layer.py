@@ -142,7 +142,11 @@ class Capture:
     def _emit(
         self, event: Event, error: BaseException | None, facts: Facts | None, origin: Origin, *, sent: bool = False
     ) -> None:
-        log_event(event)
+        try:
+            log_event(event)
+        except Exception as failure:
+            # A filter or handler of the user's: the others are told all the same.
+            log_failure(f"logging error {event.id} ({event.type})", failure)
         self.ledger.add(event)
         if self.alerts is not None:
             self.alerts.take(event, facts)
