@@ -176,7 +176,9 @@ def canonical(path: str) -> str:
     >>> canonical("/a//b/./c;v=1/../%64/")
     '/a/b/d'
     """
-    return "/" + "/".join(_clean(decoded(path).split("/")))
+    text = decoded(path)
+    segments = text.split("/")
+    return "/" + "/".join(_clean(_without_params(segments) if ";" in text else segments))
 
 
 def decoded(text: str) -> str:
@@ -205,10 +207,15 @@ def _decoded_to_the_end(text: str) -> str:
     return "".join(found)
 
 
+def _without_params(segments: list[str]) -> list[str]:
+    return [segment.partition(";")[0] for segment in segments]
+
+
 def _clean(segments: list[str]) -> list[str]:
+    if ".." not in segments and "." not in segments:
+        return list(filter(None, segments))
     kept: list[str] = []
-    for segment in segments:
-        word = segment.partition(";")[0]
+    for word in segments:
         if word == "..":
             del kept[-1:]
         elif word not in ("", "."):
@@ -234,7 +241,7 @@ def _raw_form(raw: str, plain: str) -> Segments | None:
         raw = "/" + raw.partition("://")[2].partition("/")[2]
     segments = [decoded(segment) for segment in raw.split("/")]
     # Otherwise something outside has rewritten the path, and the target means another place.
-    return tuple(_clean(segments)) if canonical("/".join(segments)) == plain else None
+    return tuple(_clean(_without_params(segments))) if canonical("/".join(segments)) == plain else None
 
 
 def _union(forms: tuple[tuple[Hit, ...], ...]) -> tuple[Hit, ...]:

@@ -13,7 +13,7 @@ from .shapes import ANY
 from .threats.screen import PLAIN, is_plain, wordy
 
 # From so many characters of a document and so many fields on texts are a crowd.
-_LONG, _FIELDS = 4_096, 256
+_LONG, _FIELDS = 1_024, 64
 _BETWEEN = "\x01"
 
 Places = Callable[[], Iterator[tuple[str, Trail]]]
@@ -51,6 +51,10 @@ class Crowd:
         """Every place of every text."""
         known = frozenset(self.texts)
         return [Leaf(trail, text, ANY) for text, trail in self._all() if text in known]
+
+    def everywhere(self, text: str) -> Iterator[Leaf]:
+        """Every place of one of the texts."""
+        return (Leaf(trail, text, ANY) for one, trail in self._all() if one == text)
 
     def _all(self) -> Iterator[tuple[str, Trail]]:
         for text, trail in self._places():

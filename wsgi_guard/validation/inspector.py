@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import islice, repeat
 from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
@@ -24,6 +24,7 @@ from .paths import pieces
 from .ranking import ranked
 from .shapes import ANY, Shape
 from .threats.budget import BODIES, Budget
+from .threats.evidence import THRESHOLDS
 from .threats.policy import Policy
 from .threats.screen import CROWDED, Finding, screen, wordy_query
 from .threats.shown import shown
@@ -64,6 +65,8 @@ _REMEMBERED, _LONGEST = 512, 1024
 _REDACTOR = Redactor()
 # What goes on record of a body that holds more signs and words of attacks than its length pays for looking at.
 _CROWDED = "the body is too dense to be inspected as a whole"
+# Of a text that stands in many places so many are told.
+_PLACES = 5
 # What is spent on those of a crowd that tell, and how many texts are one.
 _CROWD, _MANY = 400_000, 100
 # Parts of a request that its headers hold.
@@ -91,6 +94,7 @@ class Inspector:
 
     def __init__(self, section: ValidationSection, policy: Policy) -> None:
         self._classes, self._least = policy.classes, policy.least
+        self._sure = policy.least >= THRESHOLDS[1]
         self._bodies = Bodies(section)
         # A cookie or referring address is judged by its pieces, so it vouches for no other header.
         self._innocent: Recent[str, bool] = Recent(_REMEMBERED)
@@ -197,7 +201,7 @@ class Inspector:
     ) -> Iterator[Place]:
         """Findings in `leaves` of the classes `among`, by default those of the settings."""
         wanted = self._classes if among is None else among
-        ordered, told, whole = ranked(leaves, budget, bool(excuses))
+        ordered, told, whole = ranked(leaves, budget, bool(excuses), self._sure)
         # A crowd leaves the others most of what there is.
         spare = budget.lend(_CROWD) if isinstance(leaves, Crowd) and len(leaves.texts) > _MANY and told else 0
         # What was found in texts; where exclusions hold, that depends on the place.
@@ -216,7 +220,10 @@ class Inspector:
                 if classes is wanted:
                     known[leaf.text] = found
             if found:
-                yield from (Place(part, leaf.pointer, finding) for finding in found)
+                places: Iterable[Leaf] = [leaf]
+                if isinstance(leaves, Crowd) and not excuses:
+                    places = islice(leaves.everywhere(leaf.text), _PLACES)
+                yield from (Place(part, each.pointer, finding) for each in places for finding in found)
         budget.left += spare
 
     def _among(

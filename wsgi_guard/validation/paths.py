@@ -13,7 +13,8 @@ _ADDRESS = re.compile(r"(?<=/)[a-z][a-z0-9+.-]{1,19}:.*", re.I | re.S)
 # Where a path of a command stands behind a sign, or what only a shell undoes or fills in.
 # Stars around words, and what follows a closing backtick, are those of markdown.
 _SHELLISH = re.compile(
-    r"[;|&$(\n] */|` */(?=[^`]*`)|[\\\n]|\?(?=[\w?])|(?<=\w)[?*](?=[\w/]|$)|(?<=/)[?*](?=/|$)|\$\{| /"
+    r"[;|&$(\n`\\?* ](?:(?<=[;|&$(\n]) */|(?<=`) */(?=[^`]*`)|(?<=[\\\n])|(?<=\?)(?=[\w?])"
+    r"|(?<=\w[?*])(?=[\w/]|$)|(?<=/[?*])(?=/|$)|(?<=\$)\{|(?<= )/)"
 )
 # To which classes slashes matter in which tail; a traversal and markup are looked for in the path as a whole.
 _ADDRESSES = frozenset({"traversal"})

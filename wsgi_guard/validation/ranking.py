@@ -15,20 +15,20 @@ from .threats.sieve import Sifted
 _MANY = 256
 # What a look at a text costs about, and a character of it: what may cost more than there is goes by what tells most.
 _LOOKED_AT, _READ = 25_000, 400
-# Of a crowd so many texts are looked at that tell nothing.
+# So many texts are looked at that tell nothing.
 _SILENT = 4
 # Characters of a text that is looked at before those which may take all there is.
 _SHORT = 400
 
 
 def ranked(
-    leaves: Sequence[Leaf] | Crowd, budget: Budget, excused: bool
+    leaves: Sequence[Leaf] | Crowd, budget: Budget, excused: bool, sure: bool
 ) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:  # fmt: skip
     """The leaves, where looking may cost more than there is those first that tell most; with what is to be looked at of
-    these, and whether the others tell nothing."""
+    these, and whether the others tell nothing, of which then few are there if only `sure` findings are wanted."""
     if isinstance(leaves, Crowd):
         if not excused:
-            return _of_crowd(leaves, budget)
+            return _of_crowd(leaves, budget, sure)
         leaves = leaves.all()
     texts = list(map(TEXT, leaves))
     if len(leaves) > _MANY and not excused and not any(shape.skip for shape in set(map(SHAPE, leaves))):
@@ -41,20 +41,21 @@ def ranked(
     told, whole = views(list(dict.fromkeys(texts)), budget)
     first = _in_order((leaf for leaf in leaves if leaf.text in told), told)
     short, others = _short(first, budget.left // 3)
-    return chain(short, others, (leaf for leaf in leaves if leaf.text not in told)), told, whole
+    silent = (leaf for leaf in leaves if leaf.text not in told)
+    return chain(short, others, islice(silent, _SILENT) if whole and sure else silent), told, whole
 
 
-def _of_crowd(crowd: Crowd, budget: Budget) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:
-    """The same of texts that are looked at once each; of those that tell nothing a few."""
+def _of_crowd(crowd: Crowd, budget: Budget, sure: bool) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:
+    """The same of texts that are looked at once each."""
     texts = crowd.texts
     size = sum(map(len, texts))
     budget.grow(size)
-    if len(texts) * _LOOKED_AT + size * _READ <= budget.left // 2:
+    if len(texts) < 2 or len(texts) * _LOOKED_AT + size * _READ <= budget.left // 2:
         return crowd.leaves(texts), {}, False
     told, whole = views(texts, budget)
     short, others = _short(_in_order(crowd.leaves(told), told), budget.left // 3)
     silent = (text for text in texts if text not in told)
-    rest = map(crowd.leaves, [silent] if not whole else [list(islice(silent, _SILENT))])
+    rest = map(crowd.leaves, [list(islice(silent, _SILENT)) if whole and sure else silent])
     return chain(short, others, chain.from_iterable(rest)), told, whole
 
 

@@ -75,7 +75,10 @@ def _lines(text: str) -> str:
 
 def commands(view: str) -> Iterator[Command]:
     """Every known command that follows a separator or opens a substitution."""
-    for found in _BEGIN.finditer(view):
+    known = {name for name in {name for _, name in _BEGIN.findall(view)} if _may_run(name)}
+    for found in _BEGIN.finditer(view) if known else ():
+        if found[2] not in known:
+            continue
         name, end = found[2].rpartition("/")[2], found.end()
         for _ in range(3):
             if name not in BEFORE:
@@ -88,6 +91,13 @@ def commands(view: str) -> Iterator[Command]:
         name = _plain(name)
         if name in SURE or name in WORDS:
             yield Command(found[1], name, found.start(), end, name in SURE)
+
+
+def _may_run(name: str) -> bool:
+    """Whether this is a command, or may stand before one."""
+    name = name.rpartition("/")[2]
+    plain = _plain(name)
+    return name in BEFORE or plain in SURE or plain in WORDS
 
 
 def _plain(name: str) -> str:
