@@ -82,6 +82,9 @@ def _urls(alerts: AlertsSection, channels: Collection[str]) -> Iterator[Clash]:
             yield (f"alerts.{name}.url", "alerts.channels"), f"url is missing, the channel {name} needs it"
         if url is not None and not is_url(url.reveal(), WEB):
             yield (f"alerts.{name}.url",), "expected a URL that starts with https:// or http://"
+    for name, proxy in (("slack", alerts.slack.proxy), ("webhook", alerts.webhook.proxy)):
+        if proxy is not None and not is_url(proxy.reveal(), ("http",)):
+            yield (f"alerts.{name}.proxy",), "expected a URL that starts with http://"
     if alerts.webhook.secret is not None and alerts.webhook.url is None:
         yield ("alerts.webhook.secret", "alerts.webhook"), "a secret has no meaning without a url"
 

@@ -34,6 +34,7 @@ class SlackSection:
     """[alerts.slack]: alerts to an incoming webhook of Slack."""
 
     url: Secret | None = option(None, "secret", "address of the webhook")
+    proxy: Secret | None = option(None, "secret", "http:// address of the proxy that leads there; absent = none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class WebhookSection:
 
     url: Secret | None = option(None, "secret", "address that takes the POST")
     secret: Secret | None = option(None, "secret", "key of the HMAC-SHA256 that signs time and body")
+    proxy: Secret | None = option(None, "secret", "as alerts.slack.proxy")
 
 
 @dataclass(frozen=True, slots=True)

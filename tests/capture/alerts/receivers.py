@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from contextlib import suppress
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -46,8 +47,12 @@ class Hook(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
-    def __init__(self) -> None:
+    def __init__(self, tls: tuple[Path, Path] | None = None) -> None:
         super().__init__(("127.0.0.1", 0), Taking)
+        if tls is not None:
+            context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            context.load_cert_chain(*map(str, tls))
+            self.socket = context.wrap_socket(self.socket, server_side=True)
         self.inbox = Inbox()
         self.refused = Inbox()
         self.status = 200
@@ -79,6 +84,52 @@ class Taking(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
+
+
+class Proxy:
+    """Forwards connections that are asked for by CONNECT to the port that `to` says; `asked` are the heads it read.
+
+    With `answer` it says that instead, and forwards nothing.
+    """
+
+    def __init__(self, to: int, answer: bytes = b"") -> None:
+        self.asked = Inbox()
+        self._to = to
+        self._answer = answer
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.port = self._door.getsockname()[1]
+        threading.Thread(target=self._run, daemon=True).start()
+
+    def _run(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._door.accept()
+                threading.Thread(target=self._serve, args=(client,), daemon=True).start()
+
+    def _serve(self, client: socket.socket) -> None:
+        head = b""
+        with client:
+            while b"\r\n\r\n" not in head:
+                head += client.recv(4096)
+            self.asked.add(head.decode())
+            client.sendall(self._answer or b"HTTP/1.1 200 Connection established\r\n\r\n")
+            if self._answer:
+                return
+            with socket.create_connection(("127.0.0.1", self._to)) as server:
+                back = threading.Thread(target=_pump, args=(server, client), daemon=True)
+                back.start()
+                _pump(client, server)
+                back.join()
+
+    def close(self) -> None:
+        self._door.close()
+
+
+def _pump(one: socket.socket, other: socket.socket) -> None:
+    with suppress(OSError):
+        while piece := one.recv(65536):
+            other.sendall(piece)
+        other.shutdown(socket.SHUT_WR)
 
 
 def certificate(folder: Path, names: str = "DNS:localhost,IP:127.0.0.1") -> tuple[Path, Path]:

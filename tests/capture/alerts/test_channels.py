@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import socket
 import threading
@@ -26,7 +27,7 @@ from wsgi_guard.settings.secret import Secret
 from wsgi_guard.settings.sections import EmailSection, WebhookSection
 
 from .making import event, notice
-from .receivers import Hook, Mail, certificate, text_of
+from .receivers import Hook, Mail, Proxy, certificate, text_of
 
 ONE = message([notice(title="it broke", event=event(), count=3, total=7)])
 
@@ -158,6 +159,37 @@ def test_subject_is_one_line_whatever_the_error_says() -> None:
         assert len(recipients) == 2
     finally:
         mail.close()
+
+
+def test_proxy_leads_to_a_server_whose_certificate_is_verified(tls: tuple[Path, Path]) -> None:
+    hook = Hook(tls)
+    proxy = Proxy(hook.server_port)
+    url, via = Secret(f"https://localhost:{hook.server_port}/in"), Secret(f"http://bob:p%40ss@127.0.0.1:{proxy.port}")
+    Slack(url, str(tls[0]), via).deliver(ONE, 5.0)
+    assert len(hook.inbox.wait(1)) == 1
+    [asked] = proxy.asked.wait(1)
+    assert asked.startswith(f"CONNECT localhost:{hook.server_port} HTTP/1.1\r\nHost: localhost:{hook.server_port}\r\n")
+    assert f"Proxy-Authorization: Basic {base64.b64encode(b'bob:p@ss').decode()}\r\n" in asked
+    with pytest.raises(DeliveryError, match="SSLCertVerificationError"):
+        Slack(url, None, via).deliver(ONE, 5.0)
+    proxy.close()
+    hook.close()
+
+
+def test_proxy_that_refuses_is_told_as_such(tls: tuple[Path, Path]) -> None:
+    proxy = Proxy(9, b"HTTP/1.1 407 Proxy Authentication Required\r\n\r\n")
+    section = WebhookSection(url=Secret("https://localhost/in"), proxy=Secret(f"http://127.0.0.1:{proxy.port}"))
+    with pytest.raises(DeliveryError, match="the proxy answered 407"):
+        Webhook(section, None).deliver(ONE, 5.0)
+    proxy.close()
+
+
+def test_proxy_is_asked_for_the_whole_address_of_a_plain_server(hook: Hook) -> None:
+    # A server takes a whole address too (RFC 9112, 3.2.2), so it is its own proxy here.
+    section = WebhookSection(url=Secret("http://nowhere.example:81/in?a=b"), proxy=Secret(hook.url))
+    Webhook(section, None).deliver(ONE, 5.0)
+    [(headers, _, _)] = hook.inbox.wait(1)
+    assert headers["Host"] == "nowhere.example:81"
 
 
 def test_slack_shows_text_as_it_is(hook: Hook) -> None:

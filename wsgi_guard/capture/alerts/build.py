@@ -58,7 +58,7 @@ def _channel(name: str, section: AlertsSection, sentry: Sentry | None) -> Channe
     if name == "slack" and section.slack.url is not None:
         from wsgi_guard.capture.channels.slack import Slack
 
-        return Slack(section.slack.url, ca)
+        return Slack(section.slack.url, ca, section.slack.proxy)
     if name == "webhook":
         from wsgi_guard.capture.channels.webhook import Webhook
 

@@ -16,13 +16,14 @@ LONGEST = 3_000
 class Slack:
     name = "slack"
 
-    def __init__(self, url: Secret, ca: str | None) -> None:
+    def __init__(self, url: Secret, ca: str | None, proxy: Secret | None = None) -> None:
         self._url = url
+        self._proxy = proxy
         self._ca = ca
 
     def deliver(self, message: Message, timeout: float) -> None:
         body = json.dumps({"text": escaped(message.text()), "unfurl_links": False})
-        post(self._url.reveal(), body.encode(), {}, ca=self._ca, timeout=timeout)
+        post(self._url.reveal(), body.encode(), {}, ca=self._ca, timeout=timeout, proxy=self._proxy)
 
 
 def escaped(text: str) -> str:

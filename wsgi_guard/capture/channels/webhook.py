@@ -24,6 +24,7 @@ class Webhook:
         self._url = section.url.reveal() if section.url else ""
         self._secret = section.secret.reveal().encode() if section.secret else b""
         self._ca = ca
+        self._proxy = section.proxy
 
     def deliver(self, message: Message, timeout: float) -> None:
         body = document(message)
@@ -31,7 +32,7 @@ class Webhook:
         headers = {"X-WSGI-Guard-Id": message.id, "X-WSGI-Guard-Timestamp": sent}
         if self._secret:
             headers["X-WSGI-Guard-Signature"] = f"sha256={signature(self._secret, sent, body)}"
-        post(self._url, body, headers, ca=self._ca, timeout=timeout)
+        post(self._url, body, headers, ca=self._ca, timeout=timeout, proxy=self._proxy)
 
 
 def document(message: Message) -> bytes:

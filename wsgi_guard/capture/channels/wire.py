@@ -10,6 +10,7 @@ from wsgi_guard.capture.alerts.notice import Message
 from wsgi_guard.deadline import described
 from wsgi_guard.errors import GuardError
 from wsgi_guard.fetch import fetch
+from wsgi_guard.settings.secret import Secret
 
 
 class DeliveryError(Exception):
@@ -37,11 +38,14 @@ def verified(ca: str | None) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=ca)
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str], *, ca: str | None, timeout: float) -> None:
+def post(
+    url: str, body: bytes, headers: Mapping[str, str], *, ca: str | None, timeout: float, proxy: Secret | None = None
+) -> None:
     """Sends JSON and takes any 2xx for a yes, whatever follows it; the address is a secret of its owner."""
     try:
         context = verified(ca) if url.startswith("https:") else None
-        answer = fetch(url, headers, timeout, body, context=context, largest=0)
+        via = proxy.reveal() if proxy else None
+        answer = fetch(url, headers, timeout, body, context=context, largest=0, proxy=via)
     except (OSError, GuardError, ValueError) as error:
         raise DeliveryError(str(error) if isinstance(error, GuardError) else described(error)) from None
     if not 200 <= answer.status < 300:
