@@ -348,7 +348,7 @@ def test_failing_log_handler_fails_no_request(lines: Lines) -> None:
     finally:
         logger.removeFilter(refusing)
     assert (answer.code, len(str(answer.error_id))) == (500, 32)
-    assert lines.failures[0].startswith("capture failed while recording error")
+    assert lines.failures[0].startswith("capture failed while logging error")
 
 
 def test_failing_failure_log_fails_no_request(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,18 +29,28 @@ def log_decisions(facts: Facts, decisions: list[Decision], outcome: Outcome, red
     """One line for all that was decided about a request: WARNING when something was denied, else INFO."""
     denied = any(decision.verdict == "deny" for decision in decisions)
     told = [_told(facts, at, decision, redactor) for at, decision in enumerate(decisions[:DECISIONS])]
+    who = _who(facts)
     audit = {
         "request_id": facts.request_id,
         "method": one_line(facts.method[:20]),
         "path": shown_path(facts, redactor),
         "client": facts.client_ip,
-        "identity": None if facts.known_identity is None else redactor.text(facts.known_identity, 200),
+        "identity": None if who is None else redactor.text(who, 200),
         "status": outcome.code,
         "decisions": told,
     }
     said = "; ".join(_said(decision) for decision in told[:5])
     text = one_line(f"{audit['method']} {audit['path']} from {audit['client']}: {said}")
     write("wsgi_guard.audit", logging.WARNING if denied else logging.INFO, text, "audit", audit)
+
+
+def _who(facts: Facts) -> str | None:
+    """Asked for here, since what was refused early was refused whoever it was."""
+    try:
+        return facts.identity
+    except Exception:
+        # The app's function: where it decides something, what it raises is an event.
+        return None
 
 
 def _told(facts: Facts, at: int, decision: Decision, redactor: Redactor) -> dict[str, str]:
