@@ -5,8 +5,9 @@ A name may repeat; nothing is dropped, so nobody reads another value than the on
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable
+from operator import itemgetter
 from typing import Any
 
 from .parse import Malformed
@@ -14,6 +15,7 @@ from .threats.normalise import undo_overlong, unquoted
 from .threats.screen import is_plain
 
 Fields = list[tuple[str, str]]
+_NAME = itemgetter(0)
 
 
 def parse_fields(text: str, limit: int | None, *, errors: str = "strict", encoding: str = "utf-8") -> Fields:
@@ -24,16 +26,25 @@ def parse_fields(text: str, limit: int | None, *, errors: str = "strict", encodi
     """
     if limit is not None and text.count("&") >= limit:
         raise Malformed(f"there are more than {limit} fields")
-    found = []
-    escaped = "%" in text or "+" in text
-    known = _Unquoted(errors, encoding)
-    for item in text.split("&"):
-        if item:
-            name, _, value = item.partition("=")
-            if escaped:
-                name, value = known[name], known[value]
-            found.append((name, value))
-    return found
+    if "%" not in text and "+" not in text:
+        return [(name, value) for name, _, value in (item.partition("=") for item in text.split("&") if item)]
+    items = list(filter(None, text.split("&")))
+    # Long forms repeat their fields.
+    known = _Pairs(errors, encoding)
+    return [known[item] for item in items]
+
+
+class _Pairs(dict[str, tuple[str, str]]):
+    """Fields as they read, each undone once."""
+
+    def __init__(self, errors: str, encoding: str) -> None:
+        super().__init__()
+        self._texts = _Unquoted(errors, encoding)
+
+    def __missing__(self, item: str) -> tuple[str, str]:
+        name, _, value = item.partition("=")
+        found = self[item] = self._texts[name], self._texts[value]
+        return found
 
 
 class _Unquoted(dict[str, str]):
@@ -117,8 +128,11 @@ def joined(query: Fields, body: Fields) -> Fields:
 
     Frameworks that join repeated values do so with a comma; code that adds them up, with nothing.
     """
-    values: dict[str, list[str]] = {}
+    names = set(map(_NAME, body))
+    if len(names) == len(body) and names.isdisjoint(map(_NAME, query)):
+        return []
+    values: defaultdict[str, list[str]] = defaultdict(list)
     for name, value in (*query, *body):
-        values.setdefault(name, []).append(value)
-    names = {name for name, _ in body if len(values[name]) > 1}
-    return [(name, glue.join(values[name])) for name in sorted(names) for glue in ("", ",")]
+        values[name].append(value)
+    several = sorted(name for name in names if len(values[name]) > 1)
+    return [(name, glue.join(values[name])) for name in several for glue in ("", ",")]
