@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from .fields import Fields
-from .leaves import Leaf, Trail, inside, is_calm, may_open, of_document, of_fields
+from .leaves import Leaf, Trail, closes, inside, is_calm, may_open, of_document, of_fields
 from .shapes import ANY
 from .threats.screen import PLAIN, is_plain, wordy
 
@@ -65,6 +65,8 @@ class Crowd:
                 yield from ((leaf.text, _under(trail, leaf.trail)) for leaf in below)
 
     def _open(self) -> None:
+        if not any(map(closes, self.texts)):
+            return
         found: dict[str, None] = {}
         for text in self.texts:
             below = inside(Leaf((), text, ANY))

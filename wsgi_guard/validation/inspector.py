@@ -68,7 +68,7 @@ _CROWDED = "the body is too dense to be inspected as a whole"
 # Of a text that stands in many places so many are told.
 _PLACES = 5
 # What is spent on those of a crowd that tell, and how many texts are one.
-_CROWD, _MANY = 400_000, 100
+_CROWD, _MANY = 200_000, 100
 # Parts of a request that its headers hold.
 _HEADS = frozenset({"headers", COOKIES})
 # Stands in a path for a segment in which a class of attack is not looked for.

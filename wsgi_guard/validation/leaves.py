@@ -144,10 +144,15 @@ def may_open(texts: Iterable[str]) -> bool:
     return not set(map(_FIRST, texts)).isdisjoint(_OPENING)
 
 
+def closes(text: str) -> bool:
+    """Whether a text begins and ends as a JSON document does."""
+    end = _CLOSING.get(text[:1])
+    return end is not None and (text[-1] == end or text.rstrip()[-1] == end)
+
+
 def inside(leaf: Leaf) -> list[Leaf] | None:
     """The texts inside of one that is a JSON document, None where it is none."""
-    text = leaf.text
-    if text[:1] not in _OPENING or text.rstrip()[-1:] != _CLOSING[text[0]]:
+    if not closes(leaf.text):
         return None
     try:
         value = _INNER.read(leaf.text, duplicates=True)

@@ -17,6 +17,8 @@ _MANY = 256
 _LOOKED_AT, _READ = 25_000, 400
 # So many texts are looked at that tell nothing.
 _SILENT = 4
+# Of those that tell most so many are told apart by their length.
+_FIRST = 128
 # Characters of a text that is looked at before those which may take all there is.
 _SHORT = 400
 
@@ -53,10 +55,13 @@ def _of_crowd(crowd: Crowd, budget: Budget, sure: bool) -> tuple[Iterable[Leaf],
     if len(texts) < 2 or len(texts) * _LOOKED_AT + size * _READ <= budget.left // 2:
         return crowd.leaves(texts), {}, False
     told, whole = views(texts, budget)
-    short, others = _short(_in_order(crowd.leaves(told), told), budget.left // 3)
+    order = list(told)
+    first, more = order[:_FIRST], order[_FIRST:]
+    short, others = _short(_in_order(crowd.leaves(first), told), budget.left // 3)
     silent = (text for text in texts if text not in told)
-    rest = map(crowd.leaves, [list(islice(silent, _SILENT)) if whole and sure else silent])
-    return chain(short, others, chain.from_iterable(rest)), told, whole
+    rest = (more, islice(silent, _SILENT) if whole and sure else silent)
+    # Where these stand is asked for when it is their turn.
+    return chain(short, others, chain.from_iterable(map(crowd.leaves, rest))), told, whole
 
 
 def _in_order(leaves: Iterable[Leaf], told: dict[str, Sifted]) -> list[Leaf]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from operator import add
 from typing import NamedTuple
 
@@ -54,16 +54,21 @@ def telling(texts: Sequence[str], budget: Budget) -> tuple[dict[int, Sifted], bo
     # What stands directly in front of a text is a place of it.
     ends = list(map(add, accumulate(map(len, texts)), range(2 * gap - 1, gap * (len(texts) + 2), gap)))
     kinds, further, whole = _spots(joined, _affordable(len(joined), budget), budget, EDGES)
+    ordered = (*sorted(kinds, key=len), *sorted(further, key=len))
+    if max(map(len, texts)) <= LONG:
+        seen: dict[int, None] = {}
+        for places in ordered:
+            seen.update(dict.fromkeys(map(bisect_right, repeat(ends), _distinct(joined, places))))
+        return {at: Sifted(texts[at], True) for at in seen if at < len(texts)}, whole
     found: dict[int, list[list[int]]] = {}
-    for places in (*sorted(kinds, key=len), *sorted(further, key=len)):
+    for places in ordered:
         within: dict[int, list[int]] = {}
         for place in _distinct(joined, places):
             at = min(bisect_right(ends, place), len(texts) - 1)
             within.setdefault(at, []).append(max(place - ends[at] + 1 + len(texts[at]), 0))
         for at, own in within.items():
             found.setdefault(at, []).append(own)
-    if max(map(len, texts)) > LONG:
-        found.update({at: [] for at, text in enumerate(texts) if len(text) > LONG and at not in found})
+    found.update({at: [] for at, text in enumerate(texts) if len(text) > LONG and at not in found})
     return {at: _left(texts[at], own, budget, whole) for at, own in found.items()}, whole
 
 
