@@ -221,7 +221,7 @@ class Inspector:
                     known[leaf.text] = found
             if found:
                 places: Iterable[Leaf] = [leaf]
-                if isinstance(leaves, Crowd) and not excuses:
+                if isinstance(leaves, Crowd) and not excuses and len(leaves.texts) < _MANY:
                     places = islice(leaves.everywhere(leaf.text), _PLACES)
                 yield from (Place(part, each.pointer, finding) for each in places for finding in found)
         budget.left += spare

@@ -149,8 +149,8 @@ _SHELLISH = re.compile(
 )
 # What a character costs, about.
 PRICE = 25
-# So many places are told for one pattern, no more.
-_MOST = 500
+# So many places are told for one pattern, no more; of many texts only some can be looked at anyway.
+_MOST, _FEW = 500, 128
 # Of places closer together than this one is enough.
 _STEP = 24
 
@@ -169,7 +169,7 @@ class Places:
         """Takes the first of many; of those closer together than a step one is enough."""
         found, last = kinds.setdefault(name, []), -step
         for count, at in enumerate(places):
-            if count >= _MOST:
+            if count >= (_MOST if step > 1 else _FEW):
                 self.all = False
                 return
             if at >= last + step:
