@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import random
+from itertools import cycle
 from time import thread_time
 from typing import Any
 
@@ -25,16 +26,19 @@ Found = tuple[list[tuple[str, str]], list[tuple[str, str, str, int]]]
 
 
 def read(data: bytes, cut: str = BOUNDARY, sizes: list[int] | None = None, most: int = 1000) -> Found | str:
-    """Fields and files of a body that is fed in pieces of these sizes, again and again; or "malformed"."""
+    """Fields and files of a body that is fed in pieces of these sizes, in turns, or as a whole; or "malformed"."""
     gathered = Gathered(Bounds())
     reader = Multipart(cut.encode(), gathered, most)
-    at, turn = 0, 0
     try:
-        while at < len(data):
-            size = sizes[turn % len(sizes)] if sizes else len(data)
-            reader.feed(data[at : at + size])
-            at, turn = at + size, turn + 1
-        reader.end()
+        if sizes is None:
+            reader.whole(data)
+        else:
+            at, turn = 0, cycle(sizes)
+            while at < len(data):
+                size = next(turn)
+                reader.feed(data[at : at + size])
+                at += size
+            reader.end()
     except Malformed:
         return "malformed"
     return gathered.fields, [(each.name, each.filename, each.content_type, each.size) for each in gathered.files]

@@ -89,8 +89,7 @@ class Bodies:
                 yield "form", [Leaf((), text, ANY) for text in readings(data, kind.charset)]
                 return
             parts = Multipart(boundary(content_type), found, self._most)
-            parts.feed(data)
-            parts.end()
+            parts.whole(data)
         except Malformed as error:
             self.unscanned(facts, Denial(400, str(error), "parse"))
             yield from self._views.scraps(data, content_type, kind)

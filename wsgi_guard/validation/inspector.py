@@ -198,14 +198,17 @@ class Inspector:
         excuses: tuple[Excuse, ...],
         budget: Budget,
         among: tuple[str, ...] | None = None,
+        known: dict[str, list[Finding]] | None = None,
     ) -> Iterator[Place]:
-        """Findings in `leaves` of the classes `among`, by default those of the settings."""
+        """Findings in `leaves` of the classes `among`, by default those of the settings.
+
+        `known` is what was found in texts for the same classes; where exclusions hold, that depends on the place.
+        """
         wanted = self._classes if among is None else among
         ordered, told, whole = ranked(leaves, budget, bool(excuses), self._sure)
         # A crowd leaves the others most of what there is.
         spare = budget.lend(_CROWD) if isinstance(leaves, Crowd) and len(leaves.texts) > _MANY and told else 0
-        # What was found in texts; where exclusions hold, that depends on the place.
-        known: dict[str, list[Finding]] = {}
+        known = {} if known is None else known
         for leaf in ordered:
             classes = self._among(wanted, part, leaf, excuses) if leaf.shape.skip or excuses else wanted
             found = known.get(leaf.text) if classes is wanted else None
@@ -252,7 +255,8 @@ class Inspector:
         budget: Budget, value: str,
     ) -> list[Place]:  # fmt: skip
         texts = header_texts(name, value, parts)
-        found = [place for part, leaves in texts for place in self._look(part, leaves, excuses, budget)]
+        seen: dict[str, list[Finding]] = {}
+        found = [place for part, leaves in texts for place in self._look(part, leaves, excuses, budget, None, seen)]
         # Elsewhere it may stand where nothing excuses it.
         if not found and not excuses and _HEADS.isdisjoint(parts) and len(value) <= _LONGEST:
             known.put(value, True)

@@ -48,6 +48,32 @@ class Multipart:
         # A part has begun; the last delimiter was seen; nothing more will be fed.
         self._started = self._over = self._last = False
 
+    def whole(self, body: bytes) -> None:
+        """Takes all of a body at once, as `feed` and `end` do."""
+        parts = self._plainly_cut(body)
+        if parts is None:
+            self.feed(body)
+            self.end()
+            return
+        for head, content in parts:
+            self._taker.begin(self._part(head))
+            if content:
+                self._taker.take(content)
+            self._taker.end()
+
+    def _plainly_cut(self, body: bytes) -> list[tuple[bytes, bytes]] | None:
+        """Head and content of each part; None for what is not cut at sight, or perhaps not at all."""
+        first, *pieces = (_END + body).split(_END + self._delimiter)
+        if first or not 1 < len(pieces) <= self._parts + 1 or body.count(self._delimiter) != len(pieces):
+            return None
+        if pieces.pop() not in (b"--", b"--\r\n"):
+            return None
+        cut = [piece[2:].partition(b"\r\n\r\n") for piece in pieces]
+        if not all(piece.startswith(_END) for piece in pieces) or not all(blank for _, blank, _ in cut):
+            return None
+        found = [(head, content) for head, _, content in cut]
+        return found if max(len(head) for head, _ in found) <= LONGEST_HEAD else None
+
     def feed(self, piece: bytes) -> None:
         self._buffer += piece
         while self._state():
@@ -102,16 +128,18 @@ class Multipart:
         if self._parts < 0:
             raise Malformed("the multipart body has too many parts")
         self._started = True
-        head = buffer[start:stop]
+        self._taker.begin(self._part(buffer[start:stop]))
+        self._at = stop + 4
+        self._state = self._content
+        return True
+
+    def _part(self, head: bytes) -> Part:
         part = self._heads.get(head)
         if part is None:
             part = part_of(head)
             if len(self._heads) < _REMEMBERED:
                 self._heads[head] = part
-        self._taker.begin(part)
-        self._at = stop + 4
-        self._state = self._content
-        return True
+        return part
 
     def _rest(self) -> bool:
         """Behind the last delimiter stands nothing but white space."""
