@@ -13,6 +13,7 @@ import pytest
 import sentry_sdk
 from sentry_sdk.integrations.logging import LoggingIntegration
 
+from tests.live.servers import ROOT
 from wsgi_guard import capture_error
 from wsgi_guard.capture import sources
 from wsgi_guard.capture.sentry import check_dsn
@@ -151,6 +152,36 @@ def test_broken_sdk_is_reported_and_harmless(ingest: Receiver, monkeypatch: pyte
     assert call(guard).code == 500
     assert "internal_error" in str(guard.stack.capture.report())
     assert len(lines.failures) == 1
+
+
+IMPORTING = """
+import sys, threading
+from importlib.abc import MetaPathFinder
+from tests.capture.support import call, raising
+from wsgi_guard import Guard
+
+asked, gate = threading.Event(), threading.Event()
+
+class Slow(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "sentry_sdk":
+            asked.set()
+            gate.wait(20)
+
+sys.meta_path.insert(0, Slow())
+guard = Guard(raising(ValueError("x")), {"capture": {"sentry_dsn": sys.argv[1]}}, only=())
+print(*(call(guard).error_id for _ in range(3)), asked.wait(20), "sentry_sdk" in sys.modules)
+gate.set()
+"""
+
+
+def test_no_request_waits_for_the_import_of_the_sdk(ingest: Receiver, dsn: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTING, dsn], capture_output=True, text=True, timeout=60, cwd=ROOT, check=False
+    )
+    *ids, asked, imported = done.stdout.split()
+    assert (len(ids), asked, imported) == (3, "True", "False"), done.stderr
+    assert [event["event_id"] for event in ingest.events] == ids
 
 
 def test_client_of_the_app_is_used(ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str) -> None:

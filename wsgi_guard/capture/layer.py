@@ -151,7 +151,9 @@ class Capture:
         if self.alerts is not None:
             self.alerts.take(event, facts)
         if self.sentry is not None and not sent:
-            self.sentry.send(event, error, origin.redactor)
+            # A worker that leaves takes along what it has not sent.
+            stays = facts is not None and (error is None or isinstance(error, Exception))
+            self.sentry.send(event, error, origin.redactor, later=stays)
 
     # the answer
 

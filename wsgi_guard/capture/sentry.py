@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections import Counter
+import sys
+import threading
+from collections import Counter, deque
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,6 +26,7 @@ from .trace import sqlstate
 
 FLUSH_SECONDS = 2.0
 """How long the end of a process waits for what is still queued, as in sentry-sdk itself."""
+BEFORE_IMPORT = 0.05  # seconds
 QUEUED = 100
 """Events that wait to be sent; further ones are dropped and counted."""
 VALUE_LIMIT = 2_000
@@ -40,10 +43,19 @@ class Sentry:
         self._origin = origin
         self._client: Any = None
         self._pid = 0
+        self._begin()
         self._lost: Counter[str] = Counter()
         self._taken: Counter[int] = Counter()
         # One limit holds for all that is sent at the end, alerts first: what it returns are the seconds left.
         self.before_end: Callable[[], float] = lambda: FLUSH_SECONDS
+
+    def _begin(self) -> None:
+        self._owner = os.getpid()
+        # Guards what waits until the SDK is there.
+        self._lock = threading.Lock()
+        self._waiting: deque[tuple[Event, BaseException | None, Redactor]] = deque()
+        self._opening = False
+        self._opened = threading.Event()
 
     def tell(self, text: str, severity: str, tags: dict[str, str]) -> None:
         """Queues a message that is no error of its own, as an alert is; raises what the SDK raises."""
@@ -76,13 +88,59 @@ class Sentry:
         reasons = ", ".join(f"{count} {reason}" for reason, count in sorted(lost.items()))
         return f"sentry: {sum(lost.values())} events lost ({reasons})"
 
-    def send(self, event: Event, error: BaseException | None, redactor: Redactor) -> None:
-        """Queues the event under its own id; never raises."""
+    def send(self, event: Event, error: BaseException | None, redactor: Redactor, *, later: bool = False) -> None:
+        """Queues the event under its own id; never raises. `later`: nobody waits while the SDK is imported for that."""
         try:
-            self._send(event, error, redactor)
+            if self._owner != os.getpid():
+                self._begin()
+            if later and (self._opening or "sentry_sdk" not in sys.modules):
+                self._send_later(event, error, redactor)
+            else:
+                self._send(event, error, redactor)
         except Exception as failure:
-            self._lost["internal_error"] += 1
-            log_failure("sending to sentry", failure)
+            self._fails(failure)
+
+    def _fails(self, failure: Exception) -> None:
+        self._lost["internal_error"] += 1
+        log_failure("sending to sentry", failure)
+
+    def _send_later(self, event: Event, error: BaseException | None, redactor: Redactor) -> None:
+        """On a thread that first imports the SDK, which takes a quarter of a second and more where much goes wrong."""
+        with self._lock:
+            if len(self._waiting) >= QUEUED:
+                self._lost["queue_overflow"] += 1
+                return
+            self._waiting.append((event, error, redactor))
+            if self._opening:
+                return
+            self._opening = True
+        atexit.register(self._wait, os.getpid())
+        try:
+            threading.Thread(target=self._open_and_send, name="wsgi_guard-sentry", daemon=True).start()
+        except RuntimeError:
+            # The process ends or may start no more threads.
+            self._open_and_send()
+
+    def _open_and_send(self) -> None:
+        # What it happened to is answered first: an import leaves other threads little, and greenlets nothing.
+        self._opened.wait(BEFORE_IMPORT)
+        while True:
+            with self._lock:
+                if not self._waiting:
+                    self._opening = False
+                    self._opened.set()
+                    return
+                one = self._waiting.popleft()
+            try:
+                self._send(*one)
+            except Exception as failure:
+                self._fails(failure)
+
+    def _wait(self, pid: int) -> None:
+        if pid == os.getpid():
+            self._opened.wait(min(FLUSH_SECONDS, self.before_end()))
+            # Nobody calls what is registered for the end while the end is under way.
+            self._end()
 
     def _send(self, event: Event, error: BaseException | None, redactor: Redactor) -> None:
         import sentry_sdk
