@@ -15,8 +15,8 @@ from .threats.sieve import Sifted
 _MANY = 256
 # What a look at a text costs about, and a character of it: what may cost more than there is goes by what tells most.
 _LOOKED_AT, _READ = 25_000, 400
-# So many texts are looked at that tell nothing.
-_SILENT = 4
+# Of more than so many texts so many are looked at that tell nothing.
+_ALL, _SILENT = 64, 4
 # Of those that tell most so many are told apart by their length.
 _FIRST = 128
 # Characters of a text that is looked at before those which may take all there is.
@@ -44,7 +44,8 @@ def ranked(
     first = _in_order((leaf for leaf in leaves if leaf.text in told), told)
     short, others = _short(first, budget.left // 3)
     silent = (leaf for leaf in leaves if leaf.text not in told)
-    return chain(short, others, islice(silent, _SILENT) if whole and sure else silent), told, whole
+    few = whole and sure and len(leaves) > _ALL
+    return chain(short, others, islice(silent, _SILENT) if few else silent), told, whole
 
 
 def _of_crowd(crowd: Crowd, budget: Budget, sure: bool) -> tuple[Iterable[Leaf], dict[str, Sifted], bool]:
@@ -59,7 +60,7 @@ def _of_crowd(crowd: Crowd, budget: Budget, sure: bool) -> tuple[Iterable[Leaf],
     first, more = order[:_FIRST], order[_FIRST:]
     short, others = _short(_in_order(crowd.leaves(first), told), budget.left // 3)
     silent = (text for text in texts if text not in told)
-    rest = (more, islice(silent, _SILENT) if whole and sure else silent)
+    rest = (more, islice(silent, _SILENT) if whole and sure and len(texts) > _ALL else silent)
     # Where these stand is asked for when it is their turn.
     return chain(short, others, chain.from_iterable(map(crowd.leaves, rest))), told, whole
 
