@@ -60,10 +60,10 @@ def rows(quotas: Sequence[Quota]) -> tuple[Row, ...]:
 def usual(found: Sequence[Row], states: Sequence[State]) -> str | None:
     """The value of RateLimit where all limits are windows with room left; None where that takes `standings`.
 
-    Nearly every answer, at half the cost.
+    Nearly every answer, at half the cost. There is a state for each row.
     """
     items: list[tuple[int, int, str]] = []
-    for (begin, quantity, window), (fits, part, previous, current) in zip(found, states, strict=True):
+    for (begin, quantity, window), (fits, part, previous, current) in zip(found, states):  # noqa: B905
         left = quantity - current
         if previous:
             left -= (previous * (PARTS - part) + HALF) // PARTS

@@ -127,7 +127,12 @@ class RateLimit:
 
     def after(self, facts: Facts, head: Head) -> None:
         spent: Spent | None = facts.limits
-        if spent is not None and spent.states and not (spent.told and answer.tells(head)):
+        if spent is None or not spent.states:
+            return
+        usual = spent.usual() if self._form == "ietf" and not spent.told else None
+        if usual is not None:
+            head.headers += usual
+        elif not (spent.told and answer.tells(head)):
             head.headers += answer.beside(head, self._fields(facts, spent, head.code))
 
     def _settle(self, facts: Facts, outcome: Outcome) -> None:
@@ -170,7 +175,9 @@ class RateLimit:
             raise
         if ledger.fell is not None:
             self._tell_degraded(facts)
-        spent = Spent(self, plan, quotas, states, owing, costs)
+        spent = Spent(plan, quotas, states)
+        if costs is not None or owing is not None:
+            spent.costs, spent.owing = costs, owing
         facts.limits = spent if earlier is None else spent.after(earlier)
         if not admitted or plan.shadows:
             self._judge(facts, quotas, states, keys, costs)

@@ -32,13 +32,14 @@ class Plan:
     """
 
     __slots__ = (
-        "ahead", "costs", "exempt", "guesses", "idle", "keyers", "names", "policy", "quotas", "returns", "rows",
-        "rules", "shadows", "spread", "varies", "wary",
+        "ahead", "costs", "exempt", "guesses", "idle", "keyers", "layer", "names", "policy", "quotas", "returns",
+        "rows", "rules", "shadows", "spread", "told", "varies", "wary",
     )  # fmt: skip
 
     def __init__(
         self, layer: RateLimit, rules: tuple[Rule, ...], quotas: tuple[Quota, ...], *, exempt: bool, varies: bool
     ) -> None:
+        self.layer = layer
         self.rules = rules
         self.names = frozenset(rule.name for rule in rules)
         self.quotas = quotas
@@ -48,6 +49,7 @@ class Plan:
         # Puts what the keyers found where the quotas stand.
         self.spread = itemgetter(*(self.keyers.index(quota.key) for quota in quotas)) if len(self.keyers) > 1 else None
         self.policy = answer.policy(quotas)
+        self.told: Header = ("RateLimit-Policy", self.policy)
         self.guesses = any(quota.guess and quota.enforced for quota in quotas)
         self.shadows = any(not quota.enforced for quota in quotas)
         self.returns = any(quota.returns for quota in quotas)
@@ -56,7 +58,7 @@ class Plan:
         self.costs = any(quota.cost != 1 for quota in quotas)
         self.rows = () if self.costs else answer.rows(quotas)
         self.wary: Plan | None = None
-        self.idle = Spent(layer, self, quotas, None)
+        self.idle = Spent(self, quotas, None)
 
     def keys(self, facts: Facts) -> Sequence[str]:
         """A key for each quota; each keyer is asked once."""
@@ -94,27 +96,31 @@ class Spent:
     request's path, whatever decorators add to `quotas`. `told`: a refusal has carried the fields out already.
     """
 
-    __slots__ = ("costs", "layer", "owing", "plan", "quotas", "states", "told")
+    # Defaults stand on the class: most requests have none of these.
+    costs: Sequence[int] | None = None
+    owing: list[Owing] | None = None
+    told = False
 
-    def __init__(
-        self, layer: RateLimit, plan: Plan, quotas: Sequence[Quota], states: Sequence[State] | None,
-        owing: list[Owing] | None = None, costs: Sequence[int] | None = None,
-    ) -> None:  # fmt: skip
-        self.layer = layer
+    def __init__(self, plan: Plan, quotas: Sequence[Quota], states: Sequence[State] | None) -> None:
         self.plan = plan
         self.quotas = quotas
         self.states = states
-        self.costs = costs
-        self.told = False
-        self.owing = owing
+
+    @property
+    def layer(self) -> RateLimit:
+        return self.plan.layer
+
+    def usual(self) -> tuple[Header, Header] | None:
+        """The fields of the form "ietf" where that is told in short: nearly always."""
+        plan, states = self.plan, self.states
+        if not plan.rows or states is None or self.owing is not None or self.quotas is not plan.quotas:
+            return None
+        item = answer.usual(plan.rows, states)
+        return None if item is None else (plan.told, ("RateLimit", item))
 
     def fields(self, form: str, states: Sequence[State], now: float) -> list[Header]:
         """What answers tell of limits that stand so; `now` is a Unix time."""
         plan, own = self.plan, self.quotas is self.plan.quotas
-        if own and plan.rows and form == "ietf":
-            item = answer.usual(plan.rows, states)
-            if item is not None:
-                return [("RateLimit-Policy", plan.policy), ("RateLimit", item)]
         found = standings(self.quotas, states, self.costs)
         return answer.fields(form, plan.policy if own else answer.policy(self.quotas), found, now) if found else []
 
@@ -124,7 +130,7 @@ class Spent:
         places = [at for at in range(len(earlier.states or ())) if earlier.quotas[at].label not in labels]
         quotas = [earlier.quotas[at] for at in places] + list(self.quotas)
         states = [(earlier.states or ())[at] for at in places] + list(self.states or ())
-        both = Spent(self.layer, earlier.plan, quotas, states)
+        both = Spent(earlier.plan, quotas, states)
         if earlier.costs or self.costs:
             before = [earlier.costs[at] if earlier.costs else 1 for at in places]
             both.costs = before + list(self.costs or [1] * len(self.quotas))

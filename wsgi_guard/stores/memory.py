@@ -19,7 +19,7 @@ from . import block
 from .block import Block
 from .contract import Debt, Policy, State, Tally
 from .standing import LONGEST_BLOCK
-from .tables import EVICTED, Room, Table, Windows, charge_usual, make_table
+from .tables import EVICTED, Counter, Room, Table, Windows, charge_usual, make_table
 
 LONGEST = LONGEST_BLOCK * 1_000_000
 
@@ -32,8 +32,8 @@ class MemoryStore:
         self._room = Room(most)
         self._tables: dict[str, Table] = {}
         self._blocks: dict[tuple[str, str], Block] = {}
-        # The tables of a row of policies, none where some are no windows.
-        self._rows: Recent[tuple[Policy, ...], tuple[Windows, ...]] = Recent(256)
+        # The counters of a row of policies, none where some are no windows or two are of one table.
+        self._rows: Recent[tuple[Policy, ...], tuple[Counter, ...]] = Recent(256)
         # Refunds that came while the lock was held, perhaps from a collection within `charge` itself.
         self._owed: deque[Debt] = deque()
         # Guards all of the above. Nothing inside waits, so a charge holds it for microseconds.
@@ -58,9 +58,11 @@ class MemoryStore:
                 self._settle(now)
             tables, blocks = self._tables, self._blocks
             if costs is None and not blocks:
-                row = tuple(policies)
-                windows = self._rows.get(row)
-                usual = charge_usual(self._windows(row) if windows is None else windows, row, keys, now)
+                row = policies if type(policies) is tuple else tuple(policies)
+                counters = self._rows.get(row)
+                if counters is None:
+                    counters = self._counters(row)
+                usual = charge_usual(counters, keys, now) if counters else None
                 if usual is not None:
                     return True, usual, now
             for policy, key, cost in zip(policies, keys, costs or repeat(1, len(policies)), strict=True):
@@ -141,13 +143,17 @@ class MemoryStore:
             table = self._tables[policy.id] = make_table(policy, self._room)
         return table
 
-    def _windows(self, row: tuple[Policy, ...]) -> tuple[Windows, ...]:
-        found = [self._table(policy) for policy in row]
-        windows = tuple(table for table in found if type(table) is Windows)
-        if len(windows) < len(row):
-            windows = ()
-        self._rows.put(row, windows)
-        return windows
+    def _counters(self, row: tuple[Policy, ...]) -> tuple[Counter, ...]:
+        found = [(self._table(policy), policy) for policy in row]
+        counters = tuple(
+            (table, policy.window, policy.quantity, policy.scaled, policy.span)
+            for table, policy in found
+            if type(table) is Windows
+        )
+        if len({counter[0] for counter in counters}) < len(row):
+            counters = ()
+        self._rows.put(row, counters)
+        return counters
 
     def _count(
         self, policies: Sequence[Policy], keys: Sequence[str], costs: Sequence[int] | None, now: int,

@@ -29,14 +29,14 @@ class Room:
 
 
 class Windows:
-    """Charges by key in the running window and in the one before; `index` numbers the running one."""
+    """Charges by key in the running window and in the one before; `index` numbers the running one, from `begin` on."""
 
-    __slots__ = ("_room", "_span", "current", "index", "previous")
+    __slots__ = ("_room", "_span", "begin", "current", "index", "previous")
 
     def __init__(self, policy: Policy, room: Room) -> None:
         self._room = room
         self._span = policy.span
-        self.index = 0
+        self.index = self.begin = 0
         self.current: dict[str, int] = {}
         self.previous: dict[str, int] = {}
 
@@ -84,39 +84,41 @@ class Windows:
         # Counts from further in the future are forgotten, for they would shut their owners out until then.
         self.previous = self.current if index == self.index + 1 else {}
         self.current = {}
-        self.index = index
+        self.index, self.begin = index, index * self._span
         self._room.held -= held - len(self)
 
     def __len__(self) -> int:
         return len(self.previous) + len(self.current)
 
 
-def charge_usual(
-    tables: Sequence[Windows], policies: Sequence[Policy], keys: Sequence[str], now: int
-) -> list[State] | None:
-    """The states of a charge of 1 each that fits, counted: most charges, at half the cost of looking and counting.
+# A table, and of its policy the seconds of a window, quantity, scaled quantity and span.
+Counter = tuple[Windows, int, int, int, int]
 
-    None, nothing being counted, where there are no tables, a key is new in its window, or anything else is unusual.
+
+def charge_usual(counters: Sequence[Counter], keys: Sequence[str], now: int) -> list[State] | None:
+    """The states of a charge of 1 each that fits, counted: most charges, at a third of the cost.
+
+    None, nothing being counted, where a key is new in its window, or anything else is unusual. No table stands in
+    `counters` twice, and each has its key: what `zip` would say of that costs as much as a table.
     """
-    if not tables:
-        return None
     states: list[State] = []
-    for table, policy, key in zip(tables, policies, keys, strict=True):
-        index, elapsed = divmod(now, policy.span)
-        current = table.current.get(key)
-        if current is None or index != table.index:
-            return None
-        part = elapsed // policy.window
+    for (table, seconds, quantity, scaled, span), key in zip(counters, keys):  # noqa: B905
+        counts, elapsed = table.current, now - table.begin
+        current = counts.get(key)
+        if current is None or current >= quantity or not 0 <= elapsed < span:
+            break
+        part = elapsed // seconds
         previous = table.previous.get(key, 0)
         # As `window.fits`, whose call would be dear here.
-        if current >= policy.quantity or (
-            previous and previous * (PARTS - part) + current * PARTS + HALF >= policy.scaled
-        ):
-            return None
-        states.append((1, part, previous, current + 1))
-    for table, key, state in zip(tables, keys, states, strict=True):
-        table.current[key] = state[3]
-    return states
+        if previous and previous * (PARTS - part) + current * PARTS + HALF >= scaled:
+            break
+        counts[key] = current = current + 1
+        states.append((1, part, previous, current))
+    else:
+        return states
+    for counter, key, state in zip(counters, keys, states, strict=False):
+        counter[0].current[key] = state[3] - 1
+    return None
 
 
 class Aging:
