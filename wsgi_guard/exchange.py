@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from .aside import Aside
     from .guard import Guard
 
+_new: Any = tuple.__new__
+
 
 class Exchange(Sized):
     """One request on its way: the app's `start_response`, the head, the door every answer leaves by, the end."""
@@ -288,7 +290,9 @@ class Exchange(Sized):
             self._stack.capture.record(facts, TypeError("the app gave a body and never called start_response"))
         # Servers answer 500 for what passes to them before a head.
         code = self.code or (500 if end == "error" else 0)
-        outcome = Outcome(code, perf_counter() - facts.started, end, self.reply is not None, error, self.size)
+        duration, replied = perf_counter() - facts.started, self.reply is not None
+        # What `Outcome(...)` does, without the call of a function that does it.
+        outcome: Outcome = _new(Outcome, (code, duration, end, replied, error, self.size))
         for layer_finish, layer in self.chain.finishes:
             try:
                 layer_finish(facts, outcome)

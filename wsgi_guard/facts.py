@@ -82,7 +82,8 @@ class Facts:
     _route: Route | None = None
     _client: Client | None = None
     _identity: Any = _UNASKED
-    _body: Body | None = None
+    # The body, if somebody has asked for it.
+    asked_body: Body | None = None
     _validated: dict[str, Any] | None = None
 
     def __init__(self, environ: Environ, origin: Origin, outer: Facts | None = None) -> None:
@@ -192,15 +193,15 @@ class Facts:
 
     @property
     def body(self) -> Body:
-        body = self._body
+        body = self.asked_body
         if body is None:
-            body = self._body = Body(self.environ)
+            body = self.asked_body = Body(self.environ)
         return body
 
     def release(self) -> None:
         """Lets go of what was kept of the body, once nobody reads it any more."""
-        if self._body is not None:
-            self._body.close()
+        if self.asked_body is not None:
+            self.asked_body.close()
 
     @property
     def pool(self) -> Any:

@@ -8,10 +8,10 @@ from typing import Any
 def names_request(headers: list[tuple[str, str]]) -> bool:
     """Whether the app sends a request id of its own."""
     try:
-        for header in headers:
-            if len(header[0]) == 12 and header[0].lower() == "x-request-id":
+        for name, _ in headers:
+            if len(name) == 12 and name[0] in "xX" and name.lower() == "x-request-id":
                 return True
-    except (AttributeError, IndexError, TypeError):
+    except (AttributeError, IndexError, TypeError, ValueError):
         # Headers no server accepts; what is wrong with them is the server's to say.
         return True
     return False

@@ -125,7 +125,7 @@ class Routes:
             script = ""
         # Only an encoded slash makes the raw target tell more than the decoded path.
         raw = raw.partition("?")[0] if type(raw) is str and "%2" in raw else ""
-        if "%2F" not in raw and "%2f" not in raw:
+        if raw and "%2F" not in raw and "%2f" not in raw:
             raw = ""
         key: Any = (given, script, raw) if script or raw else given
         route = self._recent.get(key)

@@ -54,8 +54,7 @@ class Batch:
         found: list[bytes] = []
         with suppress(IndexError):
             # Each line is taken by one thread, whichever others do the same.
-            while True:
-                found.append(self._lines.popleft())
+            found.extend(iter(self._lines.popleft, None))
         hand = self._hand()
         if found and hand is not None:
             hand(found, now)

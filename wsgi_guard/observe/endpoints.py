@@ -29,13 +29,11 @@ class Endpoints:
         """Asked at the end of a request, and found once."""
         found = facts.endpoint
         if found is None:
-            found = facts.endpoint = self._find(facts)
+            exact, rest = names_of(facts)
+            found = facts.endpoint = exact or self._find(facts, rest)
         return found
 
-    def _find(self, facts: Facts) -> str:
-        exact, rest = names_of(facts)
-        if exact:
-            return exact
+    def _find(self, facts: Facts, rest: str) -> str:
         if facts.replied and facts.route.given in self._own_paths:
             return facts.route.given
         if self._early:

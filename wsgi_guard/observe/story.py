@@ -59,10 +59,10 @@ class Story:
         endpoint = facts.endpoint or self._endpoints.of(facts)
         middle = facts.route.memo.get((endpoint, facts.method, code)) or self.middle(facts, endpoint, code)
         identity, environ = facts.known_identity, facts.environ
-        # An id is hex digits, or of the letters that `client.REQUEST_ID` allows.
+        # An id is hex digits, or of the letters that `client.REQUEST_ID` allows; an address is one that was parsed.
         line = (
             f'{{"time":"{CLOCK.text(now)}{SLOW if slow else QUICK}{facts.request_id}","trace_id":"{facts.trace_id}'
-            f'{middle}{"null" if size is None else size},"duration":{duration:.6f},"client":{quoted(facts.client.ip)},'
+            f'{middle}{"null" if size is None else size},"duration":{duration:.6f},"client":"{facts.client.ip}",'
             f'"identity":{"null" if identity is None else quoted(self._shown(identity))}'
         )
         # What `more` asks, in place: most requests have nothing of it.

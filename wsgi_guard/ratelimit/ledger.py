@@ -106,7 +106,9 @@ class Ledger:
         """One charge of all quotas. Raises Outage where the store is away and a quota denies then."""
         if self._late:
             self._settle_late()
-        store, quotas = self._store or self.store, plan.quotas
+        store, quotas = self._store, plan.quotas
+        if store is None:
+            store = self.store
         # Read before the charge: a reset that comes between the two makes what is remembered void at once.
         generation = store.generation if self._watching else 0
         try:

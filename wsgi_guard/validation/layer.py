@@ -135,7 +135,8 @@ class Validation:
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
         """Whatever became of the request: an upload that was kept for the app is let go of."""
-        facts.release()
+        if facts.asked_body is not None:
+            facts.release()
 
     def _renew(self, watch: Watch) -> None:
         """Takes changed schema files over, if they can be used; whoever comes meanwhile goes on with those before."""
