@@ -20,6 +20,8 @@ from .trace import OWN_ID, SPAN, Trace, trace_of
 
 Environ = dict[str, Any]
 _UNASKED: Any = object()
+# As `verb_of`, without its call.
+VERBS = {"GET": "GET", "HEAD": "GET", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE"}
 
 
 class Decision(NamedTuple):
@@ -92,8 +94,7 @@ class Facts:
         self.started = perf_counter()
         method = environ.get("REQUEST_METHOD")
         self.method: str = method if type(method) is str else ""
-        verb = self.method.upper()
-        self.verb: str = "GET" if verb == "HEAD" else verb
+        self.verb: str = VERBS.get(self.method) or verb_of(self.method)
         if outer is not None:
             self._outer = outer
             self.request_id: str = outer.request_id
@@ -102,7 +103,10 @@ class Facts:
             self._sent_id = sent is not None
             self.request_id = sent or new_id()
         else:
-            self.request_id = new_id()
+            try:
+                self.request_id = IDS.popleft()
+            except IndexError:
+                self.request_id = new_id()
 
     @property
     def root(self) -> Facts:
@@ -254,6 +258,12 @@ class Facts:
         if root.decisions is None:
             root.decisions = []
         root.decisions.append(Decision(layer, verdict, rule, reason, evidence, part))
+
+
+def verb_of(method: str) -> str:
+    """What rules and schemas call a method."""
+    verb = method.upper()
+    return "GET" if verb == "HEAD" else verb
 
 
 # Made ahead: asking the kernel once for 64 ids costs a third of asking 64 times. Emptied in a child after a fork.

@@ -348,7 +348,7 @@ def test_lines_that_come_together_are_one_write_and_none_is_left() -> None:
     assert written[1:] == [[b"1", b"2", b"3", b"4"]]
     # A clock that was set back holds nothing up.
     batch.add(b"5", 50.0)
-    batch.add(b"6", 50.002)
+    batch.add(b"6", 50.006)
     assert written[2:] == [[b"5"], [b"6"]]
 
 

@@ -39,4 +39,6 @@ class Endpoints:
         if self._early:
             self._early -= 1
             connect()
-        return framework_route(facts) or rest or UNMATCHED
+        # What `framework_route` asks, in place: an app without a framework has neither.
+        known = facts.matched is not None or "bottle.route" in facts.environ
+        return (framework_route(facts) if known else "") or rest or UNMATCHED

@@ -26,12 +26,14 @@ class Clock:
         self._second = (0, "")
 
     def text(self, when: float) -> str:
-        second = int(when)
-        kept, text = self._second
-        if kept != second:
-            text = strftime("%Y-%m-%dT%H:%M:%S.", gmtime(second))
-            self._second = second, text
-        return f"{text}{int((when - second) * 1_000_000):06d}+00:00"
+        second, form = self._second
+        into = when - second
+        if not 0 <= into < 1:
+            second = int(when)
+            into = when - second
+            form = strftime("%Y-%m-%dT%H:%M:%S.%%06d+00:00", gmtime(second))
+            self._second = second, form
+        return form % (into * 1_000_000)
 
 
 CLOCK = Clock()

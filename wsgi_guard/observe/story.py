@@ -67,7 +67,7 @@ class Story:
         )
         # What `more` asks, in place: most requests have nothing of it.
         if (
-            slow or facts.db_queries or facts.error_id or end in ENDS
+            slow or facts.db_queries or facts.error_id or (end != "return" and end in ENDS)
             or "HTTP_X_REQUEST_START" in environ or "HTTP_X_QUEUE_START" in environ
             or (self._targets and has_target(environ))
         ):  # fmt: skip
