@@ -19,7 +19,6 @@ from .routes import Route, Routes
 from .trace import OWN_ID, SPAN, Trace, trace_of
 
 Environ = dict[str, Any]
-_UNASKED: Any = object()
 # As `verb_of`, without its call.
 VERBS = {"GET": "GET", "HEAD": "GET", "POST": "POST", "PUT": "PUT", "PATCH": "PATCH", "DELETE": "DELETE"}
 
@@ -74,6 +73,9 @@ class Facts:
     endpoint: str | None = None
     # The id of the error that the client was told of.
     error_id = ""
+    # As `identity`, once somebody has asked for it: nobody's function is called.
+    known_identity: str | None = None
+    _asked = False
     # The request id came from outside.
     _sent_id = False
     _trace: Trace | None = None
@@ -83,7 +85,6 @@ class Facts:
     _outer: Facts | None = None
     _route: Route | None = None
     _client: Client | None = None
-    _identity: Any = _UNASKED
     # The body, if somebody has asked for it.
     asked_body: Body | None = None
     _validated: dict[str, Any] | None = None
@@ -149,11 +150,6 @@ class Facts:
         return root.trace.header(root._span)
 
     @property
-    def known_identity(self) -> str | None:
-        """As `identity`, if somebody has asked for it; else None, and nobody's function is called."""
-        return None if self._identity is _UNASKED else self._identity
-
-    @property
     def validated(self) -> dict[str, Any]:
         """Part of the request -> converted data, empty where no schema applies."""
         if self._validated is None:
@@ -185,15 +181,15 @@ class Facts:
     @property
     def identity(self) -> str | None:
         """Who calls, as text: what the setting `guard.identity` returns, else `REMOTE_USER`, else None."""
-        if self._identity is _UNASKED:
+        if not self._asked:
             # Nobody, should the app's function raise: whoever asks first meets the error, and nobody meets it twice.
-            self._identity = None
+            self._asked = True
             find = self._origin.identity
             found = find(self.environ) if find is not None else None
             if found is None or found == "":
                 found = self.environ.get("REMOTE_USER") or None
-            self._identity = found if found is None else str(found)
-        return self._identity  # type: ignore[no-any-return]
+            self.known_identity = found if found is None else str(found)
+        return self.known_identity
 
     @property
     def body(self) -> Body:

@@ -10,7 +10,8 @@ from .redact import one_line
 from .routes import Hit
 
 LONGEST = 200  # characters of a name
-_MEMO = "names"
+NAMES = "names"
+"""Where the names of a route are kept in its memo."""
 
 
 class Names(NamedTuple):
@@ -23,9 +24,9 @@ class Names(NamedTuple):
 def names_of(facts: Facts) -> Names:
     """The most specific template of each kind; "" where there is none."""
     route = facts.route
-    names: Names | None = route.memo.get(_MEMO)
+    names: Names | None = route.memo.get(NAMES)
     if names is None:
-        names = route.memo[_MEMO] = _names(route.hits)
+        names = route.memo[NAMES] = _names(route.hits)
     return names
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 
 from wsgi_guard.facts import Facts
-from wsgi_guard.named import framework_route, names_of
+from wsgi_guard.named import NAMES, framework_route, names_of
 
 from .decide import UNMATCHED
 from .frameworks import connect
@@ -29,8 +29,8 @@ class Endpoints:
         """Asked at the end of a request, and found once."""
         found = facts.endpoint
         if found is None:
-            exact, rest = names_of(facts)
-            found = facts.endpoint = exact or self._find(facts, rest)
+            names = facts.route.memo.get(NAMES) or names_of(facts)
+            found = facts.endpoint = names.exact or self._find(facts, names.rest)
         return found
 
     def _find(self, facts: Facts, rest: str) -> str:

@@ -51,7 +51,9 @@ class MemoryStore:
     ) -> Tally:  # fmt: skip
         admitted = True
         states: list[State] = []
-        with self._lock:
+        # As `with`, which costs twice as much.
+        self._lock.acquire()
+        try:
             if now is None:
                 now = monotonic_ns() // 1000
             if self._owed:
@@ -79,6 +81,8 @@ class MemoryStore:
                 self._count(policies, keys, costs, now, states)
             else:
                 self._deny(policies, keys, now, states)
+        finally:
+            self._lock.release()
         return admitted, states, now
 
     def peek(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
