@@ -15,7 +15,7 @@ from .ending import ALONE, WHOLE, is_iterable, watched
 from .errors import Refused, Unchecked
 from .facts import CURRENT, Environ, Facts
 from .heads import forget_head, like, names_request
-from .layer import ExcInfo, Head, Outcome, Reply
+from .layer import ExcInfo, Head, Reply, outcome_of
 from .sizes import Sized
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from .aside import Aside
     from .guard import Guard
-
-_new: Any = tuple.__new__
 
 
 class Exchange(Sized):
@@ -290,9 +288,7 @@ class Exchange(Sized):
             self._stack.capture.record(facts, TypeError("the app gave a body and never called start_response"))
         # Servers answer 500 for what passes to them before a head.
         code = self.code or (500 if end == "error" else 0)
-        duration, replied = perf_counter() - facts.started, self.reply is not None
-        # What `Outcome(...)` does, without the call of a function that does it.
-        outcome: Outcome = _new(Outcome, (code, duration, end, replied, error, self.size))
+        outcome = outcome_of((code, perf_counter() - facts.started, end, self.reply is not None, error, self.size))
         for layer_finish, layer in self.chain.finishes:
             try:
                 layer_finish(facts, outcome)

@@ -20,6 +20,7 @@ from wsgi_guard.stores import Place, State
 
 from . import answer
 from .again import Again, spent_standings
+from .cautions import Cautions
 from .census import Census
 from .control import Control
 from .decide import Verdict, chosen, judge, match
@@ -35,14 +36,6 @@ from .settling import as_settled, found_threat
 log = logging.getLogger("wsgi_guard")
 
 NAME = "rate_limit"
-SHARED = (
-    "requests come through a proxy, but guard.trusted_proxies is not set: all clients may share the proxy's address, "
-    "so the built-in rules by ip only report; set guard.trusted_proxies to the proxy's network, or to [] for none"
-)
-ALONE = (
-    "several processes answer, and each counts rate limits by itself, so clients have as many times the limit; start "
-    "gunicorn with the hooks (-c python:wsgi_guard.gunicorn), or set rate_limit.store to a redis URL or shared:/path"
-)
 
 
 class RateLimit:
@@ -74,7 +67,7 @@ class RateLimit:
         self._lists = Lists(section.allow, section.deny) if section.allow or section.deny else None
         self._own_paths = own_paths
         self._form = section.headers
-        self._warned = self._told_alone = False
+        self._cautions = Cautions(place)
         self._reports = Reports()
         verbs = {"OPTIONS"}.union(*(rule.methods for rule in self.rules.all))
         # Methods that no rule names are all alike: what is kept at a route does not grow by what clients invent.
@@ -110,7 +103,7 @@ class RateLimit:
         memo = self._memos.get(verb, NAME)
         plan = route.memo.get(memo)
         if plan is None:
-            self._warn_alone(facts)
+            self._cautions.alone(facts)
             own = route.given in self._own_paths
             plan = route.memo[memo] = self._plan((), exempt=False) if own else self._matched(route, verb)
         if not plan.quotas and route.given in self._own_paths and facts.root is not facts:
@@ -290,16 +283,8 @@ class RateLimit:
             raise Refused(403, "requests from this network are not accepted")
         return self._free if listed == "allow" else plan
 
-    def _warn_alone(self, facts: Facts) -> None:
-        """Says once that several processes answer, as their server knows, and each counts by itself."""
-        if not self._told_alone and facts.environ.get("wsgi.multiprocess") and self._place.alone:
-            self._told_alone = True
-            log.warning(ALONE)
-
     def _wary(self, plan: Plan) -> Plan:
-        if not self._warned:
-            self._warned = True
-            log.warning(SHARED)
+        self._cautions.shared()
         if plan.wary is None:
             quotas = tuple(replace(quota, enforced=False) if quota.guess else quota for quota in plan.quotas)
             plan.wary = Plan(self, plan.rules, quotas, exempt=plan.exempt, varies=False)
