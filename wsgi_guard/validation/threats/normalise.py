@@ -64,7 +64,9 @@ def folded(value: str) -> str:
         return value
     if "\ufdfa" in value or "\ufdfb" in value:
         value = value.translate(_LONG_FORMS)
-    return "".join(normalize("NFKC", value[at : at + _PIECE]) for at in range(0, len(value), _PIECE))
+    if len(value) <= _PIECE:
+        return normalize("NFKC", value)
+    return "".join([normalize("NFKC", value[at : at + _PIECE]) for at in range(0, len(value), _PIECE)])
 
 
 def undo_overlong(text: str) -> str:
