@@ -76,21 +76,16 @@ class Metrics:
             threading.Thread(target=_gather_on, args=(ref(self),), name="wsgi_guard-metrics", daemon=True).start()
 
     def before(self, facts: Facts) -> None:
-        # As `with`, which costs twice as much.
-        self._lock.acquire()
-        try:
+        with self._lock:
             self._numbers[self._running] += 1.0
-        finally:
-            self._lock.release()
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
         code, took, _, _, _, sent = outcome
         endpoint = facts.endpoint or self._endpoints.of(facts)
         line = self._lines.get((endpoint, facts.method, code)) or self._line(endpoint, method_label(facts.method), code)
         requests, durations, received, answers = line
-        numbers, lock = self._numbers, self._lock
-        lock.acquire()
-        try:
+        numbers = self._numbers
+        with self._lock:
             numbers[self._running] -= 1.0
             numbers[requests] += 1.0
             numbers[durations + bisect_left(DURATIONS, took)] += 1.0
@@ -98,8 +93,6 @@ class Metrics:
             if sent is not None:
                 numbers[answers + bisect_left(SIZES, sent)] += 1.0
                 numbers[answers + _SUM_OF_SIZES] += sent
-        finally:
-            lock.release()
         if facts.environ.get("CONTENT_LENGTH") not in _NO_BODY:
             self._received(facts, received)
         if facts.decisions is not None or facts.again:

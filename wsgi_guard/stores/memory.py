@@ -51,9 +51,8 @@ class MemoryStore:
     ) -> Tally:  # fmt: skip
         admitted = True
         states: list[State] = []
-        # As `with`, which costs twice as much.
-        self._lock.acquire()
-        try:
+        # Not `acquire()` with `try` behind it: what a signal raises between the two would leave it held for ever.
+        with self._lock:
             if now is None:
                 now = monotonic_ns() // 1000
             if self._owed:
@@ -81,8 +80,6 @@ class MemoryStore:
                 self._count(policies, keys, costs, now, states)
             else:
                 self._deny(policies, keys, now, states)
-        finally:
-            self._lock.release()
         return admitted, states, now
 
     def peek(self, policies: Sequence[Policy], keys: Sequence[str], now: int | None = None) -> Tally:
