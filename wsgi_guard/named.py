@@ -1,4 +1,7 @@
-"""How the place of a request is named by templates: those of rules and schemas, and the one of the app's framework."""
+"""How a request is named where names must not grow without end: its method, and its place by a template.
+
+The template is one of rules and schemas, or the one of the app's framework.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,9 @@ from .routes import Hit
 LONGEST = 200  # characters of a name
 NAMES = "names"
 """Where the names of a route are kept in its memo."""
+OTHER = "(other)"
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+"""RFC 9110, 9, and PATCH; clients can invent others without end."""
 
 
 class Names(NamedTuple):
@@ -43,6 +49,10 @@ def framework_route(facts: Facts) -> str:
     if found is None and "bottle.route" in facts.environ:
         found = getattr(facts.environ["bottle.route"], "rule", None)
     return one_line(found[:LONGEST]) if type(found) is str else ""
+
+
+def method_label(method: str) -> str:
+    return method if method in METHODS else OTHER
 
 
 def route_of(facts: Facts) -> str:

@@ -250,6 +250,15 @@ def test_status_without_cause_says_so() -> None:
     assert event.fingerprint == same.fingerprint != of_status(500, facts("/a"), ORIGIN, id="3" * 32).fingerprint
 
 
+def test_methods_that_clients_invent_are_one_cause() -> None:
+    found = [
+        of_status(500, facts(REQUEST_METHOD=method), ORIGIN, id="1" * 32).fingerprint
+        for method in ("GET", "POST", "FOO", "BAR", "get", "")
+    ]
+    assert len(set(found)) == 3
+    assert len(set(found[2:])) == 1
+
+
 def test_plain_formatters_print_the_redacted_traceback(lines: Lines) -> None:
     log_event(event_of(raised(outer), severity="CRITICAL"))
     [record] = lines.records

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from wsgi_guard.facts import Facts
-from wsgi_guard.named import route_of
+from wsgi_guard.named import method_label, route_of
 from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.settings.alert_relations import CATEGORY
 from wsgi_guard.shown import shown_path
@@ -134,7 +134,7 @@ def of_status(code: int, facts: Facts, origin: Origin, *, id: str) -> Event:
         category=category,
         type=kind,
         message=f"{kind}, cause unseen",
-        fingerprint=decide.fingerprint([kind], [request["method"], request.get("route") or ""]),
+        fingerprint=decide.fingerprint([kind], [method_label(facts.method), request.get("route") or ""]),
         request=request,
         signs=_signs((), facts),
         duration=_duration(facts),

@@ -1,4 +1,4 @@
-"""What is said of a request: under which method it counts, how long it had waited. Pure."""
+"""What is said of a request: which counters its decisions add to, how long it had waited. Pure."""
 
 from __future__ import annotations
 
@@ -8,16 +8,9 @@ from wsgi_guard.facts import Decision
 from wsgi_guard.settings.sections import THREATS
 
 UNMATCHED = "(unmatched)"
-OTHER = "(other)"
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
-"""RFC 9110, 9, and PATCH; clients can invent others without end."""
 
 HOUR = 3600.0
 """Seconds; no request waits so long for a worker, so a clock is wrong."""
-
-
-def method_label(method: str) -> str:
-    return method if method in METHODS else OTHER
 
 
 def counted(decisions: Sequence[Decision], endpoint: str) -> Iterator[tuple[str, str, tuple[tuple[str, str], ...]]]:

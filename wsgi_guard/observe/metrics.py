@@ -16,9 +16,10 @@ from weakref import ref
 from wsgi_guard.cells import Cells, Entry, Labels, Sheet
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Outcome
+from wsgi_guard.named import OTHER, method_label
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM
 
-from .decide import OTHER, counted, method_label
+from .decide import counted
 from .endpoints import Endpoints
 from .gathering import Gathering, Source
 

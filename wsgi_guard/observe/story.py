@@ -9,11 +9,12 @@ from typing import Any
 
 from wsgi_guard.facts import Decision, Facts
 from wsgi_guard.layer import Outcome
+from wsgi_guard.named import METHODS
 from wsgi_guard.recent import Recent
 from wsgi_guard.redact import Redactor, one_line
 from wsgi_guard.shown import decision_id, has_target, shown_path, shown_target
 
-from .decide import METHODS, queued
+from .decide import queued
 from .endpoints import Endpoints
 from .lines import CLOCK, compact
 from .records import NAME
