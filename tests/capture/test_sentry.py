@@ -221,6 +221,7 @@ def test_what_the_client_of_the_app_reports_has_no_secrets(
         # As integrations do, which add what they know of the request when the event is there.
         scope.add_event_processor(lambda event, hint: {**event, "request": {"query_string": "token=planted"}})
         sentry_sdk.set_extra("sent", {"api_key": "planted-in-a-field"})
+        sentry_sdk.set_context("cart", {"of": "planted-in-the-query"})
         error = ValueError("planted-in-the-query is no good")
         error.__cause__ = ValueError("postgres://app:planted-in-a-url@db/shop")
         logging.getLogger("shop").error("failed with planted-in-the-query", exc_info=error)
@@ -231,6 +232,22 @@ def test_what_the_client_of_the_app_reports_has_no_secrets(
     [event] = ingest.events
     assert "planted" not in json.dumps({**event, "exception": _without_lines(event["exception"])})
     assert any(crumb["message"].startswith("asked with [redacted]") for crumb in event["breadcrumbs"]["values"])
+
+
+def test_locals_beside_a_message_of_the_app_have_no_secrets(
+    ingest: Receiver, theirs: sentry_sdk.client.BaseClient
+) -> None:
+    theirs.options["attach_stacktrace"] = True
+
+    def tell(asked: str = "planted-in-the-query") -> None:
+        sentry_sdk.capture_message("went wrong", level="error")
+
+    with sentry_sdk.new_scope():
+        call(Guard(answering(before=tell), {}, only=()), QUERY_STRING="token=planted-in-the-query")
+    theirs.flush(timeout=5)
+    [event] = ingest.events
+    frames = event["threads"]["values"][0]["stacktrace"]["frames"]
+    assert [frame["vars"]["asked"] for frame in frames if frame["function"] == "tell"] == ["'[redacted]'"]
 
 
 def _without_lines(exception: Any) -> Any:

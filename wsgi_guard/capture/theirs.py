@@ -13,8 +13,10 @@ from .lines import log_failure
 from .seen import note_here
 from .sentry import redacted
 
-ERROR = ("exception", "message", "logentry", "breadcrumbs", "request", "extra")
+ERROR = ("exception", "threads", "message", "logentry", "breadcrumbs", "request", "extra")
 """The parts of an event that hold what the app or a client said; ids, times and versions stand in the others."""
+IDS = {"trace", "profile", "replay"}
+"""The contexts that are ids, which may pass for card numbers."""
 TRACE = ("query_string", "url", "data")
 """Of the request of a trace, which a request that succeeds has too, what Sentry's own SDK does not look into."""
 
@@ -75,6 +77,9 @@ def _then(before: Any, redact: Callable[[dict[str, Any], Redactor], None]) -> Ca
 
 def _of_error(event: dict[str, Any], redactor: Redactor) -> None:
     _redact(event, ERROR, redactor)
+    contexts = event.get("contexts")
+    if isinstance(contexts, dict):
+        _redact(contexts, contexts.keys() - IDS, redactor)
 
 
 def _of_trace(event: dict[str, Any], redactor: Redactor) -> None:
