@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import tempfile
 import threading
 import time
@@ -310,6 +312,21 @@ def test_cancelled_first_statement_leaves_the_connection_usable(
             conn.execute("SELECT pg_sleep(20)")
         conn.rollback()
         assert conn.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("in_thread", [False, True], ids=["main", "thread"])
+@pytest.mark.parametrize("step", ["commit", "rollback"])
+def test_line_that_breaks_under_the_end_is_an_operational_error(
+    place: str, make_pool: Callable[..., Pool], step: str, in_thread: bool
+) -> None:
+    conn = make_pool(place).getconn()
+    conn.execute("SELECT 1")
+    with socket.socket(fileno=os.dup(conn.fileno())) as line:
+        line.shutdown(socket.SHUT_RDWR)
+    with pytest.raises(psycopg.OperationalError, match="server closed the connection") as caught:
+        called(getattr(conn, step), in_thread)
+    assert (caught.value.sqlstate, conn.closed) == (None, True)
+    assert conn.watch.pulse.weak
 
 
 SLOW_COMMIT = """

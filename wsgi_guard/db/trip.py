@@ -12,7 +12,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from psycopg import OperationalError, __version__, waiting
-from psycopg.pq import ExecStatus
+from psycopg.pq import DiagnosticField, ExecStatus
 from psycopg.waiting import Wait
 
 if TYPE_CHECKING:
@@ -36,7 +36,11 @@ def may_block() -> bool:
 def ask(pgconn: PGconn, command: bytes) -> PQGen[list[PGresult]]:
     """The results of a command outside a pipeline. OperationalError when the connection broke without a reason."""
     if may_block():
-        found = [pgconn.exec_(command)]
+        result = pgconn.exec_(command)
+        if result.status == _FAILED and result.error_field(DiagnosticField.SQLSTATE) is None:
+            # libpq's own words, which it puts in place of a server's that says why it goes.
+            raise OperationalError(result.get_error_message(pgconn._encoding))
+        found = [result]
     else:
         pgconn.send_query(command)
         yield from reached(pgconn)
