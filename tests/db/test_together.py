@@ -319,7 +319,8 @@ def test_cancelled_first_statement_leaves_the_connection_usable(
 def test_line_that_breaks_under_the_end_is_an_operational_error(
     place: str, make_pool: Callable[..., Pool], step: str, in_thread: bool
 ) -> None:
-    conn = make_pool(place).getconn()
+    # No other connection that is opened meanwhile may be taken for a sign of life.
+    conn = make_pool(place, min_size=1, max_size=1).getconn()
     conn.execute("SELECT 1")
     with socket.socket(fileno=os.dup(conn.fileno())) as line:
         line.shutdown(socket.SHUT_RDWR)

@@ -46,15 +46,15 @@ def _policy(quota: Quota) -> str:
     return f'"{quota.label}";q={quantity};w={window}'
 
 
-# A limit as `usual` reads it: how its item begins, quantity, window.
-Row = tuple[str, int, int]
+# A limit as `usual` reads it: how its item begins, quantity, window; None for one that answers never speak of.
+Row = tuple[str, int, int] | None
 
 
 def rows(quotas: Sequence[Quota]) -> tuple[Row, ...]:
-    """One for each quota; none where some are no windows, or not spoken of."""
-    if any(quota.algorithm != WINDOW or not quota.told for quota in quotas):
+    """One for each quota; none where some are no windows, or only spoken of when they are over."""
+    if any(quota.enforced and (quota.algorithm != WINDOW or not quota.told) for quota in quotas):
         return ()
-    return tuple((f'"{quota.label}";r=', quota.quantity, quota.window) for quota in quotas)
+    return tuple((f'"{quota.label}";r=', quota.quantity, quota.window) if quota.told else None for quota in quotas)
 
 
 def usual(found: Sequence[Row], states: Sequence[State]) -> str | None:
@@ -63,7 +63,10 @@ def usual(found: Sequence[Row], states: Sequence[State]) -> str | None:
     Nearly every answer, at half the cost. There is a state for each row.
     """
     items: list[tuple[int, int, str]] = []
-    for (begin, quantity, window), (fits, part, previous, current) in zip(found, states):  # noqa: B905
+    for row, (fits, part, previous, current) in zip(found, states):  # noqa: B905
+        if row is None:
+            continue
+        begin, quantity, window = row
         left = quantity - current
         if previous:
             left -= (previous * (PARTS - part) + HALF) // PARTS

@@ -172,8 +172,10 @@ class RateLimit:
         if costs is not None or owing is not None:
             spent.costs, spent.owing = costs, owing
         facts.limits = spent if earlier is None else spent.after(earlier)
-        if not admitted or plan.shadows:
+        if not admitted:
             self._judge(facts, quotas, states, keys, costs)
+        elif plan.shadows:
+            self._tell_shadows(facts, [quota for quota, state in zip(quotas, states, strict=True) if state[0] < 1])
         return None
 
     def _tell_degraded(self, facts: Facts) -> None:
@@ -187,10 +189,7 @@ class RateLimit:
         costs: Sequence[int] | None,
     ) -> None:  # fmt: skip
         verdict = judge(quotas, states, costs, self.ledger.soon(quotas, keys, states))
-        for quota in verdict.shadowed:
-            self.census.shadowed(quota)
-            count = self._reports.due(quota.id, facts.client_ip, facts.started)
-            tell(facts, NAME, "shadow", quota.rule, reason(quota), count)
+        self._tell_shadows(facts, verdict.shadowed)
         for quota in verdict.denied:
             at = quotas.index(quota)
             self.census.denied(quota, keys[at])
@@ -201,6 +200,12 @@ class RateLimit:
             spent: Spent = facts.limits
             spent.told = True
             raise answer.refusal(verdict, self._fields(facts, spent, 429))
+
+    def _tell_shadows(self, facts: Facts, quotas: Sequence[Quota]) -> None:
+        for quota in quotas:
+            self.census.shadowed(quota)
+            count = self._reports.due(quota.id, facts.client_ip, facts.started)
+            tell(facts, NAME, "shadow", quota.rule, reason(quota), count)
 
     def _deny_known(
         self, facts: Facts, plan: Plan, keys: Sequence[str], costs: Sequence[int] | None, earlier: Spent | None

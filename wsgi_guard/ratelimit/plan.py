@@ -33,7 +33,7 @@ class Plan:
 
     __slots__ = (
         "ahead", "costs", "exempt", "guesses", "idle", "keyers", "layer", "names", "policy", "quotas", "returns",
-        "rows", "rules", "shadows", "spread", "told", "varies", "wary",
+        "rows", "rules", "shadows", "spread", "tells", "told", "varies", "wary",
     )  # fmt: skip
 
     def __init__(
@@ -52,6 +52,7 @@ class Plan:
         self.told: Header = ("RateLimit-Policy", self.policy)
         self.guesses = any(quota.guess and quota.enforced for quota in quotas)
         self.shadows = any(not quota.enforced for quota in quotas)
+        self.tells = any(quota.enforced for quota in quotas)
         self.returns = any(quota.returns for quota in quotas)
         # One limit that has to be asked about makes the trip for all.
         self.ahead = bool(quotas) and all(quota.ahead > 1 for quota in quotas)
@@ -110,10 +111,14 @@ class Spent:
     def layer(self) -> RateLimit:
         return self.plan.layer
 
-    def usual(self) -> tuple[Header, Header] | None:
+    def usual(self) -> tuple[Header, ...] | None:
         """The fields of the form "ietf" where that is told in short: nearly always."""
         plan, states = self.plan, self.states
-        if not plan.rows or states is None or self.owing is not None or self.quotas is not plan.quotas:
+        if states is None or self.owing is not None or self.quotas is not plan.quotas:
+            return None
+        if not plan.tells:
+            return ()
+        if not plan.rows:
             return None
         item = answer.usual(plan.rows, states)
         return None if item is None else (plan.told, ("RateLimit", item))

@@ -147,7 +147,8 @@ class Inspector:
             budget = Budget()
             found = self._query(query, excuses, parts["query"].shape if "query" in parts else ANY, budget)
         innocent = self._innocent
-        for name in self._worded.get(tuple(environ)) or self._names(environ):
+        worded = self._worded.get(tuple(environ))
+        for name in self._names(environ) if worded is None else worded:
             value = environ[name]
             if innocent.get(value) is None:
                 budget = budget or Budget()
