@@ -141,10 +141,12 @@ class Stream:
             self._over, self._error = True, error
             body: bytes | None = exchange.failed(error)
             if body is None:
+                _passes(exchange)
                 raise
             return body
         except BaseException as error:
             self._over, self._error = True, error
+            _passes(exchange)
             raise
         finally:
             CURRENT.reset(token)
@@ -184,6 +186,12 @@ class SizedStream(Stream):
 
     def __len__(self) -> int:
         return len(self._result)
+
+
+def _passes(exchange: Exchange) -> None:
+    """What was raised goes on to the server, which answers 500 for it where no byte of an answer has left."""
+    if not exchange.sent and exchange.reply is None:
+        exchange.code = 500
 
 
 def _close_and_finish(exchange: Exchange, close: Any, end: str, error: BaseException | None) -> None:

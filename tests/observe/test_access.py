@@ -134,14 +134,36 @@ def test_file_in_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> N
 PASSING = [(SystemExit(1), {}), (ValueError(), {"capture": {"on_error": "raise"}})]
 
 
+def _broken(error: BaseException, *chunks: bytes) -> Any:
+    raise error
+    yield from chunks
+
+
+@pytest.mark.parametrize("started", [False, True])
 @pytest.mark.parametrize(("error", "settings"), PASSING)
-def test_what_passes_to_the_server_counts_as_its_500(error: BaseException, settings: Any, kept: Kept) -> None:
+def test_what_passes_to_the_server_counts_as_its_500(
+    error: BaseException, settings: Any, started: bool, kept: Kept
+) -> None:
     def broken(environ: Any, start_response: Any) -> Any:
-        raise error
+        if not started:
+            raise error
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        return _broken(error)
 
     kept.records.clear()
     serve(Guard(broken, settings), request("/"))
     assert (kept.line()["status"], kept.line()["end"]) == (500, "error")
+
+
+def test_what_breaks_after_a_byte_keeps_its_status(kept: Kept) -> None:
+    def broken(environ: Any, start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"a"
+        raise SystemExit(1)
+
+    kept.records.clear()
+    serve(Guard(broken, {}), request("/"))
+    assert (kept.line()["status"], kept.line()["end"]) == (200, "error")
 
 
 def test_errors_bring_their_id(kept: Kept) -> None:

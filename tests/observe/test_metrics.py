@@ -23,6 +23,7 @@ from wsgi_guard.cells import Cells
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.observe.exposition import merged
 from wsgi_guard.observe.gathering import Gathering
+from wsgi_guard.observe.metrics import Metrics
 from wsgi_guard.series import COUNTER, GAUGE, HISTOGRAM, MOST, ONE, Buckets, Series
 
 from .asking import ADMIN, OPEN, endpoints, metrics_of, total
@@ -220,6 +221,22 @@ def test_threads_lose_no_count() -> None:
     assert total(found, "http_requests_total") == 4000
     assert total(found, "http_request_duration_seconds_count") == 4000
     assert total(found, "http_requests_in_progress") == 1
+
+
+def test_request_that_a_collection_ends_under_the_lock_is_counted() -> None:
+    def streams(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [("Content-Type", "text/plain")])
+        yield b"a"
+
+    guard = guarded(streams)
+    body = guard(request("/"), lambda status, headers: None)
+    assert next(iter(body)) == b"a"
+    [metrics] = [layer for _, layer in guard.stack.full.finishes if isinstance(layer, Metrics)]
+    with metrics.sheet.lock:
+        del body
+    samples = metrics_of(guard)
+    assert total(samples, "http_requests_total") == 1
+    assert total(samples, "http_requests_in_progress") == 1
 
 
 def test_more_routes_than_room_count_together() -> None:

@@ -9,7 +9,9 @@ import logging
 import os
 import threading
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -58,6 +60,8 @@ class Metrics:
         self.cells: Cells | None = None
         self._lines: dict[tuple[str, str, int], Line] = {}
         self._pid = 0
+        # Abandoned requests wait here for the next one: a collection ends them, perhaps one under the lock.
+        self._late: deque[tuple[Facts, Outcome]] = deque()
 
     def start(self) -> None:
         """Takes this process's sheet. A process that shares none counts for itself."""
@@ -77,10 +81,24 @@ class Metrics:
             threading.Thread(target=_gather_on, args=(ref(self),), name="wsgi_guard-metrics", daemon=True).start()
 
     def before(self, facts: Facts) -> None:
+        if self._late:
+            self._settle_late()
         with self._lock:
             self._numbers[self._running] += 1.0
 
     def finish(self, facts: Facts, outcome: Outcome) -> None:
+        if outcome.end == "abandoned":
+            self._late.append((facts, outcome))
+        else:
+            self._count_end(facts, outcome)
+
+    def _settle_late(self) -> None:
+        with suppress(IndexError):
+            # Each is taken by one thread, whichever others do the same.
+            while True:
+                self._count_end(*self._late.popleft())
+
+    def _count_end(self, facts: Facts, outcome: Outcome) -> None:
         code, took, _, _, _, sent = outcome
         endpoint = facts.endpoint or self._endpoints.of(facts)
         line = self._lines.get((endpoint, facts.method, code)) or self._line(endpoint, method_label(facts.method), code)
