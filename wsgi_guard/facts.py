@@ -83,8 +83,9 @@ class Facts:
     # How often each statement ran.
     db_shapes: dict[Any, int] | None = None
     _outer: Facts | None = None
-    _route: Route | None = None
-    _client: Client | None = None
+    # As `route` and `client`, once somebody has asked.
+    known_route: Route | None = None
+    known_client: Client | None = None
     # The body, if somebody has asked for it.
     asked_body: Body | None = None
     _validated: dict[str, Any] | None = None
@@ -158,16 +159,16 @@ class Facts:
 
     @property
     def route(self) -> Route:
-        route = self._route
+        route = self.known_route
         if route is None:
-            route = self._route = self._origin.routes.match(self.environ)
+            route = self.known_route = self._origin.routes.match(self.environ)
         return route
 
     @property
     def client(self) -> Client:
-        client = self._client
+        client = self.known_client
         if client is None:
-            client = self._client = self._origin.addresses.client(self.environ)
+            client = self.known_client = self._origin.addresses.client(self.environ)
         return client
 
     @property
@@ -219,9 +220,9 @@ class Facts:
     def publish(self) -> None:
         """Puts what every app finds into the environ."""
         environ = self.environ
-        client = self._client
+        client = self.known_client
         if client is None:
-            client = self._client = self._origin.addresses.client(environ)
+            client = self.known_client = self._origin.addresses.client(environ)
         environ["wsgi_guard.client_ip"] = client.ip
         if "HTTP_TRACEPARENT" in environ:
             environ["wsgi_guard.traceparent"] = self.traceparent

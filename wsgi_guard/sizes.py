@@ -26,8 +26,7 @@ class Sized:
         """Adds a body that is handed over whole, if somebody watches."""
         if not self.chain.around:
             return
-        one = type(result) is list and len(result) == 1 and type(result[0]) is bytes
-        size = len(result[0]) if one else whole_size(result)
+        size = whole_size(result)
         self.size = None if size is None or self.size is None else self.size + size
 
     def count_kept(self, result: Any) -> None:

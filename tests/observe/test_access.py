@@ -134,9 +134,9 @@ def test_file_in_a_folder_that_is_not_there_stops_the_start(tmp_path: Path) -> N
 PASSING = [(SystemExit(1), {}), (ValueError(), {"capture": {"on_error": "raise"}})]
 
 
-def _broken(error: BaseException, *chunks: bytes) -> Any:
-    raise error
+def _broken(error: BaseException, *chunks: bytes) -> Iterator[bytes]:
     yield from chunks
+    raise error
 
 
 @pytest.mark.parametrize("started", [False, True])

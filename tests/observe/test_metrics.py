@@ -229,7 +229,7 @@ def test_request_that_a_collection_ends_under_the_lock_is_counted() -> None:
         yield b"a"
 
     guard = guarded(streams)
-    body = guard(request("/"), lambda status, headers: None)
+    body = guard(request("/"), lambda *head: lambda data: None)
     assert next(iter(body)) == b"a"
     [metrics] = [layer for _, layer in guard.stack.full.finishes if isinstance(layer, Metrics)]
     with metrics.sheet.lock:

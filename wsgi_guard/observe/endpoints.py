@@ -29,7 +29,7 @@ class Endpoints:
         """Asked at the end of a request, and found once."""
         found = facts.endpoint
         if found is None:
-            names = facts.route.memo.get(NAMES) or names_of(facts)
+            names = (facts.known_route or facts.route).memo.get(NAMES) or names_of(facts)
             found = facts.endpoint = names.exact or self._find(facts, names.rest)
         return found
 

@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from weakref import WeakKeyDictionary, WeakMethod, ref
 
@@ -28,6 +29,11 @@ class Gathering:
         self._sources: list[WeakMethod[Source]] = []
         self._lock = threading.Lock()
         self._failed: set[str] = set()
+        # One for each request that has not ended, whichever guard has it: to append and to pop needs no lock.
+        self.running: deque[None] = deque()
+        running = sheet.entry("http_requests_in_progress", GAUGE, "Requests that have not ended.", reserved=True)
+        assert running is not None  # noqa: S101  (it is the first of all names)
+        self.running_at = running.first
         # Counters of the process whose sheet this was: what this one counts comes on top.
         numbers = sheet.numbers
         self._before = {
@@ -67,6 +73,8 @@ class Gathering:
                 except Exception as error:
                     self._say(source, error)
             with sheet.lock:
+                # Right again where two threads began at once and wrote in the other order.
+                sheet.numbers[self.running_at] = len(self.running)
                 for entry, values in found.items():
                     for at, value in enumerate(values, entry.first):
                         sheet.numbers[at] = value

@@ -61,7 +61,8 @@ class Story:
         """All of it as one line of JSON with its end, in ASCII; the parts that stay are kept with the path."""
         code, duration, end, _, _, size = outcome
         endpoint = facts.endpoint or self._endpoints.of(facts)
-        middle = facts.route.memo.get((endpoint, facts.method, code)) or self.middle(facts, endpoint, code)
+        route, client = facts.known_route or facts.route, facts.known_client or facts.client
+        middle = route.memo.get((endpoint, facts.method, code)) or self.middle(facts, endpoint, code)
         identity, environ, own = facts.known_identity, facts.environ, facts.request_id
         # As `trace_id`, whose call most requests have no need of.
         trace = facts.trace_id if "HTTP_TRACEPARENT" in environ or "HTTP_X_REQUEST_ID" in environ else own
@@ -83,7 +84,7 @@ class Story:
         # An id is hex digits, or of the letters that `client.REQUEST_ID` allows; an address is one that was parsed.
         return (
             f'{{"time":"{CLOCK.text(now)}{SLOW if slow else QUICK}{own}","trace_id":"{trace}'
-            f'{middle}{"null" if size is None else size},"duration":{SECONDS % duration},"client":"{facts.client.ip}",'
+            f'{middle}{"null" if size is None else size},"duration":{SECONDS % duration},"client":"{client.ip}",'
             f'"identity":{"null" if identity is None else quoted(self._shown(identity))}{rest}\n'
         )
 

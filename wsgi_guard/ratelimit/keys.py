@@ -143,7 +143,7 @@ def _endpoint(templates: Templates) -> Keyer:
     """Counts by the rule's own most specific template, or by canonical path for a rule without templates."""
 
     def keyer(facts: Facts) -> str:
-        route = facts.route
+        route = facts.known_route or facts.route
         found: str | None = route.memo.get(keyer)
         if found is None:
             found = route.memo[keyer] = name(route)

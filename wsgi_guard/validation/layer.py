@@ -117,7 +117,7 @@ class Validation:
         """Raises Refused: 400, 411, 413 or 415 for what does not fit, 403 for what looks like an attack."""
         if self._watch is not None:
             self._renew(self._watch)
-        route = facts.route
+        route = facts.known_route or facts.route
         sight = route.memo.get(("validation", facts.verb))
         if sight is None:
             sight = self._look(facts, route)
