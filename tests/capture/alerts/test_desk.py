@@ -117,14 +117,14 @@ def test_threshold_blames_the_one_cause_behind_it(hook: Hook) -> None:
 
 
 def test_all_thresholds_that_one_cause_made_fire_are_named(hook: Hook) -> None:
-    rules = (Rule("mine", 60, 3), *rules_of(AlertsSection(critical_per_minute=5)))
+    rules = (Rule("all mine", 60, 3), Rule("mine", 60, 3), *rules_of(AlertsSection(critical_per_minute=5)))
     one = desk(hook, MemoryStore(1000), rules)
     for _ in range(6):
         one.take(event(severity="CRITICAL"), None)
     one.look()
     [(_, told, _)] = hook.inbox.wait(1)
     assert [alert["reason"] for alert in told["alerts"]] == [
-        "mine: more than 3 in a minute; critical: more than 5 in a minute"
+        "all mine: more than 3 in a minute; mine: more than 3 in a minute; critical: more than 5 in a minute"
     ]
     one.close()
 

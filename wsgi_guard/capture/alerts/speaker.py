@@ -160,7 +160,7 @@ class Speaker:
     def _blame_too(self, rule: Rule, key: str) -> None:
         """One more threshold that a cause made fire: named in the message that is not out yet."""
         for at, notice in enumerate(self._said):
-            if notice.key == key and notice.reason and rule.title() not in notice.reason:
+            if notice.key == key and notice.reason and rule.title() not in notice.reason.split("; "):
                 self._said[at] = replace(notice, reason=f"{notice.reason}; {rule.title()}")
 
     def _of_rule(self, rule: Rule, kind: str, reason: str) -> Notice:
