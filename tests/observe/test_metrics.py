@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 
 from tests.support.calling import App, request, serve
 from tests.support.django_settings import configure_django
-from wsgi_guard import Guard
+from tests.test_guard_process import forked
+from wsgi_guard import Guard, capture_error
 from wsgi_guard.cells import Cells
 from wsgi_guard.errors import ConfigurationError
+from wsgi_guard.host import HOST
 from wsgi_guard.observe.exposition import merged
 from wsgi_guard.observe.gathering import Gathering
 from wsgi_guard.observe.metrics import Metrics
@@ -224,6 +226,25 @@ def test_threads_lose_no_count() -> None:
     assert total(found, "http_requests_total") == 4000
     assert total(found, "http_request_duration_seconds_count") == 4000
     assert total(found, "http_requests_in_progress") == 1
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
+def test_errors_in_a_child_that_the_app_forked_are_no_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HOST, "cells", Cells(2))
+    guard = guarded(guard={"layers": []})
+    serve(guard, request("/", "GET"))
+
+    def fails() -> bool:
+        for _ in range(5):
+            capture_error(ValueError("x"), "child")
+        return True
+
+    assert forked(fails)
+    # Takes the first place that is free, which a child that knows of none but its own would write to as well.
+    serve(guard, request("/", "PUT"))
+    found = metrics_of(guard)
+    assert total(found, "http_requests_total", method="PUT") == 1
+    assert total(found, "wsgi_guard_errors_total") == 5
 
 
 def test_request_that_a_collection_ends_under_the_lock_is_counted() -> None:

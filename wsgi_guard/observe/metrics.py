@@ -59,24 +59,28 @@ class Metrics:
         self._sources = tuple(sources)
         self.cells: Cells | None = None
         self._lines: dict[tuple[str, str, int], Line] = {}
-        self._pid = 0
+        self._pid = self._home = 0
         # Abandoned requests wait here for the next one: a collection ends them, perhaps one under the lock.
         self._late: deque[tuple[Facts, Outcome]] = deque()
 
     def start(self) -> None:
         """Takes this process's sheet. A process that shares none counts for itself."""
         shared = self._shared()
-        self.cells = cells = shared or Cells(1)
-        cells.after_fork()
-        self._lines = {}
-        self.sheet: Sheet = cells.join()
-        self._numbers, self._lock = self.sheet.numbers, self.sheet.lock
+        self._join(shared or Cells(1))
         self.gathering = Gathering.of(self.sheet)
         self.gathering.add(self._sources)
         self._running, self._running_at = self.gathering.running, self.gathering.running_at
         if shared is not None and self._pid != os.getpid():
             self._pid = os.getpid()
             threading.Thread(target=_gather_on, args=(ref(self),), name="wsgi_guard-metrics", daemon=True).start()
+
+    def _join(self, cells: Cells) -> None:
+        self.cells = cells
+        cells.after_fork()
+        self._lines = {}
+        self.sheet: Sheet = cells.join()
+        self._numbers, self._lock = self.sheet.numbers, self.sheet.lock
+        self._home = os.getpid()
 
     def before(self, facts: Facts) -> None:
         if self._late:
@@ -120,6 +124,9 @@ class Metrics:
     def error(self, category: str, severity: str) -> None:
         """An event, whoever it happened to; those before `start` are not counted."""
         if self.cells is not None:
+            if self._home != os.getpid():
+                # A child that the app forked, and that serves nothing: the sheet is its parent's, who knows not of it.
+                self._join(self.cells)
             labels = (("category", category), ("severity", severity))
             self._count("wsgi_guard_errors", "Errors that became events.", labels)
 
