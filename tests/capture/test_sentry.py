@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 import pytest
 import sentry_sdk
 from sentry_sdk.integrations.logging import LoggingIntegration
 
+from tests.health.ticking import until
 from tests.live.servers import ROOT
 from wsgi_guard import capture_error
 from wsgi_guard.capture import sources
@@ -182,6 +186,28 @@ def test_no_request_waits_for_the_import_of_the_sdk(ingest: Receiver, dsn: str) 
     *ids, asked, imported = done.stdout.split()
     assert (len(ids), asked, imported) == (3, "True", "False"), done.stderr
     assert [event["event_id"] for event in ingest.events] == ids
+
+
+def test_broken_import_of_the_sdk_leaves_nothing_behind(
+    ingest: Receiver, dsn: str, monkeypatch: pytest.MonkeyPatch, lines: Lines
+) -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sentry_sdk"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(sys, "meta_path", [Without(), *sys.meta_path])
+    guard, before = made(raising(ValueError("x")), dsn), atexit._ncallbacks()
+    for number in range(1, 6):
+        call(guard)
+        until(lambda: f"{number} internal_error" in str(guard.stack.capture.report()))  # noqa: B023
+        until(lambda: not any(thread.name == "wsgi_guard-sentry" for thread in threading.enumerate()))
+    assert atexit._ncallbacks() - before == 1
+
+
+class Without(MetaPathFinder):
+    """An interpreter whose Sentry SDK is broken."""
+
+    def find_spec(self, name: str, path: Any, target: Any = None) -> None:
+        if name == "sentry_sdk":
+            raise ImportError(name)
 
 
 def test_client_of_the_app_is_used(ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str) -> None:

@@ -114,7 +114,9 @@ class Sentry:
             if self._opening:
                 return
             self._opening = True
-        atexit.register(self._wait, os.getpid())
+        if not self._opened.is_set():
+            # Once: an SDK that is broken is tried again with each error.
+            atexit.register(self._wait, os.getpid())
         try:
             threading.Thread(target=self._open_and_send, name="wsgi_guard-sentry", daemon=True).start()
         except RuntimeError:
