@@ -212,7 +212,7 @@ class Exchange(Sized):
             self.finish("return")
             return []
         if kind in WHOLE:
-            self.sent = self.sent or (head is None and any(result))
+            self.sent = self.sent or (head is None and bool(result))
             self.count_whole(result)
             self.finish("return")
             return result

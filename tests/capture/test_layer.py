@@ -55,13 +55,6 @@ def test_browser_gets_a_page(lines: Lines) -> None:
     assert str(answer.error_id).encode() in answer.body
 
 
-@pytest.mark.parametrize("body", [[], [b""], (b"",), ""], ids=repr)
-def test_app_that_took_the_socket_over_is_no_event(body: Any, lines: Lines) -> None:
-    guard = Guard(lambda environ, start_response: body, {}, only=())
-    assert guard({"REQUEST_METHOD": "GET", "PATH_INFO": "/"}, raising(RuntimeError())) is body
-    assert lines.events == []
-
-
 @pytest.mark.parametrize("made", [list, iter], ids=["list", "iterator"])
 def test_body_without_a_head_is_an_event(made: Any, lines: Lines) -> None:
     # No linter: it would say so before the guard does.
