@@ -20,6 +20,7 @@ from tests.health.ticking import until
 from tests.live.servers import ROOT
 from wsgi_guard import capture_error
 from wsgi_guard.capture import sources
+from wsgi_guard.capture.lines import log_failure
 from wsgi_guard.capture.sentry import check_dsn
 from wsgi_guard.errors import ConfigurationError
 from wsgi_guard.guard import Guard
@@ -221,6 +222,18 @@ def test_client_of_the_app_is_used(ingest: Receiver, theirs: sentry_sdk.client.B
 
 
 @pytest.mark.parametrize("own_dsn", [True, False])
+def test_client_of_the_app_is_not_told_that_telling_it_failed(
+    ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str
+) -> None:
+    call(made(raising(ValueError("x")), dsn))
+    try:
+        raise ValueError("no words for it")
+    except ValueError as failure:
+        log_failure("redacting a report to sentry", failure)
+    theirs.flush(timeout=5)
+    assert [event["logger"] for event in ingest.events] == ["wsgi_guard.errors"]
+
+
 def test_error_that_the_app_sent_is_sent_once(
     own_dsn: bool, ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str, lines: Lines
 ) -> None:

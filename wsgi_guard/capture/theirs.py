@@ -35,6 +35,8 @@ def attach(module: Any) -> None:
     from sentry_sdk.scope import add_global_event_processor
 
     ignore_logger("wsgi_guard.errors")
+    # Or what fails about a report would be one more to fail.
+    ignore_logger("wsgi_guard.capture")
     add_global_event_processor(_reported)
 
 
