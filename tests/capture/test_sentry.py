@@ -221,7 +221,6 @@ def test_client_of_the_app_is_used(ingest: Receiver, theirs: sentry_sdk.client.B
     assert guard.stack.capture.sentry._client is None  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("own_dsn", [True, False])
 def test_client_of_the_app_is_not_told_that_telling_it_failed(
     ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str
 ) -> None:
@@ -234,6 +233,7 @@ def test_client_of_the_app_is_not_told_that_telling_it_failed(
     assert [event["logger"] for event in ingest.events] == ["wsgi_guard.errors"]
 
 
+@pytest.mark.parametrize("own_dsn", [True, False])
 def test_error_that_the_app_sent_is_sent_once(
     own_dsn: bool, ingest: Receiver, theirs: sentry_sdk.client.BaseClient, dsn: str, lines: Lines
 ) -> None:
