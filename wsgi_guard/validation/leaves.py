@@ -21,8 +21,9 @@ _XML_TEXT = re.compile(r"=\s?\"([^\"<]*+)\"|=\s?'([^'<]*+)'|>([^<]++)")
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 # A JSON document all of whose strings are plain; outside of them stands nothing but structure.
 _PLAIN_DOCUMENT = re.compile(r'(?:[^"\\]*+"[\w .,@:-]*+")*+[^"\\]*+', re.A)
-_OPENING = ("{", "[", '"')
+OPENING = ("{", "[", '"')
 _CLOSING = {"{": "}", "[": "]", '"': '"'}
+CLOSING = frozenset(_CLOSING.values())
 # A document inside a string is opened if it is no larger than this, once.
 _INNER = JsonReader(64, 10_000)
 # (trail above, step), () at the root
@@ -141,7 +142,7 @@ def opened(leaves: list[Leaf]) -> list[Leaf]:
 
 def may_open(texts: Iterable[str]) -> bool:
     """Whether one of these texts begins as a JSON document does."""
-    return not set(map(_FIRST, texts)).isdisjoint(_OPENING)
+    return not set(map(_FIRST, texts)).isdisjoint(OPENING)
 
 
 def closes(text: str) -> bool:

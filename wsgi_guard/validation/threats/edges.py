@@ -22,6 +22,15 @@ _WORDS = {
                ".queryselector", ".getelement"),
     "parted": ("/*",), "header": ("\u560a",), "catalogue": ("v$",), "case": ("elt(", "elt (", "make_set", "iif("),
 }  # fmt: skip
+
+
+def _behind(length: int) -> str:
+    """What looks back from a dollar over so many signs, letters behind perhaps a space, to one that parts commands.
+
+    A look back has to have one length."""
+    return rf"(?<=[;|&][\sa-z][a-z]{{{length - 1}}}\$)"
+
+
 _LOOKS = (
     kind("line", ("if",), r"\x02\s{0,3}@?if[\s/]"),
     kind("line", ("for",), r"for\s+(?:/[dflr]|%)"),
@@ -31,23 +40,25 @@ _LOOKS = (
     kind("encoded", ("=",), r"=\x01"),
     kind(
         "number", ("or", "and", "union", "||", "&&", "order", "group", "having", ";"),
-        r"\x02[\s(+~!;){'\"-]{0,9}\d[\d.e]{0,20}[\s)'\"]{0,4}(?:x?or|and|union|\|\||&&|order|group|having|;)",
+        r"\x02[\s(+~!;){'\"-]{0,9}+\d[\d.e]{0,20}+[\s)'\"]{0,4}+(?:x?or|and|union|\|\||&&|order|group|having|;)",
     ),
     kind(
         "quote", ("'", '"'),
-        r"(?:'|\")[\s)]{0,3}(?:(?:x?or|and|having|r?like|in|is|not|regexp|between|union|limit|order|group|procedure"
-        r"|mod|div|sounds|collate|as|where)\b|[|&;#=<>?/+*^%-]|!=)",
+        r"(?:'|\")(?=[\s)xoahrlinbumpdscgw|&;#=<>?/+*^%!-])[\s)]{0,3}+(?:(?:x?or|and|having|r?like|in|is|not|regexp"
+        r"|between|union|limit|order|group|procedure|mod|div|sounds|collate|as|where)\b|[|&;#=<>?/+*^%-]|!=)",
     ),
-    kind("opened", (";", "|", "&"), r"\x02[\"')+]{0,2}\s?[;|&]", r"[;|&]\+|\+[;|&]", r"[;|&]\s?[a-z]{0,4}\$"),
+    kind("opened", (";", "|", "&"), r"\x02[\"')+]{0,2}+\s?+[;|&]"),
+    kind("opened", ("+",), r"\+(?<=[;|&]\+)", r"\+[;|&]"),
+    kind("opened", ("$",), rf"\$(?<=[;|&\sa-z]\$)(?:(?<=[;|&]\$)|{'|'.join(map(_behind, range(1, 6)))})"),
     kind("globbed", ("[",), r"/\w{0,5}\[[!^]?[\w?/]{1,12}\]"),
-    kind("brace", ("{",), r"\{[\w/-]{0,12},[\w/-]{0,12}[,}]"),
+    kind("brace", ("{",), r"\{[\w/-]{0,12}+,[\w/-]{0,12}[,}]"),
     kind("tag", ("<",), r"<:", r"\n\s*<(?:html|script|body|!doctype|svg|img)"),
     kind("style", ("style",), r"style\s?>[^<]{0,60}[@=]\\"),
     kind("called", ("(",), r"\([\s]?\x01"),
     kind("header", ("\n",), rf"\n[ \t]?(?:[a-z-]{{3,30}}[\r\t ]{{0,4}}:|{_METHODS} )"),
     kind("header", ("\r",), rf"\r[ \t]?(?:[a-z-]{{3,30}}[\r\t ]{{0,4}}:|{_METHODS} )"),
     kind("header", ("http",), rf"\x02{_METHODS} http", r"https?\?\x01"),
-    kind("filter", (")",), r"\)\s?(?:[|&!]\s?[()]|\(\s?[|&!])"),
+    kind("filter", (")",), r"\)(?=[\s|&!(])\s?+(?:[|&!]\s?[()]|\(\s?[|&!])"),
     kind("filter", ("\\",), r"\\2[89a]", r"\\29"),
     kind("climb", ("..",), r"\x02/?\.\.[/\\]"),
     kind("hidden", ("/.",), r"/\.[a-z]"),

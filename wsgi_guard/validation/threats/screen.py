@@ -121,26 +121,30 @@ def views(values: Sequence[str], budget: Budget) -> tuple[dict[str, Sifted], boo
 
     And whether all could be looked through, so that the others tell nothing.
     """
-    texts, undone = _all_legible(values, budget)
-    told, whole = telling(texts, budget)
+    texts, joined, undone = _all_legible(values, budget)
+    told, whole = telling(texts, budget, joined)
     return {values[at]: view for at, view in told.items()}, whole and undone
 
 
-def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], bool]:
-    """Each of `values` decoded, and whether all are; many cost little more than one text of their length."""
-    joined = BETWEEN.join(values)
+def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], str, bool]:
+    """Each of `values` decoded, all of them joined if none is long, and whether all are decoded; many cost little more
+    than one text of their length."""
+    joined = BETWEEN.join(("", *values, ""))
     # So many as hold no more escapes than are undone.
     first = len(values) * _ESCAPES // max(joined.count("%"), _ESCAPES)
-    texts = decoded(joined if first == len(values) else BETWEEN.join(values[:first])).split(BETWEEN)
+    joined = decoded(joined if first == len(values) else BETWEEN.join(("", *values[:first], "")))
+    texts = joined.split(BETWEEN)[1:-1]
     if len(texts) != first:
         # Somebody sends what stands between them.
-        first = min(first, _SINGLY)
+        first, joined = min(first, _SINGLY), ""
         texts = list(map(decoded, values[:first]))
+    if max(map(len, values)) <= LONG and first == len(values) and joined:
+        return texts, joined, True
     texts += map(str.lower, values[first:])
-    for at, value in enumerate(values) if max(map(len, values)) > LONG else ():
+    for at, value in enumerate(values):
         if len(value) > LONG:
             texts[at] = _legible(value, budget)
-    return texts, first == len(values)
+    return texts, "", first == len(values)
 
 
 def _find(

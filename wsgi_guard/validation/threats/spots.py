@@ -20,7 +20,7 @@ from .words import Signs
 _GAP = r"(?:\s|/\*[^*]{0,40}\*/|[+(]){1,4}"
 _STATEMENTS = r"(?:drop|truncate|alter|create|insert|update|delete|exec|select|shutdown|grant|declare|waitfor|copy)"
 # Two sides that are the same.
-_EQUAL = r"[\s(!+~-]{1,6}(['\"]?)(\w{1,20})\1\s?(?:=|<=>|r?like)\s?(['\"]?)\2\3(?!\w)"
+_EQUAL = r"[\s(!+~-]{1,6}+(['\"]?)(\w{1,20})\1\s?(?:=|<=>|r?like)\s?(['\"]?)\2\3(?!\w)"
 # References to signs and letters of which scripts are made, and to what browsers leave out of them.
 _REFERENCES = r"#x?0{0,6}(?:2[28]|3[ac]|6[0-9]|7[0-9]|4[01]|9|a|d|1[01][0-9])|lpar|colon|tab|newline"
 _HEADERS = r"[ \t]?(?:set-cookie|content-[a-z]|location\s?:|http/\d|x-[\w-]{2,30}\s?:)"
@@ -66,7 +66,7 @@ _LOOKS = (
     kind("union", ("union",), rf"union(?<=\bunion)(?:{_GAP}(?:all|distinct|select)\b|[^\w\s])"),
     kind(
         "quote", ("'", '"'),
-        rf"(?:'|\")(?=[\s)/oaxhl&|#;-])[\s)]{{0,5}}(?:/\*[^*]{{0,40}}\*/)?\s?(?:(?:or|and|xor|&&|\|\|)"
+        rf"(?:'|\")(?=[\s)/oaxhl&|#;-])[\s)]{{0,5}}+(?:/\*[^*]{{0,40}}\*/)?\s?(?:(?:or|and|xor|&&|\|\|)"
         rf"(?:{_GAP}|[!~-]){{0,3}}['\"\d(]"
         rf"|having\b|order by|like\b|(?:--|#)(?:[\s\x01]|$)|;\s?(?:{_STATEMENTS}\b|--|#))",
     ),
@@ -76,7 +76,7 @@ _LOOKS = (
     kind("equal", ("having",), rf"\bhaving{_EQUAL}"),
     kind("equal", ("||",), rf"\|\|{_EQUAL}"),
     kind("equal", ("&&",), rf"&&{_EQUAL}"),
-    kind("statement", (";",), rf";\s{{0,3}}{_STATEMENTS}\b"),
+    kind("statement", (";",), rf";(?=[\sdtaciuesgw])\s{{0,3}}+{_STATEMENTS}\b"),
     kind("subquery", ("select",), r"\(\s?select\b", r"select\s?[\d(@*'\"]"),
     kind("encoded", ("char", "chr"), r"cha?r\s?\(\s?\d"),
     kind("encoded", ("0x",), r"0x[0-9a-f]{6}"),
@@ -92,10 +92,11 @@ _LOOKS = (
     kind("data", ("data",), r"data:(?:text/(?:html|xml|j|v|x-)|application/x|,|image/svg)"),
     kind(
         "tag", ("<",),
-        r"<\s?(?:i?frame|portal|fencedframe|object|embed|applet|base\b|isindex|i?layer|meta\b|animate|set\b|handler"
-        r"|foreignobject|listener|link\b|template|eval|xml|\?|!e|!a|!doctype [a-z]+ ?\[|!--#|[a-z]{1,9}:)",
+        r"<(?=[\sa-z?!])\s?+(?:i?frame|portal|fencedframe|object|embed|applet|base\b|isindex|i?layer|meta\b|animate"
+        r"|set\b|handler|foreignobject|listener|link\b|template|eval|xml|\?|!e|!a|!doctype [a-z]+ ?\[|!--#"
+        r"|[a-z]{1,9}:)",
     ),
-    kind("tag", ("< ", "<f", "<s", "<i", "<o", "<e"), r"<\s?[a-z] [a-z] [a-z]\b"),
+    kind("tag", ("< ", "<f", "<s", "<i", "<o", "<e"), r"<(?=[\sa-z])\s?+[a-z] [a-z] [a-z]\b"),
     kind("style", ("style",), r"style\s?=\s?[\"'][^\"<>{}]{0,100}[}\[]", r"style\s?=\s?[a-z]{1,9}:url"),
     kind("style", ("svg",), r"url\(\s?[\"']?[\w.-]{1,40}\.svg"),
     kind("shown", ("alert", "confirm", "prompt"), r"(?:alert|confirm|prompt)\s?(?:[(`.)\]&\\,?=]|/\*)"),
@@ -113,7 +114,10 @@ _LOOKS = (
     kind("substitution", ("$(",), r"\$\(\s?(?:[a-z/]{2,20}\s?[)`/|;]|(?:cat|ls|id|curl|wget|sleep|ping|nc)\b)"),
     kind("substitution", ("`",), r"`\s?(?:cat|ls|id|curl|wget|sleep|ping|nc|whoami|uname)\b"),
     kind("substitution", ("$[",), r"\$\[\s?\d"),
-    kind("substitution", ("{",), r"\{,?(?:cat|ls|ll|echo|curl|wget|id|nc|ping|bash|sh|ip|uname|rm|perl|php),"),
+    kind(
+        "substitution", ("{",),
+        r"\{(?=[,a-z]),?+(?:cat|ls|ll|echo|curl|wget|id|nc|ping|bash|sh|ip|uname|rm|perl|php),",
+    ),
     kind("climb", ("..",), r"\.\.[/\\;%][/\\]{0,2}(?:\.\.|[/\\]|2f|5c|c0)"),
     kind("header", ("\n",), rf"\n{_HEADERS}"),
     kind("header", ("\r",), rf"\r{_HEADERS}"),
