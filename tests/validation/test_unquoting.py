@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import unquote
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wsgi_guard.validation.threats.normalise import one_spaced, undo_references, unquoted
+from wsgi_guard.validation.threats.normalise import decoded, one_spaced, undo_references, unquoted
 
 PIECES = st.sampled_from([
     "%", "%2", "%27", "%3D", "%3d", "=", "%c3%a9", "%C3", "%0d%0a", "=\n", "%25", "\r\n", "_", " ", "\t", "é", "a5",
@@ -19,6 +20,18 @@ PIECES = st.sampled_from([
 @example("a=%20\n%20\t ")
 def test_escapes_become_what_the_library_makes_of_them(text: str) -> None:
     assert unquoted(text, errors="replace") == unquote(text, errors="replace")
+
+
+@given(
+    st.lists(st.sampled_from(["%u0041", "%U0062", "%u", "%u00", "%ud83d", "%ude00", "\\", "u", "41", "é", "\ud800"]))
+)
+@example(["%u0025u0041"])
+def test_each_u_escape_is_a_character_and_what_only_begins_like_one_stays(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    wanted = text
+    for _ in range(3):
+        wanted = re.sub("%u([0-9a-f]{4})", lambda found: chr(int(found[1], 16)), wanted, flags=re.I)
+    assert decoded(text) == wanted.lower()
 
 
 @given(st.text(st.sampled_from("&#xX;lt6c0ampgq \n"), max_size=20) | st.text(max_size=10))
