@@ -8,18 +8,16 @@ from operator import itemgetter, not_
 from typing import Any
 
 from .fields import Fields
-from .leaves import CLOSING, OPENING, Leaf, Trail, closes, inside, is_calm, of_document, of_fields
+from .leaves import BETWEEN, Leaf, Trail, closes, inside, is_calm, may_open, of_document, of_fields
 from .shapes import ANY
 from .threats.screen import PLAIN, is_plain, wordy
 
 # From so many characters of a document and so many fields on texts are a crowd.
 _LONG, _FIELDS = 1_024, 64
-_BETWEEN, _GAP = "\x01", b"\x01"
+_GAP = BETWEEN.encode()
 _STRING, _TELLING = frozenset({str}), frozenset({str, dict, list})
-# What is left out of many texts at once, so that signs are left of those that are not plain: the characters of plain
-# ones; and those that may be plain where they stand.
-_PLAIN = bytes(code for code in range(128) if PLAIN.fullmatch(chr(code)))
-_PERHAPS = bytes((ord("'"), *range(128, 256)))
+# What a plain text may hold: its characters, an apostrophe where that stands between letters, and letters abroad.
+_PLAIN = bytes((*(code for code in range(128) if PLAIN.fullmatch(chr(code))), ord("'"), *range(128, 256)))
 
 Places = Callable[[], Iterator[tuple[str, Trail]]]
 
@@ -35,7 +33,7 @@ class Crowd:
         self.texts = _telling(list(texts))
         # The texts inside of those that are documents, by these.
         self._opened: dict[str, list[Leaf]] = {}
-        if self.texts and _may_open(self.texts):
+        if may_open(self.texts) and any(map(closes, self.texts)):
             self._open()
 
     def leaves(self, wanted: Iterable[str]) -> list[Leaf]:
@@ -83,33 +81,22 @@ class Crowd:
 
 def _telling(each: list[str]) -> list[str]:
     """Those that are not plain."""
-    sent = _BETWEEN.join(("", *each, "")).encode("utf-8", "surrogatepass")
-    left = sent.translate(None, _PLAIN)
-    if left.count(_GAP) != len(each) + 1:
+    sent = BETWEEN.join(("", *each, "")).encode("utf-8", "surrogatepass")
+    odd = sent.translate(None, _PLAIN).split(_GAP)[1:-1]
+    if len(odd) != len(each):
         # Somebody sends what stands between them.
         return [text for text in each if not is_plain(text)]
-    unsure = b"'" in sent or not sent.isascii()
-    if not unsure and _GAP * 2 not in left:
+    if all(odd):
         return each
-    odd: list[Any] = left.split(_GAP)[1:-1]
-    if unsure:
-        sure = left.translate(None, _PERHAPS).split(_GAP)[1:-1]
-        odd = [one and (two or not is_plain(text)) for text, one, two in zip(each, odd, sure, strict=True)]
-    others = list(compress(each, map(not_, odd)))
-    if others and wordy(_BETWEEN.join(others)):
-        odd = [one or not is_plain(text) for text, one in zip(each, odd, strict=True)]
-    return list(compress(each, odd))
-
-
-def _may_open(texts: list[str]) -> bool:
-    """Whether there may be one of them that begins and ends as a JSON document does."""
-    joined = _BETWEEN.join(("", *texts, ""))
-    # One character is found ten times as fast as two. Behind the end of a document only these may stand.
-    return (
-        any(sign in joined and _BETWEEN + sign in joined for sign in OPENING)
-        and any(sign in joined and sign + _BETWEEN in joined for sign in (*CLOSING, *" \t\r\n"))
-        and any(map(closes, texts))
-    )
+    others = BETWEEN.join(compress(each, map(not_, odd)))
+    words, letters = wordy(others), "'" in others or not others.isascii()
+    if not words and not letters:
+        return list(compress(each, odd))
+    return [
+        text
+        for text, signs in zip(each, odd, strict=True)
+        if signs or ((words or "'" in text or not text.isascii()) and not is_plain(text))
+    ]
 
 
 def _under(trail: Trail, below: Trail) -> Trail:

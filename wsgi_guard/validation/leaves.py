@@ -21,9 +21,8 @@ _XML_TEXT = re.compile(r"=\s?\"([^\"<]*+)\"|=\s?'([^'<]*+)'|>([^<]++)")
 _CDATA, _CDATA_END = "<![CDATA[", "]]>"
 # A JSON document all of whose strings are plain; outside of them stands nothing but structure.
 _PLAIN_DOCUMENT = re.compile(r'(?:[^"\\]*+"[\w .,@:-]*+")*+[^"\\]*+', re.A)
-OPENING = ("{", "[", '"')
+_OPENING = ("{", "[", '"')
 _CLOSING = {"{": "}", "[": "]", '"': '"'}
-CLOSING = frozenset(_CLOSING.values())
 # A document inside a string is opened if it is no larger than this, once.
 _INNER = JsonReader(64, 10_000)
 # (trail above, step), () at the root
@@ -48,7 +47,8 @@ class Leaf(NamedTuple):
 
 
 TEXT, SHAPE = itemgetter(1), itemgetter(2)
-_FIRST = itemgetter(slice(1))
+# Between texts that are looked at together.
+BETWEEN = "\x01"
 
 
 def of_document(text: str, value: Any, shape: Shape) -> list[Leaf]:
@@ -141,8 +141,10 @@ def opened(leaves: list[Leaf]) -> list[Leaf]:
 
 
 def may_open(texts: Iterable[str]) -> bool:
-    """Whether one of these texts begins as a JSON document does."""
-    return not set(map(_FIRST, texts)).isdisjoint(OPENING)
+    """Whether one of these texts may begin as a JSON document does."""
+    joined = BETWEEN.join(("", *texts))
+    # One character is found ten times as fast as two.
+    return any(sign in joined and BETWEEN + sign in joined for sign in _OPENING)
 
 
 def closes(text: str) -> bool:

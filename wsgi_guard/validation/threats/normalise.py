@@ -26,7 +26,6 @@ _NO_U_ESCAPE = re.compile(r"%u(?![0-9a-fA-F]{4})")
 _BACKSLASH = re.compile(r"\\(?:\\{0,3}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{0,3}x([0-9a-f]{2})|([0-7]{2,3}))", re.I)
 # Overlong UTF-8 of ASCII in two and three bytes, which old decoders accept (RFC 3629, 10).
 _OVERLONG = re.compile(r"%(?:c([01])|e0%8([01]))%([89ab][0-9a-f])", re.I)
-_OVERLONG_SIGNS = ("%c0%", "%c1%", "%C0%", "%C1%", "%e0%8", "%E0%8")
 _SQL_VERSIONED = re.compile(r"/\*!\d{0,6}")
 _SQL_COMMENT = re.compile(r"/\*[^*]{0,200}\*++/")
 _SQL_LINE = re.compile(r"(?:#|--)[^\n]{0,80}\n")
@@ -73,8 +72,6 @@ def folded(value: str) -> str:
 
 def undo_overlong(text: str) -> str:
     """Percent escapes of overlong UTF-8 as the ASCII they stand for; everything else as it is."""
-    if not any(sign in text for sign in _OVERLONG_SIGNS):
-        return text
     return _OVERLONG.sub(
         lambda found: chr((64 if (found[1] or found[2]) == "1" else 0) + (int(found[3], 16) & 63)), text
     )
@@ -85,7 +82,7 @@ def _undo_percent(value: str) -> str:
 
 
 def _undo_u(text: str) -> str:
-    """`text` with `%u0041` as the letter it stands for, in a tenth of the time of a substitution for each."""
+    """`text` with `%u0041` as the letter it stands for, in a sixth of the time of a substitution for each."""
     if "%u" not in text and "%U" not in text:
         return text
     text = text.replace("%U", "%u").replace("\\", "%u005c")
@@ -100,7 +97,7 @@ def unquoted(text: str, encoding: str = "utf-8", errors: str = "strict") -> str:
         return text
     if not text.isascii() and (encoding, errors) != ("utf-8", "replace"):
         return unquote(text, encoding, errors)
-    # Of two signs the first is none; what is replaced as a constant takes a tenth of the time.
+    # In a row of signs all but the last are none: replaced beforehand, a row takes two thirds of the time.
     text = text.replace("%%", "%25%").replace("%%", "%25%")
     # Quoted-printable (RFC 2045, 6.7) has the same escapes behind another sign.
     data = _NO_ESCAPE.sub("%25", text).encode("utf-8", "surrogatepass").replace(b"=", b"=3D").replace(b"%", b"=")

@@ -122,29 +122,30 @@ def views(values: Sequence[str], budget: Budget) -> tuple[dict[str, Sifted], boo
     And whether all could be looked through, so that the others tell nothing.
     """
     texts, joined, undone = _all_legible(values, budget)
-    told, whole = telling(texts, budget, joined)
+    told, whole = telling(texts, joined, budget)
     return {values[at]: view for at, view in told.items()}, whole and undone
 
 
 def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], str, bool]:
-    """Each of `values` decoded, all of them joined if none is long, and whether all are decoded; many cost little more
-    than one text of their length."""
+    """Each of `values` decoded, all of them with `BETWEEN` around each, and whether all are decoded; many cost little
+    more than one text of their length."""
     joined = BETWEEN.join(("", *values, ""))
     # So many as hold no more escapes than are undone.
     first = len(values) * _ESCAPES // max(joined.count("%"), _ESCAPES)
     joined = decoded(joined if first == len(values) else BETWEEN.join(("", *values[:first], "")))
     texts = joined.split(BETWEEN)[1:-1]
-    if len(texts) != first:
+    parted = len(texts) != first
+    if parted:
         # Somebody sends what stands between them.
-        first, joined = min(first, _SINGLY), ""
+        first = min(first, _SINGLY)
         texts = list(map(decoded, values[:first]))
-    if max(map(len, values)) <= LONG and first == len(values) and joined:
-        return texts, joined, True
-    texts += map(str.lower, values[first:])
-    for at, value in enumerate(values):
-        if len(value) > LONG:
-            texts[at] = _legible(value, budget)
-    return texts, "", first == len(values)
+    if parted or first < len(values) or max(map(len, values)) > LONG:
+        texts += map(str.lower, values[first:])
+        for at, value in enumerate(values):
+            if len(value) > LONG:
+                texts[at] = _legible(value, budget)
+        joined = BETWEEN.join(("", *texts, ""))
+    return texts, joined, first == len(values)
 
 
 def _find(

@@ -46,18 +46,17 @@ def sifted(text: str, budget: Budget) -> Sifted:
     return _left(text, kinds, budget, whole)
 
 
-def telling(texts: Sequence[str], budget: Budget, joined: str = "") -> tuple[dict[int, Sifted], bool]:
+def telling(texts: Sequence[str], joined: str, budget: Budget) -> tuple[dict[int, Sifted], bool]:
     """Which of decoded, lower-case `texts` tell most, in this order, and what is left of each; those that are long are
     among them. And whether all could be looked through, so that the others tell nothing.
 
-    `joined` is all of them, if none is long and they were joined before."""
-    gap, short = len(BETWEEN), joined != "" or max(map(len, texts)) <= LONG
-    joined = joined or BETWEEN.join(("", *texts, ""))
+    `joined` is all of them, with `BETWEEN` around each."""
+    gap = len(BETWEEN)
     # What stands directly in front of a text is a place of it.
     ends = list(map(add, accumulate(map(len, texts)), range(2 * gap - 1, gap * (len(texts) + 2), gap)))
     kinds, further, whole = _spots(joined, _affordable(len(joined), budget), budget, EDGES)
     ordered = (*sorted(kinds, key=len), *sorted(further, key=len))
-    if short:
+    if max(map(len, texts)) <= LONG:
         seen: dict[int, None] = {}
         for places in ordered:
             seen.update(dict.fromkeys(map(bisect_right, repeat(ends), _distinct(joined, places))))
