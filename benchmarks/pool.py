@@ -4,9 +4,9 @@
 
 A request is `SELECT 1` in a transaction. 16 threads share 8 connections of each pool, or connect for each request: with
 a password (SCRAM-SHA-256, what PostgreSQL asks for unless told otherwise), and to a server that trusts everybody; then
-one thread asks through the bare psycopg_pool and through ours in turns; then a guard with a pool is called by an app
-that never touches it, and one without. psycopg2 and SQLAlchemy are measured where they are installed (extra `bench`).
-The server is a PostgreSQL of its own, or the one that `DATABASE_URL` names.
+one thread asks through the bare psycopg_pool and through ours in turns, and beside a thread that computes; then a guard
+with a pool is called by an app that never touches it, and one without. psycopg2 and SQLAlchemy are measured where they
+are installed (extra `bench`). The server is a PostgreSQL of its own, or the one that `DATABASE_URL` names.
 """
 
 from __future__ import annotations
@@ -167,6 +167,32 @@ def cost(ask: Ask, times: int = 200) -> float:
     return (time.perf_counter() - began) / times * 1e6
 
 
+def beside(ask: Ask, seconds: float) -> list[float]:
+    """Milliseconds of each request of a thread that pauses in between, while another one computes; in order."""
+    done, found = threading.Event(), []
+
+    def compute() -> None:
+        while not done.is_set():
+            for number in range(1000):
+                number * number
+
+    def work() -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            began = time.perf_counter()
+            ask()
+            found.append((time.perf_counter() - began) * 1e3)
+            time.sleep(0.002)
+
+    threads = [threading.Thread(target=compute), threading.Thread(target=work)]
+    for thread in threads:
+        thread.start()
+    threads[1].join()
+    done.set()
+    threads[0].join()
+    return sorted(found)
+
+
 def idle(url: str) -> tuple[Ask, Ask]:
     """A request through a guard whose pool nobody touches, and through one without."""
 
@@ -217,6 +243,12 @@ def main() -> None:
         print("one thread                           median µs   minimum   over bare")
         single = {"bare psycopg_pool": bare(url, stack, 1), "wsgi_guard": ours(url, stack, 1)}
         told["pool"] = compare(single, chosen.rounds * 5)
+        print("one thread beside one that computes    median ms   nine of ten")
+        told["beside"] = {}
+        for name, ask in single.items():
+            found = sorted(beside(ask, chosen.seconds * max(1, chosen.rounds // 4)))
+            told["beside"][name] = statistics.median(found)
+            print(f"  {name:34} {statistics.median(found):9.2f}   {found[len(found) * 9 // 10]:9.2f}")
         with_pool, without = idle(url)
         guards = {"guard without a pool": without, "guard with an idle pool": with_pool}
         told["idle"] = compare(guards, chosen.rounds * 5)

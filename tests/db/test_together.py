@@ -17,6 +17,7 @@ import pytest
 from psycopg import IsolationLevel, sql
 from psycopg.adapt import Dumper
 
+from tests.health.ticking import until
 from tests.support.postgres import Postgres
 from wsgi_guard.db import together
 from wsgi_guard.db.pool import Pool
@@ -155,7 +156,113 @@ def saved(conn: psycopg.Connection[Any]) -> Any:
         return conn.execute("SELECT n FROM t").fetchall()
 
 
+def later(case: Case) -> Case:
+    """The case in a transaction that has begun."""
+
+    def both(conn: psycopg.Connection[Any]) -> Any:
+        conn.execute("SELECT 1")
+        return case(conn)
+
+    return both
+
+
+def own(case: Case) -> Case:
+    """The case in transactions of the statements' own."""
+
+    def alone(conn: psycopg.Connection[Any]) -> Any:
+        conn.autocommit = True
+        try:
+            return case(conn)
+        finally:
+            conn.execute("DELETE FROM t; DROP TABLE IF EXISTS one")
+            conn.autocommit = False
+
+    return alone
+
+
+def all_pieces(conn: psycopg.Connection[Any]) -> Any:
+    cursor, found = conn.execute("SELECT 1; SELECT 2 AS b; UPDATE t SET n = 2"), []
+    while True:
+        found.append((cursor.statusmessage, cursor.fetchall() if cursor.description else None))
+        if not cursor.nextset():
+            return found
+
+
+def copied(conn: psycopg.Connection[Any]) -> Any:
+    with conn.cursor() as cursor:
+        with cursor.copy("COPY t FROM STDIN") as copy:
+            copy.write_row((1,))
+            copy.write_row((2,))
+        with cursor.copy("COPY (SELECT n FROM t ORDER BY n) TO STDOUT") as copy:
+            return [bytes(block) for block in copy], cursor.rowcount
+
+
+def many(conn: psycopg.Connection[Any]) -> Any:
+    with conn.cursor() as cursor:
+        cursor.executemany("INSERT INTO t VALUES (%s) RETURNING n + 1", [(1,), (2,), (3,)], returning=True)
+        found = [cursor.fetchall()]
+        while cursor.nextset():
+            found.append(cursor.fetchall())
+        return found
+
+
+def by_cursor(conn: psycopg.Connection[Any]) -> Any:
+    with conn.cursor("there") as cursor:
+        cursor.execute("SELECT generate_series(1, 250)")
+        return cursor.fetchmany(2), len(cursor.fetchall())
+
+
+def streamed(conn: psycopg.Connection[Any]) -> Any:
+    return list(conn.cursor().stream("SELECT generate_series(1, 5)"))
+
+
+def remarked(conn: psycopg.Connection[Any]) -> Any:
+    found: list[Any] = []
+    conn.add_notice_handler(lambda notice: found.append(notice.message_primary))
+    conn.execute("DO $$ BEGIN RAISE NOTICE 'by the way'; END $$")
+    return found
+
+
+def violated(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("CREATE TABLE one (n int CONSTRAINT only_one UNIQUE)")
+    conn.execute("INSERT INTO one VALUES (%s)", (1,))
+    conn.execute("INSERT INTO one VALUES (%s)", (1,))
+
+
+LARGE = "SELECT n, repeat('x', 100) FROM generate_series(1, 20000) AS n"
+LATER: dict[str, Case] = {
+    "row": run("SELECT 1 AS a"),
+    "values": run("SELECT %s::text, %s::int", ("a;b", 3)),
+    "pieces": all_pieces,
+    "binary": in_binary,
+    "large": run(LARGE),
+    "slow": run("SELECT pg_sleep(0.01), 5"),
+    "division": run("SELECT 1 / 0"),
+    "syntax": run("SELECT 1 FROM FROM"),
+    "empty": run(""),
+    "violated": violated,
+    "copied": copied,
+    "many": many,
+    "by cursor": by_cursor,
+    "streamed": streamed,
+    "remarked": remarked,
+    "often": often,
+    "at once": at_once,
+    "again": again,
+    "nested": nested,
+    "piped": piped,
+    "heard": heard,
+    "too many values": run(f"SELECT {','.join(['%s'] * 70000)}", [1] * 70000),
+}
 CASES: dict[str, Case] = {
+    **{f"{name}, later": later(case) for name, case in LATER.items()},
+    **{f"{name}, alone": own(case) for name, case in LATER.items() if case is not by_cursor},
+    "large": run(LARGE),
+    "slow": run("SELECT pg_sleep(0.01), 5"),
+    "copied": copied,
+    "many": many,
+    "by cursor": by_cursor,
+    "streamed": streamed,
     "row": run("SELECT 1"),
     "no row": run("SELECT 1 WHERE false"),
     "end": run("  SELECT 1 ; \n"),
@@ -208,8 +315,16 @@ def outcome(case: Case, conn: psycopg.Connection[Any]) -> tuple[Any, ...]:
     try:
         found = case(conn)
     except Exception as error:
-        found = type(error).__name__, str(error), getattr(error, "sqlstate", None)
+        found = type(error).__name__, str(error), getattr(error, "sqlstate", None), details(error)
     return found, conn.info.transaction_status, conn.info.pipeline_status, conn.closed
+
+
+def details(error: Exception) -> list[Any] | None:
+    """What the server said of an error, but for the line of its own code."""
+    if not isinstance(error, psycopg.Error):
+        return None
+    names = ("severity", "message_primary", "message_detail", "statement_position", "constraint_name")
+    return [getattr(error.diag, name) for name in names]
 
 
 @pytest.fixture
@@ -226,7 +341,7 @@ def make_pool() -> Iterator[Callable[..., Pool]]:
 
 
 def test_cases_are_there() -> None:
-    assert len(CASES) == 44
+    assert len(CASES) == 93
 
 
 @pytest.mark.parametrize("in_thread", [False, True], ids=["main", "thread"])
@@ -271,6 +386,15 @@ def trips(conn: Any, work: Callable[[], Any]) -> int:
 @pytest.mark.parametrize("text", ["", "COPY t FROM STDIN", "SELECT 1; SELECT 2", "WITH a AS (SELECT 1)", "SELEC"])
 def test_what_may_be_more_goes_alone(text: str) -> None:
     assert not together.alone(text)
+
+
+def test_copy_by_mistake_ends_with_an_error(place: str, make_pool: Callable[..., Pool]) -> None:
+    pool = make_pool(place)
+    with pytest.raises(psycopg.ProgrammingError, match="COPY"), pool.connection() as conn:
+        conn.execute("SELECT 1")
+        called(partial(conn.execute, "COPY t TO STDOUT"), in_thread=True)
+    with pool.connection() as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
 def test_values_of_a_failed_first_statement_write_nothing(place: str, make_pool: Callable[..., Pool]) -> None:
@@ -353,3 +477,37 @@ def test_commit_that_does_not_end_is_cancelled(
     finally:
         with psycopg.connect(postgres_server.url) as plain:
             plain.execute("DROP TABLE slow; DROP FUNCTION slowly")
+
+
+LATE = """
+CREATE FUNCTION late() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(20); RETURN NULL; END $$;
+CREATE CONSTRAINT TRIGGER late AFTER INSERT ON t DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION late()
+"""
+
+
+def first(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("SELECT pg_sleep(20)")
+
+
+def last(conn: psycopg.Connection[Any]) -> Any:
+    conn.execute("INSERT INTO t VALUES (1)")
+    conn.commit()
+
+
+@pytest.mark.parametrize("case", [first, later(first), last])
+def test_connection_that_is_taken_from_a_waiting_thread_is_an_error_there(
+    place: str, postgres_server: Postgres, make_pool: Callable[..., Pool], case: Case
+) -> None:
+    pool = make_pool(place)
+    with pool.connection() as conn:
+        conn.execute(LATE)
+    with ThreadPoolExecutor(1) as thread, psycopg.connect(postgres_server.admin_url, autocommit=True) as admin:
+        conn = pool.getconn()
+        asked = thread.submit(case, conn)
+        asks = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s"
+        until(lambda: admin.execute(asks, [conn.backend]).fetchone() == (True,))
+        pool.putconn(conn)
+        with pytest.raises(psycopg.OperationalError):
+            asked.result(5)
+    with pool.connection() as conn:
+        assert conn.execute("SELECT 1").fetchone() == (1,)

@@ -22,6 +22,7 @@ from psycopg.rows import tuple_row
 
 from . import decide, wire
 from .cursors import timed
+from .line import line
 from .reach import reach
 from .watched import Watched, node_of
 
@@ -73,6 +74,7 @@ class PooledConnection(Watched):
         conn._node = node_of(conn.fileno())
         conn._trust = decide.trust(watch.section.check)
         conn._poller = wire.poller(conn.pgconn)
+        conn.line = line(conn.pgconn)
         if watch.section.read_only:
             conn._reads = True
             conn.read_only = True
@@ -221,9 +223,12 @@ class PooledConnection(Watched):
         return (
             idle < self._trust
             and not self.closed
-            and (idle < decide.WARM or not self._poller.poll(0))
+            and (idle < decide.WARM or self._is_silent())
             and (self._trust == inf or not self.watch.pulse.weak)
         )
+
+    def _is_silent(self) -> bool:
+        return not self._poller.poll(0) if self.line is None else self.line.is_silent()
 
     def works(self, deadline: float) -> bool:
         """Whether the server answers on this idle connection until `deadline`."""

@@ -28,7 +28,7 @@ AWAY_PAUSE = 0.5
 # first. HikariCP's aliveBypassWindow has the same value.
 TRUSTED = 0.5
 
-# One given back less than this ago goes on without that look, in which other threads would take the interpreter away.
+# One given back less than this ago goes on without that look, which asks the system.
 WARM = 0.005
 
 EXHAUSTED_RETRY = 1

@@ -257,8 +257,8 @@ class Pool(ConnectionPool[PooledConnection]):
         now = monotonic()
         watch.holders.give(conn, now)
         if conn.at_work:
-            # Nobody else may have it, and to wait for whoever holds it could take for ever.
-            conn.pgconn.finish()
+            # Nobody else may have it, and to wait for whoever is in the middle of something could take for ever.
+            conn.end()
         if not conn.closed:
             conn.restore()
             conn.idle_since = now

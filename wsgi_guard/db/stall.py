@@ -8,8 +8,6 @@ alone until `query_timeout`, then cancelled. Queries pay two stores of a number 
 
 from __future__ import annotations
 
-import os
-import socket
 from collections.abc import Iterable
 from contextlib import suppress
 from time import monotonic
@@ -104,5 +102,4 @@ class Stalls:
         if conn.waiting_since != silence.since:
             return
         conn.cut = f"pool {self._watch.name!r}: no answer for {monotonic() - silence.since:.1f} s, {why}"
-        with suppress(OSError, Error), socket.socket(fileno=os.dup(conn.fileno())) as line:
-            line.shutdown(socket.SHUT_RDWR)
+        conn.cut_off()

@@ -15,17 +15,19 @@ from psycopg._preparing import Prepare
 from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 
-from .trip import KNOWN, answer, answers, hear, reached
+from . import trip
 
 if TYPE_CHECKING:
     from psycopg._queries import PostgresQuery
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGresult
 
+    from .line import Line
+
 FIRST_WORDS = ("select", "insert", "update", "delete")
 LONGEST = 4096
 """Characters of the longest text that is looked at."""
-ABLE = KNOWN and capabilities.has_pipeline()
+ABLE = trip.KNOWN and capabilities.has_pipeline()
 """With another psycopg BEGIN goes by itself."""
 
 # A member of an enumeration costs ten times what a name does.
@@ -76,27 +78,30 @@ class Together(Cursor[Any]):
         self._last_query = query
         yield from conn._prepared.maintain_gen(conn)
 
+    def _maybe_prepare_gen(
+        self, pgq: PostgresQuery, *, prepare: bool | None = None, binary: bool | None = None
+    ) -> PQGen[None]:
+        # Statements after the first, with what the driver does not know of: this thread's line.
+        conn, line = self._conn, trip.own_line(self._conn)
+        state, name = conn._prepared.get(pgq, prepare)
+        if line is None or state is _PREPARES or conn._pipeline or not trip.KNOWN:
+            return (yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary))
+        if name:
+            self._send_query_prepared(name, pgq, binary=binary)
+        else:
+            self._execute_send(pgq, binary=binary)
+        key = conn._prepared.maybe_add_to_cache(pgq, state, name)
+        results = yield from trip.answered(self._pgconn, line)
+        if key is not None:
+            conn._prepared.validate(key, state, name, results)
+        self._check_results(results)
+        self._set_results(results)
+
     def _both_gen(self, pgq: PostgresQuery, state: Prepare, name: bytes, binary: bool | None) -> PQGen[None]:
-        conn, pgconn = self._conn, self._pgconn
-        begin = conn._get_tx_start_command()
-        pgconn.enter_pipeline_mode()
-        pgconn.send_query_params(begin, None)
-        failure = self._sent(pgq, name, binary)
+        conn, line = self._conn, trip.own_line(self._conn)
+        failure = self._put(line, pgq, name, binary)
         key = None if failure is not None else conn._prepared.maybe_add_to_cache(pgq, state, name)
-        pgconn.pipeline_sync()
-        yield from reached(pgconn)
-        begun = yield from answers(pgconn, piped=True)
-        results: list[PGresult] = []
-        try:
-            if failure is None:
-                results = yield from answers(pgconn, piped=True)
-            yield from answer(pgconn)
-            pgconn.exit_pipeline_mode()
-        except OperationalError:
-            # A server that says why it goes has said so by then.
-            if not any(result.status == _FAILED for result in (*begun, *results)):
-                raise
-        hear(pgconn)
+        begun, results = yield from self._both_answers(line, failure)
         self._check_results(begun)
         if failure is not None:
             raise failure
@@ -105,13 +110,51 @@ class Together(Cursor[Any]):
         self._check_results(results)
         self._set_results(results)
 
-    def _sent(self, pgq: PostgresQuery, name: bytes, binary: bool | None) -> Exception | None:
-        """Puts the statement behind BEGIN; the error if it cannot be sent, as one of too many parameters."""
+    def _both_answers(
+        self, line: Line | None, failure: Exception | None
+    ) -> PQGen[tuple[list[PGresult], list[PGresult]]]:
+        """Sends the pipeline; the results of BEGIN, and of the statement unless it met `failure`."""
+        pgconn = self._pgconn
+        pgconn.pipeline_sync()
+        yield from trip.reached(pgconn, line)
+        begun = yield from trip.answers(pgconn, line, piped=True)
+        results: list[PGresult] = []
         try:
-            if name:
+            if failure is None:
+                results = yield from trip.answers(pgconn, line, piped=True)
+            yield from trip.answer(pgconn, line)
+            pgconn.exit_pipeline_mode()
+        except OperationalError:
+            # A server that says why it goes has said so by then.
+            if not any(result.status == _FAILED for result in (*begun, *results)):
+                raise
+        trip.hear(pgconn, line)
+        return begun, results
+
+    def _put(self, line: Line | None, pgq: PostgresQuery, name: bytes, binary: bool | None) -> Exception | None:
+        """BEGIN and the statement behind it; the error if that cannot be sent, as one of too many parameters."""
+        begin = self._conn._get_tx_start_command()
+        self._pgconn.enter_pipeline_mode()
+        if line is None:
+            self._pgconn.send_query_params(begin, None)
+        else:
+            line.send_plain(begin, 0)
+        try:
+            if line is not None and not pgq.params:
+                self._put_plain(line, pgq, name, binary)
+            elif name:
                 self._send_query_prepared(name, pgq, binary=binary)
             else:
                 self._execute_send(pgq, force_extended=True, binary=binary)
         except Exception as error:
             return error
         return None
+
+    def _put_plain(self, line: Line, pgq: PostgresQuery, name: bytes, binary: bool | None) -> None:
+        """A statement without parameters, with the interpreter kept in hand."""
+        form = self.format if binary is None else int(binary)
+        if name:
+            line.send_prepared(name, form)
+        else:
+            self._query = pgq
+            line.send_plain(pgq.query, form)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,10 +22,14 @@ if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGresult
 
+    from .line import Line
     from .tally import Shape
     from .watch import Watch
 
 T = TypeVar("T")
+
+LONGEST_END = 1.0
+"""Seconds for a thread to see that its connection is cut off."""
 
 
 class Watched(Connection[TupleRow]):
@@ -43,6 +48,8 @@ class Watched(Connection[TupleRow]):
     # When it began to wait for an answer, 0.0 while it does not; and why `stall.py` cut it under whoever waited.
     waiting_since = 0.0
     cut = ""
+    # Its calls of libpq for threads.
+    line: Line | None = None
     _mark = ""
     _quiet = False
     _node: tuple[int, int]
@@ -78,7 +85,9 @@ class Watched(Connection[TupleRow]):
         if not trip.KNOWN or self._pipeline or type(command) is not bytes or result_format is not Format.TEXT:
             return (yield from super()._exec_command(command, result_format))
         self._check_connection_ok()
-        result, *more = yield from trip.ask(self.pgconn, command)
+        line = trip.own_line(self)
+        (line or self.pgconn).send_query(command)
+        result, *more = yield from trip.answered(self.pgconn, line)
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result, encoding=self.pgconn._encoding)
         if more or result.status != ExecStatus.COMMAND_OK:
@@ -119,6 +128,18 @@ class Watched(Connection[TupleRow]):
             super()._check_connection_ok()
         except OperationalError as error:
             raise self._lost(error) from None
+
+    def end(self) -> None:
+        """Ends the connection at once. A thread that waits on it is told first: its socket may become another's."""
+        self.cut_off()
+        if self.waiting_since and self.lock.acquire(timeout=LONGEST_END):
+            self.lock.release()
+        self.pgconn.finish()
+
+    def cut_off(self) -> None:
+        """Shuts the line down, which whoever waits on it sees at once."""
+        with suppress(OSError, Error), socket.socket(fileno=os.dup(self.fileno())) as line:
+            line.shutdown(socket.SHUT_RDWR)
 
     def abandon(self) -> None:
         """In a forked child: lets go of the parent's socket without a word to the server.
