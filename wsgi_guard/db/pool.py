@@ -25,7 +25,7 @@ from .connection import Lease, PooledConnection
 from .keeper import keep
 from .options import connect_options, conninfo, driver_options
 from .tally import PROMPT
-from .turn import give, take
+from .turn import Turn, give, take
 from .watch import Watch
 
 # A server at work on a statement looks every second whether somebody still waits for it, from version 14 on and where
@@ -78,6 +78,8 @@ class Pool(ConnectionPool[PooledConnection]):
 
     def _build(self, name: str) -> None:
         section = self._section
+        # Who was given a connection after waiting for it, and has not come to run since.
+        self.called: Turn | None = None
         self.watch = Watch(name, section)
         super().__init__(
             conninfo(section),

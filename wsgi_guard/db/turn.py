@@ -1,12 +1,14 @@
 """The short ways into a pool and out of it: what psycopg_pool does, without what our pools never need.
 
-A place in its queue has one lock in place of a condition's three: with twice as many threads as connections every
-request queues, and a condition costs it a tenth of its time.
+A place in its queue has one lock in place of a condition's three. And of those who wait one is called at a time: until
+that thread has the interpreter no other could use a connection either, but for the one that runs, which takes it
+without a wait. Where each connection goes to a thread that sleeps all threads queue for ever once they did.
 """
 
 from __future__ import annotations
 
 import threading
+from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +17,13 @@ from psycopg_pool import ConnectionPool, PoolTimeout, __version__
 
 if TYPE_CHECKING:
     from .connection import PooledConnection
+    from .pool import Pool
 
 KNOWN = __version__.startswith("3.3.")
 """Whether this is a psycopg_pool whose queue works as is taken here; with another its own is used."""
+
+LONG = 0.005
+"""Seconds after which a place in the queue goes before who asks anew: as long as a thread may keep the interpreter."""
 
 _IDLE = TransactionStatus.IDLE
 
@@ -25,9 +31,11 @@ _IDLE = TransactionStatus.IDLE
 class Turn:
     """Answered once at most: by whoever gives a connection or says why there is none, or by giving up."""
 
-    __slots__ = ("_error", "_gate", "_open", "conn")
+    __slots__ = ("_error", "_gate", "_open", "conn", "since")
 
-    def __init__(self) -> None:
+    def __init__(self, since: float = 0.0) -> None:
+        """`since` is when the wait began, by the monotonic clock."""
+        self.since = since
         self.conn: PooledConnection | None = None
         self._error: Exception | None = None
         # Held until there is an answer.
@@ -80,7 +88,7 @@ class Turn:
         return True
 
 
-def take(pool: ConnectionPool[PooledConnection], seconds: float) -> PooledConnection:
+def take(pool: Pool, seconds: float) -> PooledConnection:
     """As `ConnectionPool.getconn` of a pool that has no `check`."""
     if not KNOWN:
         return ConnectionPool.getconn(pool, seconds)
@@ -91,7 +99,7 @@ def take(pool: ConnectionPool[PooledConnection], seconds: float) -> PooledConnec
     with pool._lock:
         conn = pool._get_ready_connection(seconds)
         if conn is None:
-            turn = Turn()
+            turn = Turn(monotonic())
             pool._waiting.append(turn)
             pool._stats[pool._REQUESTS_QUEUED] += 1
             pool._maybe_grow_pool()
@@ -101,16 +109,32 @@ def take(pool: ConnectionPool[PooledConnection], seconds: float) -> PooledConnec
     return conn
 
 
-def give(pool: ConnectionPool[PooledConnection], conn: PooledConnection, now: float) -> None:
+def give(pool: Pool, conn: PooledConnection, now: float) -> None:
     """As `ConnectionPool.putconn` of a pool that has no `reset`, for a connection that is mostly as good as new."""
     good = KNOWN and conn._pool is pool and not pool._closed and conn.pgconn.transaction_status == _IDLE
-    if good and conn._created_at > pool._drained_at and conn._expire_at > now:
-        pool._add_to_pool(conn)
-    else:
-        ConnectionPool.putconn(pool, conn)
+    if good and conn._created_at > pool._drained_at and conn._expire_at > now and pool._pool_full_event is None:
+        conn._pool = None
+        with pool._lock:
+            if not pool._closed:
+                _hand_on(pool, conn, now)
+                return
+    ConnectionPool.putconn(pool, conn)
 
 
-def _waited(pool: ConnectionPool[PooledConnection], turn: Turn, seconds: float) -> PooledConnection:
+def _hand_on(pool: Pool, conn: PooledConnection, now: float) -> None:
+    """To the first who waits. While one who was called has not come to run others could not either: then it is left for
+    whoever asks next, unless the first has waited for LONG. Under the lock.
+    """
+    waiting: deque[Any] = pool._waiting
+    while waiting and (pool.called is None or now - waiting[0].since > LONG):
+        turn = waiting.popleft()
+        if turn.set(conn):
+            pool.called = turn
+            return
+    pool._pool.append(conn)
+
+
+def _waited(pool: Pool, turn: Turn, seconds: float) -> PooledConnection:
     started = monotonic()
     try:
         return turn.wait(seconds)
@@ -123,3 +147,13 @@ def _waited(pool: ConnectionPool[PooledConnection], turn: Turn, seconds: float) 
         raise
     finally:
         pool._stats[pool._REQUESTS_WAIT_MS] += int((monotonic() - started) * 1000)
+        _call_next(pool, turn)
+
+
+def _call_next(pool: Pool, turn: Turn) -> None:
+    """Whoever waited runs, and calls the next one if there is a connection for him."""
+    with pool._lock:
+        if pool.called is turn:
+            pool.called = None
+        if pool._pool and pool._waiting and pool.called is None:
+            _hand_on(pool, pool._pool.popleft(), monotonic())
