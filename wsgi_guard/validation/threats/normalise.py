@@ -6,10 +6,11 @@ Each view is lower-case text, made in linear time, with runs of white space fold
 from __future__ import annotations
 
 import re
-from binascii import a2b_qp
 from collections.abc import Iterator
 from unicodedata import normalize
 from urllib.parse import unquote
+
+from wsgi_guard.escapes import undone
 
 # An attack that is encoded more often than this is decoded by nobody either.
 ROUNDS = 3
@@ -20,8 +21,8 @@ _PIECE = 256
 # Two ligatures of Arabic stand for whole sentences, which would make a text six times as long, and hold no sign.
 _LONG_FORMS = {0xFDFA: " ", 0xFDFB: " "}
 
-# Both cases are spelled out: with a flag for them these take twice the time.
-_ESCAPE, _NO_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}"), re.compile(r"%(?![0-9a-fA-F]{2})")
+# Both cases are spelled out: with a flag for them it takes twice the time.
+_ESCAPE = re.compile(r"%[0-9a-fA-F]{2}")
 _NO_U_ESCAPE = re.compile(r"%u(?![0-9a-fA-F]{4})")
 _BACKSLASH = re.compile(r"\\(?:\\{0,3}u\{?0{0,4}([0-9a-f]{2,4})\}?|\\{0,3}x([0-9a-f]{2})|([0-7]{2,3}))", re.I)
 # Overlong UTF-8 of ASCII in two and three bytes, which old decoders accept (RFC 3629, 10).
@@ -97,11 +98,7 @@ def unquoted(text: str, encoding: str = "utf-8", errors: str = "strict") -> str:
         return text
     if not text.isascii() and (encoding, errors) != ("utf-8", "replace"):
         return unquote(text, encoding, errors)
-    # In a row of signs all but the last are none: replaced beforehand, a row takes two thirds of the time.
-    text = text.replace("%%", "%25%").replace("%%", "%25%")
-    # Quoted-printable (RFC 2045, 6.7) has the same escapes behind another sign.
-    data = _NO_ESCAPE.sub("%25", text).encode("utf-8", "surrogatepass").replace(b"=", b"=3D").replace(b"%", b"=")
-    return a2b_qp(data).decode(encoding, errors)
+    return undone(text.encode("utf-8", "surrogatepass")).decode(encoding, errors)
 
 
 def one_spaced(text: str) -> str:

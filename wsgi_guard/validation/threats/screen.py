@@ -134,7 +134,7 @@ def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], str,
     first = len(values) * _ESCAPES // max(joined.count("%"), _ESCAPES)
     joined = decoded(joined if first == len(values) else BETWEEN.join(("", *values[:first], "")))
     texts = joined.split(BETWEEN)[1:-1]
-    parted = len(texts) != first
+    parted, whole = len(texts) != first, True
     if parted:
         # Somebody sends what stands between them.
         first = min(first, _SINGLY)
@@ -143,9 +143,10 @@ def _all_legible(values: Sequence[str], budget: Budget) -> tuple[list[str], str,
         texts += map(str.lower, values[first:])
         for at, value in enumerate(values):
             if len(value) > LONG:
-                texts[at] = _legible(value, budget)
+                texts[at], undone = _legible(value, budget)
+                whole = whole and undone
         joined = BETWEEN.join(("", *texts, ""))
-    return texts, joined, first == len(values)
+    return texts, joined, whole and first == len(values)
 
 
 def _find(
@@ -155,9 +156,11 @@ def _find(
     kind = ""
     complete = True
     try:
+        undone = True
         if view is None:
-            view = sifted(_legible(value, budget), budget)
-        complete = view.complete
+            text, undone = _legible(value, budget)
+            view = sifted(text, budget)
+        complete = undone and view.complete
         for kind in classes:
             budget.spend(len(view.text) * _VIEWED + _LOOK)
             hit = FINDERS[kind](view.text, budget)
@@ -168,13 +171,26 @@ def _find(
     return found if found or complete else [Finding(kind, CROWDED, THRESHOLDS[1], "")]
 
 
-def _legible(value: str, budget: Budget) -> str:
-    """`value` decoded, without what repeats itself and without stretches of prose."""
+def _legible(value: str, budget: Budget) -> tuple[str, bool]:
+    """`value` decoded, without what repeats itself and without stretches of prose; and whether that is all of it."""
     value = collapsed(value)
+    most = _decodable(value, budget)
+    whole = most >= len(value)
+    if not whole:
+        # The rest of the budget is for looking at what is decoded.
+        value = BETWEEN.join((value[: most * 2 // 3], value[len(value) - most // 3 :]))
     if not value.isascii():
         budget.sieve -= len(value) * _FOLDED
     budget.sieve -= value.count("%") * _ESCAPE
-    return condensed(decoded(value), wordy)
+    return condensed(decoded(value), wordy), whole
+
+
+def _decodable(value: str, budget: Budget) -> int:
+    """How many characters of `value` half of what is left decodes, but for short ones, which are decoded anyway."""
+    cost = value.count("%") * _ESCAPE
+    if len(value) <= LONG or 2 * cost <= budget.sieve:
+        return len(value)
+    return max(LONG, len(value) * max(budget.sieve, 0) // (2 * cost))
 
 
 def _from_base64(value: str) -> str | None:

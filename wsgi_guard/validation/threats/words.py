@@ -20,6 +20,8 @@ _LETTERS = bytes(sign if 97 <= sign <= 122 else 32 for sign in range(256))
 _REMEMBERED, _LONGEST = 8_192, 16
 # So many new ones are asked for words inside of them, of further ones only whether they are words themselves.
 _NEW = 1_000
+# Letters of new runs of which each piece is looked up: of more it is faster to look for each word.
+_FEW = 20
 # Mixtures of signs of which it is known what words they may make.
 _MIXTURES = 256
 # What a look at runs costs: a character, and a run, which may be new.
@@ -105,6 +107,25 @@ class Words:
 
     def _learn(self, runs: list[bytes]) -> int:
         """The bits of runs that were not met before, which from now on are known."""
+        few = sum(map(len, runs)) <= _FEW
+        each = {run: self._inside(run) for run in runs} if few else self._among(runs)
+        found = 0
+        for run, bits in each.items():
+            found |= bits
+            if len(run) <= _LONGEST:
+                self._known.put(run, bits)
+        return found
+
+    def _inside(self, run: bytes) -> int:
+        """The bits of the words within one run, by looking up each piece of it."""
+        found = 0
+        for start in range(len(run) - 1):
+            for end in range(start + 2, len(run) + 1):
+                found |= self._bits.get(run[start:end], 0)
+        return found
+
+    def _among(self, runs: list[bytes]) -> dict[bytes, int]:
+        """The bits of the words within each of many runs, by looking for each word in all of them together."""
         each = {run: self._bits.get(run, 0) for run in runs}
         runs = runs[:_NEW]
         joined = b" ".join(runs)
@@ -115,12 +136,7 @@ class Words:
                 place = bisect_right(ends, at)
                 each[runs[place]] |= bit
                 at = joined.find(word, ends[place])
-        found = 0
-        for run, bits in each.items():
-            found |= bits
-            if len(run) <= _LONGEST:
-                self._known.put(run, bits)
-        return found
+        return each
 
 
 class Signs:
