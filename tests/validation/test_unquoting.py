@@ -9,7 +9,7 @@ from urllib.parse import unquote
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from wsgi_guard.validation.threats.normalise import decoded, one_spaced, undo_references, unquoted
+from wsgi_guard.validation.threats.normalise import decoded, one_spaced, undo_overlong, undo_references, unquoted
 
 PIECES = st.sampled_from([
     "%", "%2", "%27", "%3D", "%3d", "=", "%c3%a9", "%C3", "%0d%0a", "=\n", "%25", "\r\n", "_", " ", "\t", "é", "a5",
@@ -52,3 +52,22 @@ def test_all_white_space_is_one_space(text: str) -> None:
     assert set(folded) <= {" ", "a", "b"}
     assert folded.replace(" ", "") == "".join(char for char in text if char in "ab")
     assert one_spaced(folded) == folded
+
+
+OVERLONG = ("%c0%ae", "%C0%AE", "%c1%9c", "%e0%80%af", "%c0%a5", "%c0", "%e0", "%80", "%", "c0", "ae", "a")
+
+
+FORMS = {
+    **{f"%{0xC0 + code // 64:02x}%{0x80 + code % 64:02x}": chr(code) for code in range(128)},
+    **{f"%e0%{0x80 + code // 64:02x}%{0x80 + code % 64:02x}": chr(code) for code in range(128)},
+}
+
+
+@given(st.lists(st.sampled_from(OVERLONG), max_size=12))
+def test_overlong_forms_are_what_old_decoders_made_of_them(pieces: list[str]) -> None:
+    text, wanted, at = "".join(pieces), "", 0
+    while at < len(text):
+        size = next((size for size in (6, 9) if text[at : at + size].lower() in FORMS), 1)
+        wanted += FORMS[text[at : at + size].lower()] if size > 1 else text[at]
+        at += size
+    assert undo_overlong(text) == wanted

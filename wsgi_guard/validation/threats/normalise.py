@@ -73,9 +73,16 @@ def folded(value: str) -> str:
 
 def undo_overlong(text: str) -> str:
     """Percent escapes of overlong UTF-8 as the ASCII they stand for; everything else as it is."""
-    return _OVERLONG.sub(
-        lambda found: chr((64 if (found[1] or found[2]) == "1" else 0) + (int(found[3], 16) & 63)), text
-    )
+    found = _OVERLONG.search(text)
+    if found is None:
+        return text
+    # Mostly all are the same, and no two of them overlap.
+    same = text.replace(found[0], _ascii(found))
+    return same if _OVERLONG.search(same) is None else _OVERLONG.sub(_ascii, text)
+
+
+def _ascii(found: re.Match[str]) -> str:
+    return chr((64 if (found[1] or found[2]) == "1" else 0) + (int(found[3], 16) & 63))
 
 
 def _undo_percent(value: str) -> str:
