@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import _ctypes
-import os
+import glob
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
-from typing import Any, NamedTuple
+from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -14,20 +19,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from psycopg import pq
 
+from tests.health.ticking import until
 from tests.support.postgres import Postgres
-from wsgi_guard.db.libpq import Libpq, libpq
-from wsgi_guard.db.line import LEAST, MOST, Line, line
+from wsgi_guard.db.libpq import libpq, of_driver
+from wsgi_guard.db.line import line
+from wsgi_guard.db.patience import LEAST, MOST, Patience
 
-
-class Near(NamedTuple):
-    """As much of a driver's connection as the short wait asks for."""
-
-    socket: int
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
 def pgconn(postgres_server: Postgres) -> Iterator[Any]:
-    with psycopg.connect(postgres_server.url, autocommit=True) as conn:
+    with closing(psycopg.connect(postgres_server.url, autocommit=True)) as conn:
         yield conn.pgconn
 
 
@@ -38,31 +41,73 @@ def test_libpq_of_the_driver_is_found() -> None:
 
 def test_file_without_libpq_is_refused() -> None:
     with pytest.raises(AttributeError):
-        Libpq(str(_ctypes.__file__))
+        of_driver(str(_ctypes.__file__))
 
 
-@given(st.lists(st.booleans(), max_size=14))
+BROUGHT = """
+import ctypes, sys, threading
+from ctypes.util import find_library
+ctypes.CDLL(sys.argv[2], ctypes.RTLD_GLOBAL)
+from wsgi_guard.db.libpq import libpq
+from wsgi_guard.db.pool import Pool
+from wsgi_guard.settings.pools import PoolSection
+from wsgi_guard.settings.secret import Secret
+from psycopg import pq
+pool, found = Pool("main", PoolSection(url=Secret(sys.argv[1]))), []
+def work():
+    with pool.connection() as conn:
+        found.append(conn.execute("SELECT 1").fetchone())
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+pool.close()
+print(found, libpq(), pq.version())
+"""
+
+
+def test_libpq_that_the_process_brought_is_left_alone(postgres_server: Postgres) -> None:
+    """As that of uWSGI with PostgreSQL, which then serves the driver: a connection of one is none of another."""
+    other = next(iter(glob.glob("/usr/lib/*/libpq.so.5")), None)
+    assert other is not None, "the server's packages bring a libpq"
+    command = [sys.executable, "-c", BROUGHT, postgres_server.url, other]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("[(1,)] None ")
+
+
+@given(st.lists(st.booleans(), max_size=60))
 def test_waits_in_vain_are_given_up_for_longer_each_time(answers: list[bool]) -> None:
-    """What is not looked at is there: only the number of looks says what a wait did."""
-    library = libpq()
-    assert library is not None
-    read, write = os.pipe()
-    try:
-        near, skips = Line(library, Near(read)), LEAST  # type: ignore[arg-type]
-        for there in answers:
-            if there:
-                os.write(write, b"x")
-                assert near.answers()
-                skips = LEAST
-            else:
-                assert not near.answers()
-                os.write(write, b"x")
-                assert not any(near.answers() for _ in range(skips))
-                skips = min(2 * skips, MOST)
-            os.read(read, 1)
-    finally:
-        os.close(read)
-        os.close(write)
+    patience, skips = Patience(), LEAST
+    for answered in answers:
+        assert patience.tries()
+        patience.told(answered=answered)
+        if answered:
+            skips = max(LEAST, skips * 3 // 4)
+        else:
+            assert not any(patience.tries() for _ in range(skips))
+            skips = min(2 * skips, MOST)
+
+
+@pytest.mark.parametrize(("pattern", "share"), [("y", 1.0), ("yyyyyyyyyn", 0.8), ("yn", 0.02), ("n", 0.02)])
+def test_share_of_waits_that_are_tried(pattern: str, share: float) -> None:
+    """All where answers come at once, most where nearly all do, hardly any where every second one does not."""
+    patience, tried = Patience(), 0
+    for at in range(20_000):
+        if patience.tries():
+            tried += 1
+            patience.told(answered=pattern[at % len(pattern)] == "y")
+    assert (tried / 20_000 >= share) if share > 0.5 else (tried / 20_000 <= share)
+
+
+def test_moment_is_short(pgconn: Any) -> None:
+    near = line(pgconn)
+    assert near is not None
+    near.send_query(b"SELECT pg_sleep(0.5)")
+    pgconn.flush()
+    patience, began = Patience(), time.perf_counter()
+    assert not near.answers(patience)
+    assert time.perf_counter() - began < 0.4
+    assert not patience.tries()
 
 
 def test_silence_is_told_from_something_to_read(pgconn: Any) -> None:
@@ -70,12 +115,11 @@ def test_silence_is_told_from_something_to_read(pgconn: Any) -> None:
     assert near is not None
     assert near.is_silent()
     near.send_query(b"SELECT 1")
-    while near.is_silent():
-        pass
+    until(lambda: not near.is_silent())
     pgconn.consume_input()
-    assert not near.is_busy()
-    assert pgconn.get_result().get_value(0, 0) == b"1"
-    assert pgconn.get_result() is None
+    found: list[Any] = []
+    assert near.read(found)
+    assert [result.get_value(0, 0) for result in found] == [b"1"]
 
 
 def test_end_of_the_connection_is_something_to_read(pgconn: Any, postgres_server: Postgres) -> None:
@@ -92,7 +136,7 @@ def test_connection_that_was_ended_sends_nothing(pgconn: Any) -> None:
     pgconn.finish()
     assert not near.is_busy()
     assert near.notifies() is None
-    refused = partial(pytest.raises, psycopg.OperationalError, match="sending query failed")
+    refused = partial(pytest.raises, psycopg.OperationalError, match="sending .* failed")
     with refused():
         near.send_query(b"SELECT 1")
     with refused():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import tempfile
 import threading
@@ -229,6 +230,36 @@ def violated(conn: psycopg.Connection[Any]) -> Any:
     conn.execute("INSERT INTO one VALUES (%s)", (1,))
 
 
+def heard_at_once(conn: psycopg.Connection[Any]) -> Any:
+    """What came while nothing was asked comes with the next statement."""
+    found: list[Any] = []
+    conn.add_notify_handler(lambda news: found.append(news.payload))
+    conn.execute("LISTEN news")
+    conn.commit()
+    with psycopg.connect(conn.info.dsn, autocommit=True) as other:
+        other.execute("NOTIFY news, 'from afar'")
+    assert select.select([conn.fileno()], [], [], 10.0)[0]
+    conn.execute("SELECT 1")
+    return found
+
+
+def few_prepared(conn: psycopg.Connection[Any]) -> Any:
+    conn.prepared_max = 2
+    for number in range(4):
+        conn.execute(f"SELECT {number}, %s::int", (1,), prepare=True)
+    return conn.execute("SELECT count(*) FROM pg_prepared_statements").fetchone()
+
+
+def failed_when_prepared(conn: psycopg.Connection[Any]) -> Any:
+    for number in (1, 1, 0):
+        conn.execute("SELECT 1 / %s::int", (number,), prepare=True)
+
+
+def asked(conn: psycopg.Connection[Any]) -> Any:
+    query = conn.execute("SELECT 1")._query
+    return query is not None and query.query
+
+
 LARGE = "SELECT n, repeat('x', 100) FROM generate_series(1, 20000) AS n"
 LATER: dict[str, Case] = {
     "row": run("SELECT 1 AS a"),
@@ -252,6 +283,9 @@ LATER: dict[str, Case] = {
     "nested": nested,
     "piped": piped,
     "heard": heard,
+    "few prepared": few_prepared,
+    "failed when prepared": failed_when_prepared,
+    "asked": asked,
     "too many values": run(f"SELECT {','.join(['%s'] * 70000)}", [1] * 70000),
 }
 CASES: dict[str, Case] = {
@@ -307,6 +341,10 @@ CASES: dict[str, Case] = {
     "checked late": checked_late,
     "rolled back": rolled_back,
     "saved": saved,
+    "heard at once": heard_at_once,
+    "few prepared": few_prepared,
+    "failed when prepared": failed_when_prepared,
+    "asked": asked,
 }
 
 
@@ -341,7 +379,7 @@ def make_pool() -> Iterator[Callable[..., Pool]]:
 
 
 def test_cases_are_there() -> None:
-    assert len(CASES) == 93
+    assert len(CASES) == 103
 
 
 @pytest.mark.parametrize("in_thread", [False, True], ids=["main", "thread"])
@@ -507,7 +545,11 @@ def test_connection_that_is_taken_from_a_waiting_thread_is_an_error_there(
         asks = "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s"
         until(lambda: admin.execute(asks, [conn.backend]).fetchone() == (True,))
         pool.putconn(conn)
-        with pytest.raises(psycopg.OperationalError):
-            asked.result(5)
+        # It is out by then, so that whoever opens a socket now shares none with it.
+        assert not conn.waiting_since
+        with pytest.raises(psycopg.OperationalError, match="given back while a statement ran"):
+            asked.result(10)
+    # That is no word of the server.
+    assert not pool.watch.pulse.weak
     with pool.connection() as conn:
         assert conn.execute("SELECT 1").fetchone() == (1,)

@@ -20,6 +20,7 @@ from wsgi_guard.settings.pools import PoolSection
 from wsgi_guard.settings.secret import Secret
 
 CONN: Any = object()
+PATIENCE = 20.0
 
 
 def test_who_was_given_a_connection_has_it() -> None:
@@ -43,6 +44,34 @@ def test_who_was_refused_hears_why() -> None:
     assert place.fail(PoolClosed("it is closed"))
     with pytest.raises(PoolClosed, match="it is closed"):
         place.wait(1.0)
+
+
+class Interrupted:
+    """A lock whose holder is interrupted as soon as he has it."""
+
+    def __init__(self, lock: Any) -> None:
+        self._lock = lock
+
+    def acquire(self, blocking: bool, timeout: float) -> bool:
+        assert self._lock.acquire(blocking, timeout)
+        raise KeyboardInterrupt
+
+
+def test_who_is_interrupted_with_the_answer_in_hand_does_not_wait_for_another() -> None:
+    place = Turn()
+    assert place.set(CONN)
+    place._gate = Interrupted(place._gate)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        place.wait(1.0)
+    assert place.conn is CONN
+
+
+def test_who_answers_and_is_interrupted_is_not_waited_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "STEP", 0.01)
+    place = Turn()
+    assert place._answers()
+    with pytest.raises(PoolTimeout):
+        place.wait(0.01)
 
 
 def test_giving_and_giving_up_never_both_happen() -> None:
@@ -118,34 +147,36 @@ def two(postgres_server: Postgres) -> Iterator[Pool]:
 
 
 class Queue:
-    """Threads that wait for a connection of a pool, and that go on with it only when `gate` is open."""
+    """Threads that wait for a connection of a pool, go on with it when `gate` opens, and keep it until `end` does."""
 
     def __init__(self, pool: Pool, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.gate = threading.Event()
+        self.gate, self.end = threading.Event(), threading.Event()
         self.got: list[int] = []
         self._pool = pool
         wait = Turn.wait
 
-        def held_up(turn: Turn, timeout: float) -> Any:
-            conn = wait(turn, timeout)
-            self.gate.wait()
+        def held_up(place: Turn, timeout: float) -> Any:
+            conn = wait(place, timeout)
+            self.gate.wait(PATIENCE)
             return conn
 
         monkeypatch.setattr(Turn, "wait", held_up)
-        self._threads = [threading.Thread(target=self._work, args=(each,)) for each in range(number)]
+        self._threads = [threading.Thread(target=self._work, args=(each,), daemon=True) for each in range(number)]
         for waiting, thread in enumerate(self._threads, start=1):
             thread.start()
             until(lambda waiting=waiting: pool.get_stats()["requests_waiting"] == waiting)  # type: ignore[misc]
 
     def _work(self, number: int) -> None:
-        with self._pool.connection(timeout=20.0) as conn:
-            self.got.append(number)
+        with self._pool.connection(timeout=PATIENCE) as conn:
             conn.execute("SELECT 1")
+            self.got.append(number)
+            self.end.wait(PATIENCE)
 
     def ends(self) -> list[int]:
         self.gate.set()
+        self.end.set()
         for thread in self._threads:
-            thread.join()
+            thread.join(PATIENCE)
         return self.got
 
 
@@ -159,9 +190,21 @@ def test_while_who_was_called_is_on_the_way_others_may_take(two: Pool, monkeypat
     for _ in range(3):
         with two.connection(timeout=1.0) as conn:
             assert conn is second
-    # Whoever runs calls the next, and nobody is left.
     assert sorted(queue.ends()) == [0, 1, 2]
     assert two.get_stats()["pool_available"] == 2
+    assert two.called is None
+
+
+def test_who_was_called_calls_the_next(two: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turn, "LONG", 60.0)
+    first, second = two.getconn(), two.getconn()
+    queue = Queue(two, 2, monkeypatch)
+    first.close()
+    second.close()
+    queue.gate.set()
+    # The first one keeps what it was given: nobody gives anything back.
+    until(lambda: len(queue.got) == 2)
+    assert sorted(queue.ends()) == [0, 1]
 
 
 def test_who_has_waited_long_goes_first(two: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,28 +221,29 @@ def test_who_has_waited_long_goes_first(two: Pool, monkeypatch: pytest.MonkeyPat
 def test_who_gives_up_while_called_is_no_end_of_the_queue(two: Pool) -> None:
     """A wait that ends in the very moment in which it is answered takes what it was given, or leaves it to the next."""
     chance = random.Random(5)
-    times = [[chance.choice((0.0002, 0.001, 0.005, 5.0)) for _ in range(150)] for _ in range(12)]
+    times = [[chance.choice((0.0002, 0.001, 0.005, PATIENCE)) for _ in range(60)] for _ in range(12)]
     found = [0, 0]
 
     def work(mine: list[float]) -> None:
         for timeout in mine:
             try:
                 with two.connection(timeout=timeout) as conn:
-                    conn.execute("SELECT 1")
+                    conn.execute("SELECT pg_sleep(0.002)")
                 found[0] += 1
             except PoolTimeout:
-                assert timeout < 5.0
+                assert timeout < PATIENCE
                 found[1] += 1
 
-    threads = [threading.Thread(target=work, args=(mine,)) for mine in times]
+    threads = [threading.Thread(target=work, args=(mine,), daemon=True) for mine in times]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
+        thread.join(2 * PATIENCE)
     stats = two.get_stats()
     assert stats.get("requests_waiting", 0) == 0
     assert stats["pool_available"] == 2
-    assert sum(found) == 12 * 150 and min(found) > 0
+    assert sum(found) == 12 * 60
+    assert min(found) > 0
     assert two.called is None
 
 
@@ -208,17 +252,28 @@ def test_nobody_is_passed_over_for_ever(two: Pool) -> None:
     end, counts = time.monotonic() + 1.0, [0] * 12
 
     def work(number: int) -> None:
-        while time.monotonic() < end:
-            with two.connection(timeout=5.0) as conn:
+        while not counts[number] or time.monotonic() < end:
+            with two.connection(timeout=PATIENCE) as conn:
                 conn.execute("SELECT 1")
             counts[number] += 1
 
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(len(counts))]
+    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(counts))]
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()
-    assert min(counts) >= 5
+        thread.join(2 * PATIENCE)
+    assert min(counts) >= 1
+
+
+def test_who_waits_for_a_full_pool_hears_of_what_comes_back(two: Pool) -> None:
+    conn = two.getconn()
+    waiting = threading.Thread(target=two.wait, args=(PATIENCE,), daemon=True)
+    waiting.start()
+    until(lambda: two._pool_full_event is not None)
+    conn.close()
+    waiting.join(PATIENCE / 2)
+    assert not waiting.is_alive()
+    assert not two.closed
 
 
 def test_drained_and_aged_connections_are_replaced(postgres_server: Postgres) -> None:

@@ -1,13 +1,26 @@
-"""libpq called with the interpreter kept in hand, for which the driver has no calls.
+"""libpq called without a step aside for other threads, for which the driver has no calls.
 
-All of these only move memory, but for one short poll: to let other threads run meanwhile costs more than they take. It
-is the very copy of libpq that the driver's own C code is linked with, so that both may work on one connection.
+What is called here moves memory and sends without waiting, but for one short poll: to let other threads run meanwhile
+costs more than it takes. It is the libpq of the driver's own C code, so that both may work on one connection.
 """
 
 from __future__ import annotations
 
 import sys
-from ctypes import POINTER, PYFUNCTYPE, PyDLL, Structure, c_char_p, c_int, c_long, c_short, c_void_p, cast
+from ctypes import (
+    POINTER,
+    PYFUNCTYPE,
+    PyDLL,
+    Structure,
+    addressof,
+    c_char_p,
+    c_int,
+    c_long,
+    c_short,
+    c_ulong,
+    c_void_p,
+    cast,
+)
 from functools import cache
 from typing import Any
 
@@ -34,15 +47,13 @@ class Time(Structure):
 
 
 class Libpq:
-    """Functions as libpq and poll.h document them. AttributeError when `file` or the system has one of them not.
+    """Functions as libpq and poll.h document them. AttributeError when one of them is not there.
 
     A connection is the address that `pgconn_ptr` tells, to be asked for in the very call: between two steps of a thread
     another may end it. None is as good as a connection that is gone.
     """
 
-    def __init__(self, file: str) -> None:
-        library, system = PyDLL(file), PyDLL(None)
-
+    def __init__(self, library: PyDLL, system: PyDLL) -> None:
         def call(kind: Any, name: str, *arguments: Any, of: PyDLL = library) -> Any:
             return PYFUNCTYPE(kind, *arguments)((name, of))
 
@@ -54,7 +65,7 @@ class Libpq:
         self.send_params = call(
             c_int, "PQsendQueryParams", conn, c_char_p, c_int, array, array, array, array, c_int
         )
-        self.ppoll = call(c_int, "ppoll", c_void_p, c_int, c_void_p, c_void_p, of=system)
+        self.ppoll = call(c_int, "ppoll", c_void_p, c_ulong, c_void_p, c_void_p, of=system)
         self._free = call(None, "PQfreemem", c_void_p)
 
     def notice(self, found: int) -> PGnotify:
@@ -65,10 +76,28 @@ class Libpq:
         return told
 
 
+def of_driver(file: str) -> Libpq | None:
+    """That of the driver's C code in `file`; None where it may be another: the process may have brought one of its own,
+    which then serves the driver too (uWSGI with PostgreSQL does so)."""
+    library, system = PyDLL(file), PyDLL(None)
+    if library.PQlibVersion() != pq.version():
+        return None
+    first = getattr(system, "PQisBusy", None)
+    if first is not None and _address(first) != _address(library.PQisBusy):
+        return None
+    return Libpq(library, system)
+
+
+def _address(function: Any) -> int | None:
+    return c_void_p.from_address(addressof(function)).value
+
+
 @cache
 def libpq() -> Libpq | None:
-    """None where the driver is no C code of its own, or its file does not lead to its libpq."""
+    """None where the driver is no C code of its own, does not lead to its libpq, or threads share no interpreter."""
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return None
     try:
-        return Libpq(str(sys.modules[pq.PGconn.__module__].__file__))
-    except (OSError, AttributeError, KeyError):
+        return of_driver(str(sys.modules[pq.PGconn.__module__].__file__))
+    except (OSError, AttributeError, KeyError, TypeError):
         return None

@@ -1,4 +1,4 @@
-"""One connection's calls of libpq for threads: nobody else runs Python meanwhile, not even in a short wait."""
+"""One connection's calls of libpq for threads, which let nobody else run Python, not even in a short wait."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ from ctypes import addressof
 from typing import TYPE_CHECKING, Any
 
 from psycopg import OperationalError
+from psycopg.pq import ExecStatus
 
 from .libpq import Libpq, Poll, Time, libpq
+from .patience import Patience
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
     from psycopg.pq.misc import PGnotify
 
 MOMENT = 50_000
-"""Nanoseconds of the short wait, to which the system may add as much: as much as a change of threads and back."""
-LEAST, MOST = 2, 512
-"""Waits that go without the short one after it was in vain: twice as many each time."""
+"""Nanoseconds of the short wait, to which the system may add as much: about as long as a change of threads and back."""
+COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
+"""Results after which libpq says the same each time it is asked."""
 _READ = 1
 
 
@@ -24,34 +26,36 @@ class Line:
     """Waits a moment for each answer before it lets other threads run, as an adaptive mutex spins.
 
     An answer from the same machine is there by then, and another thread would have been woken for nothing, or would
-    not let this one go on for 5 ms if it computes. Where answers take longer the moment is given up for a while.
+    not let this one go on for 5 ms if it computes. Where answers take longer it is tried less and less.
     """
 
-    __slots__ = ("_library", "_moment", "_now", "_pgconn", "_poll", "_skip", "_skips")
+    __slots__ = ("_library", "_moment", "_now", "_pgconn", "_poll", "commands", "statements")
 
     def __init__(self, library: Libpq, pgconn: PGconn) -> None:
         self._library = library
         # Its address is no part of what the driver says of all its implementations.
         self._pgconn: Any = pgconn
         self._poll, self._moment, self._now = Poll(pgconn.socket, _READ, 0), Time(0, MOMENT), Time(0, 0)
-        self._skip = 0
-        self._skips = LEAST
+        # A commit waits for a disk where a query does not.
+        self.statements, self.commands = Patience(), Patience()
 
     def send_query(self, command: bytes) -> None:
         """As the driver's call of that name; OperationalError when it cannot be sent, here and below."""
-        self._check(self._library.send_query(self._pgconn.pgconn_ptr, command))
+        self._check("query", self._library.send_query(self._pgconn.pgconn_ptr, command))
 
     def send_plain(self, command: bytes, form: int) -> None:
         """As the driver's `send_query_params`, without any; `form` is what rows come in, 0 text and 1 binary."""
-        self._check(self._library.send_params(self._pgconn.pgconn_ptr, command, 0, None, None, None, None, form))
+        sent = self._library.send_params(self._pgconn.pgconn_ptr, command, 0, None, None, None, None, form)
+        self._check("query and params", sent)
 
     def send_prepared(self, name: bytes, form: int) -> None:
         """As the driver's `send_query_prepared`, without parameters."""
-        self._check(self._library.send_prepared(self._pgconn.pgconn_ptr, name, 0, None, None, None, form))
+        sent = self._library.send_prepared(self._pgconn.pgconn_ptr, name, 0, None, None, None, form)
+        self._check("prepared query", sent)
 
-    def _check(self, sent: int) -> None:
+    def _check(self, what: str, sent: int) -> None:
         if not sent:
-            raise OperationalError(f"sending query failed: {self._pgconn.get_error_message()}")
+            raise OperationalError(f"sending {what} failed: {self._pgconn.get_error_message()}")
 
     def is_busy(self) -> int:
         """As the driver's: whether the next result has not arrived as a whole."""
@@ -67,16 +71,24 @@ class Line:
         """Whether there is nothing to read, nor the end of the connection."""
         return not self._polled(self._now)
 
-    def answers(self) -> bool:
-        """Whether there is something to read within a moment."""
-        if self._skip:
-            self._skip -= 1
+    def answers(self, patience: Patience) -> bool:
+        """Whether there is something to read within a moment, if it is worth waiting for."""
+        if not patience.tries():
             return False
-        if self._polled(self._moment):
-            self._skips = LEAST
-            return True
-        self._skip = self._skips
-        self._skips = min(2 * self._skips, MOST)
+        answered = self._polled(self._moment)
+        patience.told(answered=answered)
+        return answered
+
+    def read(self, results: list[Any]) -> bool:
+        """Adds the results of a statement as far as they have arrived; whether that is all of them."""
+        pgconn, is_busy = self._pgconn, self._library.is_busy
+        while not is_busy(pgconn.pgconn_ptr):
+            result = pgconn.get_result()
+            if result is None:
+                return True
+            results.append(result)
+            if result.status in COPIES:
+                return True
         return False
 
     def _polled(self, time: Time) -> bool:

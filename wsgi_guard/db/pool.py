@@ -25,7 +25,7 @@ from .connection import Lease, PooledConnection
 from .keeper import keep
 from .options import connect_options, conninfo, driver_options
 from .tally import PROMPT
-from .turn import Turn, give, take
+from .turn import Turn, give, replace, take
 from .watch import Watch
 
 # A server at work on a statement looks every second whether somebody still waits for it, from version 14 on and where
@@ -258,9 +258,10 @@ class Pool(ConnectionPool[PooledConnection]):
         watch = self.watch
         now = monotonic()
         watch.holders.give(conn, now)
-        if conn.at_work:
-            # Nobody else may have it, and to wait for whoever is in the middle of something could take for ever.
-            conn.end()
+        # Nobody else may have it, and to wait for whoever is in the middle of something could take for ever.
+        if conn.at_work and not conn.end():
+            replace(self, conn)
+            return
         if not conn.closed:
             conn.restore()
             conn.idle_since = now

@@ -68,7 +68,7 @@ class Together(Cursor[Any]):
         except Exception:
             yield from conn._start_query()
             raise
-        state, name = conn._prepared.get(pgq, prepare)
+        state, name = self._get_prepared(pgq, prepare)
         if state is _PREPARES:
             # A trip of its own already.
             yield from conn._start_query()
@@ -83,15 +83,12 @@ class Together(Cursor[Any]):
     ) -> PQGen[None]:
         # Statements after the first, with what the driver does not know of: this thread's line.
         conn, line = self._conn, trip.own_line(self._conn)
-        state, name = conn._prepared.get(pgq, prepare)
+        state, name = self._get_prepared(pgq, prepare)
         if line is None or state is _PREPARES or conn._pipeline or not trip.KNOWN:
             return (yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary))
-        if name:
-            self._send_query_prepared(name, pgq, binary=binary)
-        else:
-            self._execute_send(pgq, binary=binary)
+        self._send(line, pgq, name, binary)
         key = conn._prepared.maybe_add_to_cache(pgq, state, name)
-        results = yield from trip.answered(self._pgconn, line)
+        results = yield from trip.answered(self._pgconn, line, line.statements)
         if key is not None:
             conn._prepared.validate(key, state, name, results)
         self._check_results(results)
@@ -116,7 +113,7 @@ class Together(Cursor[Any]):
         """Sends the pipeline; the results of BEGIN, and of the statement unless it met `failure`."""
         pgconn = self._pgconn
         pgconn.pipeline_sync()
-        yield from trip.reached(pgconn, line)
+        yield from trip.reached(pgconn, line, None if line is None else line.statements)
         begun = yield from trip.answers(pgconn, line, piped=True)
         results: list[PGresult] = []
         try:
@@ -140,21 +137,24 @@ class Together(Cursor[Any]):
         else:
             line.send_plain(begin, 0)
         try:
-            if line is not None and not pgq.params:
-                self._put_plain(line, pgq, name, binary)
-            elif name:
-                self._send_query_prepared(name, pgq, binary=binary)
-            else:
-                self._execute_send(pgq, force_extended=True, binary=binary)
+            self._send(line, pgq, name, binary, piped=True)
         except Exception as error:
             return error
         return None
 
-    def _put_plain(self, line: Line, pgq: PostgresQuery, name: bytes, binary: bool | None) -> None:
-        """A statement without parameters, with the interpreter kept in hand."""
+    def _send(
+        self, line: Line | None, pgq: PostgresQuery, name: bytes, binary: bool | None, *, piped: bool = False
+    ) -> None:
+        """As the driver does it; without parameters on the thread's own line."""
         form = self.format if binary is None else int(binary)
-        if name:
+        if line is None or pgq.params:
+            if name:
+                self._send_query_prepared(name, pgq, binary=binary)
+            else:
+                self._execute_send(pgq, force_extended=piped, binary=binary)
+        elif name:
             line.send_prepared(name, form)
         else:
             self._query = pgq
-            line.send_plain(pgq.query, form)
+            # Only the simple protocol takes several statements in one text, and it knows no other form than text.
+            line.send_plain(pgq.query, form) if piped or form else line.send_query(pgq.query)

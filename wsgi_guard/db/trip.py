@@ -1,8 +1,8 @@
 """What the server answers on one trip, read while the interpreter is handed over as seldom as can be.
 
 psycopg lets other threads run at each of its calls of libpq, two dozen times in a transaction of one statement, and
-where they queue for the interpreter each time wakes one of them for nothing. Here it is once a trip at most, to wait;
-see `line.py`.
+where they queue for the interpreter each time wakes one of them for nothing. Here it is to wait for an answer that does
+not come at once, and to send a statement with parameters; see `line.py`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from psycopg import OperationalError, __version__, waiting
 from psycopg.pq import ExecStatus
 from psycopg.waiting import Wait
 
+from .line import COPIES
+
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGconn, PGresult
 
     from .line import Line
+    from .patience import Patience
 
 KNOWN = __version__.startswith("3.3.")
 """Whether this is a psycopg whose insides are as is taken here; with another its own ways are used."""
 
 _R, _RW = Wait.R, Wait.RW
 _GOOD, _FAILED = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK), ExecStatus.FATAL_ERROR
-_COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 # Where a server patches `select` the driver waits in Python, so that its other requests run meanwhile.
 _IN_C = waiting.wait is getattr(waiting, "wait_c", None)
 
@@ -36,15 +38,17 @@ def own_line(conn: Any) -> Line | None:
     return conn.line if alone else None
 
 
-def answered(pgconn: PGconn, line: Line | None) -> PQGen[list[PGresult]]:
+def answered(pgconn: PGconn, line: Line | None, patience: Patience | None) -> PQGen[list[PGresult]]:
     """Sends what is to be sent outside a pipeline, and returns the results."""
-    yield from reached(pgconn, line)
-    found = yield from answers(pgconn, line)
+    yield from reached(pgconn, line, patience)
+    found: list[PGresult] = []
+    if line is None or not line.read(found):
+        found += yield from answers(pgconn, line)
     hear(pgconn, line)
     return found
 
 
-def reached(pgconn: PGconn, line: Line | None) -> PQGen[None]:
+def reached(pgconn: PGconn, line: Line | None, patience: Patience | None) -> PQGen[None]:
     """Returns when all that was sent has left, and something has arrived."""
     heard = False
     while pgconn.flush():
@@ -53,7 +57,7 @@ def reached(pgconn: PGconn, line: Line | None) -> PQGen[None]:
             heard = True
     if heard:
         return
-    if line is not None and line.answers():
+    if line is not None and patience is not None and line.answers(patience):
         pgconn.consume_input()
     else:
         yield from _more(pgconn)
@@ -83,8 +87,7 @@ def answers(pgconn: PGconn, line: Line | None, *, piped: bool = False) -> PQGen[
                 # Here libpq has the end at hand, whatever has arrived.
                 pgconn.get_result()
                 break
-            if result.status in _COPIES:
-                # libpq says so again each time it is asked.
+            if result.status in COPIES:
                 break
     except OperationalError:
         # A server that says why it goes has said so by then.

@@ -1,8 +1,9 @@
 """The short ways into a pool and out of it: what psycopg_pool does, without what our pools never need.
 
 A place in its queue has one lock in place of a condition's three. And of those who wait one is called at a time: until
-that thread has the interpreter no other could use a connection either, but for the one that runs, which takes it
-without a wait. Where each connection goes to a thread that sleeps all threads queue for ever once they did.
+that thread has the interpreter no other could use a connection either, but for the one that runs, which takes what
+comes back without a wait. If each connection went to a thread that sleeps, whoever gives one would queue for his next,
+and so would everybody from then on.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from psycopg.pq import TransactionStatus
 from psycopg_pool import ConnectionPool, PoolTimeout, __version__
+from psycopg_pool.pool import AddConnection
 
 if TYPE_CHECKING:
     from .connection import PooledConnection
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 KNOWN = __version__.startswith("3.3.")
 """Whether this is a psycopg_pool whose queue works as is taken here; with another its own is used."""
 
+STEP = 1.0
+"""Seconds for a thread that answers to do so; more is only over if it was interrupted in the middle."""
 LONG = 0.005
 """Seconds after which a place in the queue goes before who asks anew: as long as a thread may keep the interpreter."""
 
@@ -31,11 +35,13 @@ _IDLE = TransactionStatus.IDLE
 class Turn:
     """Answered once at most: by whoever gives a connection or says why there is none, or by giving up."""
 
-    __slots__ = ("_error", "_gate", "_open", "conn", "since")
+    __slots__ = ("_error", "_gate", "_open", "called", "conn", "since")
 
     def __init__(self, since: float = 0.0) -> None:
         """`since` is when the wait began, by the monotonic clock."""
         self.since = since
+        # When a connection was given to who waits here.
+        self.called = 0.0
         self.conn: PooledConnection | None = None
         self._error: Exception | None = None
         # Held until there is an answer.
@@ -50,20 +56,21 @@ class Turn:
         Whatever else it raises may leave a `conn` here that nobody has.
         """
         try:
-            in_time = self._gate.acquire(True, timeout)
+            self._gate.acquire(True, timeout)
         except BaseException:
-            if not self._answers():
-                self._gate.acquire()
+            self._settle()
             raise
-        if not in_time:
-            if self._answers():
-                raise PoolTimeout(f"couldn't get a connection after {timeout:.2f} sec")
-            # Somebody was about to give one.
-            self._gate.acquire()
+        self._settle()
         if self._error is not None:
             raise self._error
-        assert self.conn is not None  # noqa: S101  (for the type: there is an answer, and it is no error)
+        if self.conn is None:
+            raise PoolTimeout(f"couldn't get a connection after {timeout:.2f} sec")
         return self.conn
+
+    def _settle(self) -> None:
+        """Gives up, unless there is an answer or somebody is about to give one: he is a step away."""
+        if self.conn is None and self._error is None and not self._answers():
+            self._gate.acquire(True, STEP)
 
     def set(self, conn: Any) -> bool:
         """Whether the connection is taken: somebody waits here still."""
@@ -112,26 +119,37 @@ def take(pool: Pool, seconds: float) -> PooledConnection:
 def give(pool: Pool, conn: PooledConnection, now: float) -> None:
     """As `ConnectionPool.putconn` of a pool that has no `reset`, for a connection that is mostly as good as new."""
     good = KNOWN and conn._pool is pool and not pool._closed and conn.pgconn.transaction_status == _IDLE
-    if good and conn._created_at > pool._drained_at and conn._expire_at > now and pool._pool_full_event is None:
+    if good and conn._created_at > pool._drained_at and conn._expire_at > now:
         conn._pool = None
         with pool._lock:
             if not pool._closed:
                 _hand_on(pool, conn, now)
                 return
+        conn._pool = pool
     ConnectionPool.putconn(pool, conn)
+
+
+def replace(pool: Pool, conn: PooledConnection) -> None:
+    """Forgets a connection that somebody else is at, and makes another."""
+    conn._pool = None
+    pool._stats[pool._RETURNS_BAD] += 1
+    pool.run_task(AddConnection(pool))
 
 
 def _hand_on(pool: Pool, conn: PooledConnection, now: float) -> None:
     """To the first who waits. While one who was called has not come to run others could not either: then it is left for
-    whoever asks next, unless the first has waited for LONG. Under the lock.
+    whoever asks next, unless one of both took LONG. Under the lock.
     """
     waiting: deque[Any] = pool._waiting
-    while waiting and (pool.called is None or now - waiting[0].since > LONG):
+    while waiting and (pool.called is None or now - min(pool.called.called, waiting[0].since) > LONG):
         turn = waiting.popleft()
+        turn.called = now
         if turn.set(conn):
             pool.called = turn
             return
     pool._pool.append(conn)
+    if pool._pool_full_event and len(pool._pool) >= pool._min_size:
+        pool._pool_full_event.set()
 
 
 def _waited(pool: Pool, turn: Turn, seconds: float) -> PooledConnection:
@@ -156,4 +174,6 @@ def _call_next(pool: Pool, turn: Turn) -> None:
         if pool.called is turn:
             pool.called = None
         if pool._pool and pool._waiting and pool.called is None:
-            _hand_on(pool, pool._pool.popleft(), monotonic())
+            conn = pool._pool.popleft()
+            pool._nconns_min = min(pool._nconns_min, len(pool._pool))
+            _hand_on(pool, conn, monotonic())

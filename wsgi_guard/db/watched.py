@@ -8,7 +8,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from psycopg import Connection, Error, InterfaceError, OperationalError
+from psycopg import Connection, Error, InterfaceError, InternalError, OperationalError
 from psycopg.errors import error_from_result
 from psycopg.pq import ExecStatus, Format, TransactionStatus
 from psycopg.rows import TupleRow
@@ -30,6 +30,7 @@ T = TypeVar("T")
 
 LONGEST_END = 1.0
 """Seconds for a thread to see that its connection is cut off."""
+_DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
 
 class Watched(Connection[TupleRow]):
@@ -48,6 +49,8 @@ class Watched(Connection[TupleRow]):
     # When it began to wait for an answer, 0.0 while it does not; and why `stall.py` cut it under whoever waited.
     waiting_since = 0.0
     cut = ""
+    # It was given back under a thread that waited.
+    taken = False
     # Its calls of libpq for threads.
     line: Line | None = None
     _mark = ""
@@ -87,15 +90,20 @@ class Watched(Connection[TupleRow]):
         self._check_connection_ok()
         line = trip.own_line(self)
         (line or self.pgconn).send_query(command)
-        result, *more = yield from trip.answered(self.pgconn, line)
+        results = yield from trip.answered(self.pgconn, line, None if line is None else line.commands)
+        if len(results) != 1:
+            raise InternalError(f"received {len(results)} results from command {command.decode()!r}")
+        [result] = results
         if result.status == ExecStatus.FATAL_ERROR:
             raise error_from_result(result, encoding=self.pgconn._encoding)
-        if more or result.status != ExecStatus.COMMAND_OK:
+        if result.status not in _DONE:
             raise InterfaceError(f"unexpected result {result.status!r} from command {command.decode()!r}")
         return result
 
     def _lost(self, error: Error) -> Error:
         """The error to raise; the request learns of it when it means that the database is away."""
+        if self.taken:
+            return OperationalError("the connection was given back while a statement ran on it")
         if decide.lost(error.sqlstate, self.closed):
             if self.cut:
                 error = OperationalError(self.cut)
@@ -129,12 +137,23 @@ class Watched(Connection[TupleRow]):
         except OperationalError as error:
             raise self._lost(error) from None
 
-    def end(self) -> None:
-        """Ends the connection at once. A thread that waits on it is told first: its socket may become another's."""
+    def end(self) -> bool:
+        """Ends the connection, for somebody is in the middle of something on it; False when he is still there.
+
+        A thread that waits for the server is told, and out before its socket can become another's.
+        """
+        if not self.waiting_since:
+            self.pgconn.finish()
+            return True
+        self.taken = True
         self.cut_off()
-        if self.waiting_since and self.lock.acquire(timeout=LONGEST_END):
+        if not self.lock.acquire(timeout=LONGEST_END):
+            return False
+        try:
+            self.pgconn.finish()
+        finally:
             self.lock.release()
-        self.pgconn.finish()
+        return True
 
     def cut_off(self) -> None:
         """Shuts the line down, which whoever waits on it sees at once."""
