@@ -23,7 +23,7 @@ from tests.health.ticking import until
 from tests.support.postgres import Postgres
 from wsgi_guard.db.libpq import libpq, of_driver
 from wsgi_guard.db.line import line
-from wsgi_guard.db.patience import LEAST, MOST, Patience
+from wsgi_guard.db.patience import AGAIN, CROWDED, LEAST, MOST, ROW, Patience
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -75,39 +75,93 @@ def test_libpq_that_the_process_brought_is_left_alone(postgres_server: Postgres)
     assert done.stdout.startswith("[(1,)] None ")
 
 
+LONG, SHORT = 2 * CROWDED, CROWDED / 2
+
+
+def crowd(patience: Patience) -> None:
+    """Usual waits until a short one is worth it."""
+    for _ in range(MOST + ROW):
+        if patience.short:
+            return
+        patience.took(LONG)
+    raise AssertionError("never")
+
+
+@given(st.lists(st.sampled_from([LONG, SHORT]), max_size=30))
+def test_a_row_of_long_waits_is_what_makes_short_ones_worth_it(waits: list[float]) -> None:
+    patience, row = Patience(), 0
+    for seconds in waits:
+        if patience.short:
+            break
+        patience.took(seconds)
+        row = row + 1 if seconds == LONG else 0
+        assert patience.short == (row >= ROW)
+
+
+def test_after_many_short_waits_a_usual_one_shows_whether_threads_crowd() -> None:
+    patience = Patience()
+    for again in (LONG, SHORT):
+        crowd(patience)
+        for _ in range(AGAIN):
+            assert patience.short
+            patience.told(answered=True)
+        assert not patience.short
+        patience.took(again)
+        assert patience.short == (again == LONG)
+        patience.took(SHORT)
+
+
 @given(st.lists(st.booleans(), max_size=60))
-def test_waits_in_vain_are_given_up_for_longer_each_time(answers: list[bool]) -> None:
+def test_waits_in_vain_are_passed_over_for_longer_each_time(answers: list[bool]) -> None:
     patience, skips = Patience(), LEAST
+    crowd(patience)
     for answered in answers:
-        assert patience.tries()
+        assert patience.short
         patience.told(answered=answered)
         if answered:
             skips = max(LEAST, skips * 3 // 4)
-        else:
-            assert not any(patience.tries() for _ in range(skips))
-            skips = min(2 * skips, MOST)
+            continue
+        for _ in range(skips):
+            patience.took(LONG)
+            assert not patience.short
+        patience.took(LONG)
+        skips = min(2 * skips, MOST)
 
 
-@pytest.mark.parametrize(("pattern", "share"), [("y", 1.0), ("yyyyyyyyyn", 0.8), ("yn", 0.02), ("n", 0.02)])
-def test_share_of_waits_that_are_tried(pattern: str, share: float) -> None:
-    """All where answers come at once, most where nearly all do, hardly any where every second one does not."""
+@pytest.mark.parametrize(("pattern", "share"), [("y", 0.99), ("yyyyyyyyyn", 0.7), ("yn", 0.02), ("n", 0.02)])
+def test_share_of_waits_that_are_short(pattern: str, share: float) -> None:
+    """Nearly all where answers come at once, most where most do, hardly any where every second one does not."""
     patience, tried = Patience(), 0
     for at in range(20_000):
-        if patience.tries():
+        if patience.short:
             tried += 1
             patience.told(answered=pattern[at % len(pattern)] == "y")
+        else:
+            patience.took(LONG)
     assert (tried / 20_000 >= share) if share > 0.5 else (tried / 20_000 <= share)
 
 
 def test_moment_is_short(pgconn: Any) -> None:
-    near = line(pgconn)
+    near, patience = line(pgconn), Patience()
     assert near is not None
     near.send_query(b"SELECT pg_sleep(0.5)")
     pgconn.flush()
-    patience, began = Patience(), time.perf_counter()
+    crowd(patience)
+    began = time.perf_counter()
     assert not near.answers(patience)
     assert time.perf_counter() - began < 0.4
-    assert not patience.tries()
+    assert not patience.short
+
+
+def test_moment_is_enough_for_what_is_there(pgconn: Any) -> None:
+    near, patience = line(pgconn), Patience()
+    assert near is not None
+    near.send_query(b"SELECT 1")
+    pgconn.flush()
+    until(lambda: not near.is_silent())
+    crowd(patience)
+    assert near.answers(patience)
+    assert patience.short
 
 
 def test_silence_is_told_from_something_to_read(pgconn: Any) -> None:

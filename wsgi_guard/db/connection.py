@@ -23,6 +23,7 @@ from psycopg.rows import tuple_row
 from . import decide, wire
 from .cursors import timed
 from .line import line
+from .patience import Patience
 from .reach import reach
 from .watched import Watched, node_of
 
@@ -75,6 +76,8 @@ class PooledConnection(Watched):
         conn._trust = decide.trust(watch.section.check)
         conn._poller = wire.poller(conn.pgconn)
         conn.line = line(conn.pgconn)
+        if conn.line is not None:
+            conn.statements, conn.commands = Patience(), Patience()
         if watch.section.read_only:
             conn._reads = True
             conn.read_only = True

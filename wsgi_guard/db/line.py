@@ -9,11 +9,12 @@ from psycopg import OperationalError
 from psycopg.pq import ExecStatus
 
 from .libpq import Libpq, Poll, Time, libpq
-from .patience import Patience
 
 if TYPE_CHECKING:
     from psycopg.pq.abc import PGconn
     from psycopg.pq.misc import PGnotify
+
+    from .patience import Patience
 
 MOMENT = 50_000
 """Nanoseconds of the short wait, to which the system may add as much: about as long as a change of threads and back."""
@@ -23,21 +24,19 @@ _READ = 1
 
 
 class Line:
-    """Waits a moment for each answer before it lets other threads run, as an adaptive mutex spins.
+    """Waits a moment for each answer before it lets other threads run; `Patience` says when that is worth it.
 
     An answer from the same machine is there by then, and another thread would have been woken for nothing, or would
-    not let this one go on for 5 ms if it computes. Where answers take longer it is tried less and less.
+    not let this one go on for 5 ms if it computes.
     """
 
-    __slots__ = ("_library", "_moment", "_now", "_pgconn", "_poll", "commands", "statements")
+    __slots__ = ("_library", "_moment", "_now", "_pgconn", "_poll")
 
     def __init__(self, library: Libpq, pgconn: PGconn) -> None:
         self._library = library
         # Its address is no part of what the driver says of all its implementations.
         self._pgconn: Any = pgconn
         self._poll, self._moment, self._now = Poll(pgconn.socket, _READ, 0), Time(0, MOMENT), Time(0, 0)
-        # A commit waits for a disk where a query does not.
-        self.statements, self.commands = Patience(), Patience()
 
     def send_query(self, command: bytes) -> None:
         """As the driver's call of that name; OperationalError when it cannot be sent, here and below."""
@@ -72,9 +71,7 @@ class Line:
         return not self._polled(self._now)
 
     def answers(self, patience: Patience) -> bool:
-        """Whether there is something to read within a moment, if it is worth waiting for."""
-        if not patience.tries():
-            return False
+        """Whether there is something to read within a moment."""
         answered = self._polled(self._moment)
         patience.told(answered=answered)
         return answered

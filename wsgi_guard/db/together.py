@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from .line import Line
+    from .patience import Patience
 
 FIRST_WORDS = ("select", "insert", "update", "delete")
 LONGEST = 4096
@@ -82,23 +83,25 @@ class Together(Cursor[Any]):
         self, pgq: PostgresQuery, *, prepare: bool | None = None, binary: bool | None = None
     ) -> PQGen[None]:
         # Statements after the first, with what the driver does not know of: this thread's line.
-        conn, line = self._conn, trip.own_line(self._conn)
+        conn: Any = self._conn
+        line = trip.near(conn, conn.statements)
         state, name = self._get_prepared(pgq, prepare)
-        if line is None or state is _PREPARES or conn._pipeline or not trip.KNOWN:
+        if conn.statements is None or state is _PREPARES or conn._pipeline or not trip.KNOWN:
             return (yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary))
         self._send(line, pgq, name, binary)
         key = conn._prepared.maybe_add_to_cache(pgq, state, name)
-        results = yield from trip.answered(self._pgconn, line, line.statements)
+        results = yield from trip.answered(self._pgconn, line, conn.statements)
         if key is not None:
             conn._prepared.validate(key, state, name, results)
         self._check_results(results)
         self._set_results(results)
 
     def _both_gen(self, pgq: PostgresQuery, state: Prepare, name: bytes, binary: bool | None) -> PQGen[None]:
-        conn, line = self._conn, trip.own_line(self._conn)
+        conn: Any = self._conn
+        line = trip.near(conn, conn.statements)
         failure = self._put(line, pgq, name, binary)
         key = None if failure is not None else conn._prepared.maybe_add_to_cache(pgq, state, name)
-        begun, results = yield from self._both_answers(line, failure)
+        begun, results = yield from self._both_answers(line, conn.statements, failure)
         self._check_results(begun)
         if failure is not None:
             raise failure
@@ -108,12 +111,12 @@ class Together(Cursor[Any]):
         self._set_results(results)
 
     def _both_answers(
-        self, line: Line | None, failure: Exception | None
+        self, line: Line | None, patience: Patience | None, failure: Exception | None
     ) -> PQGen[tuple[list[PGresult], list[PGresult]]]:
         """Sends the pipeline; the results of BEGIN, and of the statement unless it met `failure`."""
         pgconn = self._pgconn
         pgconn.pipeline_sync()
-        yield from trip.reached(pgconn, line, None if line is None else line.statements)
+        yield from trip.reached(pgconn, line, patience)
         begun = yield from trip.answers(pgconn, line, piped=True)
         results: list[PGresult] = []
         try:

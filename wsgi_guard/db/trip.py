@@ -1,13 +1,14 @@
 """What the server answers on one trip, read while the interpreter is handed over as seldom as can be.
 
 psycopg lets other threads run at each of its calls of libpq, two dozen times in a transaction of one statement, and
-where they queue for the interpreter each time wakes one of them for nothing. Here it is to wait for an answer that does
-not come at once, and to send a statement with parameters; see `line.py`.
+where they queue for the interpreter each time wakes one of them for nothing. Where threads crowd, and answers come at
+once, it is not at all here, but for sending a statement with parameters; see `line.py`.
 """
 
 from __future__ import annotations
 
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from psycopg import OperationalError, __version__, waiting
@@ -32,8 +33,11 @@ _GOOD, _FAILED = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK), ExecStatus.FATAL
 _IN_C = waiting.wait is getattr(waiting, "wait_c", None)
 
 
-def own_line(conn: Any) -> Line | None:
-    """The line of a connection, in a thread that may wait in it: no signal is to be heard, and no greenlet to run."""
+def near(conn: Any, patience: Patience | None) -> Line | None:
+    """The line of a connection where it is worth its while, in a thread that may wait in it: no signal is to be heard
+    there, and no greenlet to run."""
+    if patience is None or not patience.short:
+        return None
     alone = _IN_C and threading.get_ident() != threading.main_thread().ident
     return conn.line if alone else None
 
@@ -59,8 +63,11 @@ def reached(pgconn: PGconn, line: Line | None, patience: Patience | None) -> PQG
         return
     if line is not None and patience is not None and line.answers(patience):
         pgconn.consume_input()
-    else:
-        yield from _more(pgconn)
+        return
+    began = monotonic()
+    yield from _more(pgconn)
+    if patience is not None:
+        patience.took(monotonic() - began)
 
 
 def _more(pgconn: PGconn) -> PQGen[None]:

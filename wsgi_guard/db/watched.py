@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from psycopg.pq.abc import PGresult
 
     from .line import Line
+    from .patience import Patience
     from .tally import Shape
     from .watch import Watch
 
@@ -51,8 +52,10 @@ class Watched(Connection[TupleRow]):
     cut = ""
     # It was given back under a thread that waited.
     taken = False
-    # Its calls of libpq for threads.
+    # Its calls of libpq for threads, and whether they are worth it: a commit waits for a disk where a query does not.
     line: Line | None = None
+    statements: Patience | None = None
+    commands: Patience | None = None
     _mark = ""
     _quiet = False
     _node: tuple[int, int]
@@ -88,9 +91,9 @@ class Watched(Connection[TupleRow]):
         if not trip.KNOWN or self._pipeline or type(command) is not bytes or result_format is not Format.TEXT:
             return (yield from super()._exec_command(command, result_format))
         self._check_connection_ok()
-        line = trip.own_line(self)
+        line = trip.near(self, self.commands)
         (line or self.pgconn).send_query(command)
-        results = yield from trip.answered(self.pgconn, line, None if line is None else line.commands)
+        results = yield from trip.answered(self.pgconn, line, self.commands)
         if len(results) != 1:
             raise InternalError(f"received {len(results)} results from command {command.decode()!r}")
         [result] = results
