@@ -199,6 +199,29 @@ def test_caught_timeout_stays_with_the_app(make_data: MakeData, private_postgres
     assert facts.error is None
 
 
+def test_pool_in_hands_is_no_server_that_is_away(make_data: MakeData, private_postgres: Postgres) -> None:
+    """One connection breaks and is kept all the same: nobody connects, and still somebody asks for the server."""
+    pool = make_data({**QUICK, "max_size": 2}, main=private_postgres.url).pools["main"]
+    first, second = pool.getconn(10), pool.getconn(10)
+    with psycopg.connect(private_postgres.admin_url, autocommit=True) as admin:
+        admin.execute("SELECT pg_terminate_backend(%s, 5000)", [first.backend])
+    with pytest.raises(psycopg.OperationalError):
+        first.execute("SELECT 1")
+    until(lambda: not pool.watch.pulse.weak)
+    with pytest.raises(psycopg_pool.PoolTimeout, match="2 held, by code outside requests"):
+        pool.getconn(0.1)
+    private_postgres.stop()
+    with pytest.raises(psycopg.OperationalError):
+        second.execute("SELECT 1")
+    with pytest.raises(psycopg_pool.PoolTimeout, match="the server is away"):
+        pool.getconn(0.1)
+    private_postgres.start()
+    until(lambda: not pool.watch.pulse.weak)
+    first.close()
+    second.close()
+    assert ask(pool) == (1,)
+
+
 def test_ping_tells_up_from_down(make_data: MakeData, private_postgres: Postgres) -> None:
     data = make_data(QUICK, main=private_postgres.url, training=private_postgres.url)
     assert sorted(data.pings()) == ["postgres", "postgres-training"]

@@ -247,6 +247,19 @@ def test_who_gives_up_while_called_is_no_end_of_the_queue(two: Pool) -> None:
     assert two.called is None
 
 
+def test_who_gave_up_leaves_no_place_behind(postgres_server: Postgres) -> None:
+    pool = Pool("main", PoolSection(url=Secret(postgres_server.url), max_size=1, max_waiting=2))
+    try:
+        held = pool.getconn()
+        for _ in range(5):
+            with pytest.raises(PoolTimeout):
+                pool.getconn(0.01)
+            assert pool.get_stats()["requests_waiting"] == 0
+        held.close()
+    finally:
+        pool.close(0.2)
+
+
 def test_nobody_is_passed_over_for_ever(two: Pool) -> None:
     """Threads that come back at once do not keep the others out."""
     end, counts = time.monotonic() + 1.0, [0] * 12

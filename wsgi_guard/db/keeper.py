@@ -1,4 +1,5 @@
-"""The one thread of an open pool: looks for connections that are held too long, and for waits that have no end."""
+"""The one thread of an open pool: looks for connections that are held too long, for waits that have no end, and for a
+server that nobody asks."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import threading
 import weakref
 from typing import TYPE_CHECKING
 
+from .reach import ask
 from .stall import Stalls
 
 if TYPE_CHECKING:
@@ -40,6 +42,8 @@ def _run(ref: weakref.ref[Pool], ended: threading.Event, pause: float) -> None:
             if pool.watch.section.leak_after:
                 pool.watch.tell_leaks()
             pool.watch.tell_left_out()
+            if pool.watch.pulse.weak and pool.spoken_for:
+                ask(pool.watch)
         except Exception:
             # Without this thread nothing would end a wait for a frozen server.
             log.exception("looking after pool %r failed, it goes on", pool.name)

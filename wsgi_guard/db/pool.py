@@ -153,6 +153,11 @@ class Pool(ConnectionPool[PooledConnection]):
         """Whether this process has opened it."""
         return self._home == os.getpid()
 
+    @property
+    def spoken_for(self) -> bool:
+        """Whether all connections are in somebody's hands, so that nobody connects."""
+        return len(self.watch.holders) >= self._nconns
+
     def close(self, timeout: float = 5.0) -> None:
         """Closes what this process opened; a pool inherited through a fork is its parent's to close."""
         if self._home == os.getpid():

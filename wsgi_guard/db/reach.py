@@ -6,6 +6,7 @@ one thread of a pool at a time asks four times a second, each time briefly.
 
 from __future__ import annotations
 
+import threading
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,21 @@ def reach(watch: Watch) -> None:
                 return
         if watch.ended.wait(PAUSE):
             return
+
+
+def ask(watch: Watch) -> None:
+    """Finds out whether a server that failed is there, on a thread of its own, unless somebody does so already."""
+    if watch.asking.locked():
+        return
+
+    def find_out() -> None:
+        with watch.asking:
+            if watch.pulse.weak and answers(watch):
+                watch.pulse.lived()
+            else:
+                watch.ended.wait(PAUSE)
+
+    threading.Thread(target=find_out, name=f"{watch.name}-asker", daemon=True).start()
 
 
 def answers(watch: Watch) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -169,10 +170,14 @@ def _waited(pool: Pool, turn: Turn, seconds: float) -> PooledConnection:
 
 
 def _call_next(pool: Pool, turn: Turn) -> None:
-    """Whoever waited runs, and calls the next one if there is a connection for him."""
+    """Whoever waited runs, or gave up; and calls the next one if there is a connection for him."""
     with pool._lock:
         if pool.called is turn:
             pool.called = None
+        if turn.conn is None:
+            # The driver would leave the place to whoever gives a connection, and while the server is away nobody does.
+            with suppress(ValueError):
+                pool._waiting.remove(turn)  # type: ignore[arg-type]
         if pool._pool and pool._waiting and pool.called is None:
             conn = pool._pool.popleft()
             pool._nconns_min = min(pool._nconns_min, len(pool._pool))

@@ -188,6 +188,52 @@ def test_failing_check_is_told_and_its_recovery(hook: Hook) -> None:
     assert len(hook.inbox.now()) == 2
 
 
+def change(state: str) -> Change:
+    return Change("postgres", state, "timed out", 10.0, 40.0, "ready")
+
+
+def looked(one: Desk, *states: str) -> None:
+    """What health tells, each followed by a look."""
+    for state in states:
+        one.changed(change(state))
+        one.look()
+
+
+def test_failure_that_begins_anew_is_told_when_the_cooldown_is_over(hook: Hook) -> None:
+    one = desk(hook, MemoryStore(1000), cooldown=1)
+    looked(one, FAILING, RECOVERED, FAILING)
+    assert kinds(hook.inbox.wait(2)) == [("first", 1, 1), ("recovered", 0, 0)]
+
+    def told() -> bool:
+        one.look()
+        return len(hook.inbox.now()) == 3
+
+    until(told)
+    looked(one, RECOVERED)
+
+    def over() -> bool:
+        one.look()
+        return len(hook.inbox.now()) == 4
+
+    until(over)
+    assert kinds(hook.inbox.now())[2:] == [("first", 1, 1), ("recovered", 0, 0)]
+    one.close()
+
+
+def test_failure_that_is_over_before_it_is_told_is_not_told(hook: Hook) -> None:
+    one = desk(hook, MemoryStore(1000), cooldown=1)
+    looked(one, FAILING, RECOVERED, FAILING, RECOVERED)
+    began = monotonic()
+
+    def waited() -> bool:
+        one.look()
+        return monotonic() - began > 1.2
+
+    until(waited)
+    one.close()
+    assert kinds(hook.inbox.now()) == [("first", 1, 1), ("recovered", 0, 0)]
+
+
 def test_many_causes_are_a_digest_and_the_cap_holds(hook: Hook) -> None:
     one = desk(hook, MemoryStore(10_000), per_hour=2)
     for number in range(40):

@@ -11,7 +11,6 @@ import logging
 import os
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,7 @@ from wsgi_guard.capture.decide import LEVELS
 from wsgi_guard.capture.events import Event
 from wsgi_guard.capture.ledger import Ledger, told
 from wsgi_guard.capture.lines import log_failure
-from wsgi_guard.changes import FAILING, Change
+from wsgi_guard.changes import Change
 from wsgi_guard.errors import StoreError
 from wsgi_guard.facts import Facts
 from wsgi_guard.layer import Finish
@@ -30,7 +29,8 @@ from . import decide
 from .account import Account
 from .cap import Cap
 from .causes import LOOK_EVERY, Causes
-from .counts import MONTH, Counts
+from .checks import Checks
+from .counts import Counts
 from .decide import Policy
 from .leaving import before_sigterm
 from .news import Page
@@ -45,7 +45,6 @@ log = logging.getLogger("wsgi_guard.alerts")
 
 EVERY = 1.0
 """Seconds between two looks."""
-CHANGES = 100
 ORPHANS_EVERY = 5.0
 OVER = 1.0
 """Seconds beyond the flush that the last look may take when nobody else ends the process."""
@@ -78,7 +77,7 @@ class Desk:
         # Guards a look: the thread's, or the last one of the process.
         self._look = threading.Lock()
         self._causes = Causes()
-        self._changes: deque[Change] = deque(maxlen=CHANGES)
+        self._checks = Checks(self._counts, self._policy.cooldown)
         self._speaker = Speaker(self._policy.cooldown, self._counts, self._rules)
         self._cap = Cap(self._outbox, self._counts, self._policy.per_hour, self._policy.digest)
         self._untracked = 0
@@ -103,7 +102,7 @@ class Desk:
         """A check began to fail or works again; one process of each host may tell it."""
         if self._pid != os.getpid():
             self._renew()
-        self._changes.append(change)
+        self._checks.add(change)
         self._bell.set()
 
     def adopt(self, events: Iterable[Event]) -> None:
@@ -238,23 +237,8 @@ class Desk:
             if not found.fresh and not open_still:
                 del self._causes[key]
         self._speaker.rules(self._causes, now)
-        while self._changes:
-            self._change(self._changes[0])
-            self._changes.popleft()
-
-    def _change(self, change: Change) -> None:
-        counts, key = self._counts, f"check:{change.check}"
-        severity = "CRITICAL" if change.tier == "ready" else "ERROR"
-        if change.state == FAILING:
-            if counts.claim(key, self._policy.cooldown) and counts.claim(f"{key}:open", MONTH):
-                title = f"health check {change.check!r} fails"
-                why = f"{change.cause}; affected: {', '.join(change.affected)}" if change.affected else change.cause
-                self._speaker.say(Notice(decide.FIRST, key, title, severity, "external", 1, 1, why))
-        elif counts.claimed(f"{key}:open", MONTH) and counts.claim(f"{key}:over", self._policy.quiet):
-            counts.release(f"{key}:open", MONTH)
-            title = f"health check {change.check!r} passes again"
-            why = f"after {max(0, change.time - change.since):.0f} s"
-            self._speaker.say(Notice(decide.RECOVERED, key, title, severity, "external", 0, 0, why))
+        for notice in self._checks.due():
+            self._speaker.say(notice)
 
     # the end
 
