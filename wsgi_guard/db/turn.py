@@ -36,13 +36,13 @@ _IDLE = TransactionStatus.IDLE
 class Turn:
     """Answered once at most: by whoever gives a connection or says why there is none, or by giving up."""
 
-    __slots__ = ("_error", "_gate", "_open", "called", "conn", "since")
+    __slots__ = ("_error", "_gate", "_open", "conn", "given", "since")
 
     def __init__(self, since: float = 0.0) -> None:
         """`since` is when the wait began, by the monotonic clock."""
         self.since = since
         # When a connection was given to who waits here.
-        self.called = 0.0
+        self.given = 0.0
         self.conn: PooledConnection | None = None
         self._error: Exception | None = None
         # Held until there is an answer.
@@ -138,13 +138,13 @@ def replace(pool: Pool, conn: PooledConnection) -> None:
 
 
 def _hand_on(pool: Pool, conn: PooledConnection, now: float) -> None:
-    """To the first who waits. While one who was called has not come to run others could not either: then it is left for
+    """To the first who waits. While one who was called has not come to run others could not either; then it is left for
     whoever asks next, unless one of both took LONG. Under the lock.
     """
     waiting: deque[Any] = pool._waiting
-    while waiting and (pool.called is None or now - min(pool.called.called, waiting[0].since) > LONG):
+    while waiting and (pool.called is None or now - min(pool.called.given, waiting[0].since) > LONG):
         turn = waiting.popleft()
-        turn.called = now
+        turn.given = now
         if turn.set(conn):
             pool.called = turn
             return
