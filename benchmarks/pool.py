@@ -246,7 +246,7 @@ def main() -> None:
         print("one thread beside one that computes    median ms   nine of ten")
         told["beside"] = {}
         for name, ask in single.items():
-            found = sorted(beside(ask, chosen.seconds * max(1, chosen.rounds // 4)))
+            found = beside(ask, chosen.seconds * max(1, chosen.rounds // 4))
             told["beside"][name] = statistics.median(found)
             print(f"  {name:34} {statistics.median(found):9.2f}   {found[len(found) * 9 // 10]:9.2f}")
         with_pool, without = idle(url)

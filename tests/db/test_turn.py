@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pytest
@@ -180,12 +180,27 @@ class Queue:
         return self.got
 
 
-def test_while_who_was_called_is_on_the_way_others_may_take(two: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn, "LONG", 60.0)
+def queued(two: Pool, number: int, long: float, monkeypatch: pytest.MonkeyPatch) -> tuple[Queue, Any]:
+    """So many wait for two connections that have just come back; with the second one. A wait of `long` is long."""
+    monkeypatch.setattr(turn, "LONG", long)
     first, second = two.getconn(), two.getconn()
-    queue = Queue(two, 3, monkeypatch)
+    queue = Queue(two, number, monkeypatch)
     first.close()
     second.close()
+    return queue, second
+
+
+def at_once(work: Callable[[Any], None], each: Iterable[Any]) -> None:
+    """Does the work with each, in threads of their own."""
+    threads = [threading.Thread(target=work, args=(one,), daemon=True) for one in each]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(2 * PATIENCE)
+
+
+def test_while_who_was_called_is_on_the_way_others_may_take(two: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, second = queued(two, 3, 60.0, monkeypatch)
     assert two.get_stats()["requests_waiting"] == 2
     for _ in range(3):
         with two.connection(timeout=1.0) as conn:
@@ -196,11 +211,7 @@ def test_while_who_was_called_is_on_the_way_others_may_take(two: Pool, monkeypat
 
 
 def test_who_was_called_calls_the_next(two: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn, "LONG", 60.0)
-    first, second = two.getconn(), two.getconn()
-    queue = Queue(two, 2, monkeypatch)
-    first.close()
-    second.close()
+    queue, _ = queued(two, 2, 60.0, monkeypatch)
     queue.gate.set()
     # The first one keeps what it was given: nobody gives anything back.
     until(lambda: len(queue.got) == 2)
@@ -208,11 +219,7 @@ def test_who_was_called_calls_the_next(two: Pool, monkeypatch: pytest.MonkeyPatc
 
 
 def test_who_has_waited_long_goes_first(two: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turn, "LONG", 0.0)
-    first, second = two.getconn(), two.getconn()
-    queue = Queue(two, 2, monkeypatch)
-    first.close()
-    second.close()
+    queue, _ = queued(two, 2, 0.0, monkeypatch)
     assert two.get_stats()["requests_waiting"] == 0
     assert two.get_stats()["pool_available"] == 0
     assert sorted(queue.ends()) == [0, 1]
@@ -234,11 +241,7 @@ def test_who_gives_up_while_called_is_no_end_of_the_queue(two: Pool) -> None:
                 assert timeout < PATIENCE
                 found[1] += 1
 
-    threads = [threading.Thread(target=work, args=(mine,), daemon=True) for mine in times]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(2 * PATIENCE)
+    at_once(work, times)
     stats = two.get_stats()
     assert stats.get("requests_waiting", 0) == 0
     assert stats["pool_available"] == 2
@@ -270,11 +273,7 @@ def test_nobody_is_passed_over_for_ever(two: Pool) -> None:
                 conn.execute("SELECT 1")
             counts[number] += 1
 
-    threads = [threading.Thread(target=work, args=(number,), daemon=True) for number in range(len(counts))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(2 * PATIENCE)
+    at_once(work, range(len(counts)))
     assert min(counts) >= 1
 
 

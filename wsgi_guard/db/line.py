@@ -6,7 +6,6 @@ from ctypes import addressof
 from typing import TYPE_CHECKING, Any
 
 from psycopg import OperationalError
-from psycopg.pq import ExecStatus
 
 from .libpq import Libpq, Poll, Time, libpq
 
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
 MOMENT = 50_000
 """Nanoseconds of the short wait, to which the system may add as much: about as long as a change of threads and back."""
-COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
-"""Results after which libpq says the same each time it is asked."""
 _READ = 1
 
 
@@ -75,18 +72,6 @@ class Line:
         answered = self._polled(self._moment)
         patience.told(answered=answered)
         return answered
-
-    def read(self, results: list[Any]) -> bool:
-        """Adds the results of a statement as far as they have arrived; whether that is all of them."""
-        pgconn, is_busy = self._pgconn, self._library.is_busy
-        while not is_busy(pgconn.pgconn_ptr):
-            result = pgconn.get_result()
-            if result is None:
-                return True
-            results.append(result)
-            if result.status in COPIES:
-                return True
-        return False
 
     def _polled(self, time: Time) -> bool:
         # Below 0 a signal came; whoever waits after this one looks again.

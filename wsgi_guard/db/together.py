@@ -84,17 +84,14 @@ class Together(Cursor[Any]):
     ) -> PQGen[None]:
         # Statements after the first, with what the driver does not know of: this thread's line.
         conn: Any = self._conn
-        line = trip.near(conn, conn.statements)
         state, name = self._get_prepared(pgq, prepare)
         if conn.statements is None or state is _PREPARES or conn._pipeline or not trip.KNOWN:
             return (yield from super()._maybe_prepare_gen(pgq, prepare=prepare, binary=binary))
+        line = trip.near(conn, conn.statements)
         self._send(line, pgq, name, binary)
         key = conn._prepared.maybe_add_to_cache(pgq, state, name)
         results = yield from trip.answered(self._pgconn, line, conn.statements)
-        if key is not None:
-            conn._prepared.validate(key, state, name, results)
-        self._check_results(results)
-        self._set_results(results)
+        self._keep(key, state, name, results)
 
     def _both_gen(self, pgq: PostgresQuery, state: Prepare, name: bytes, binary: bool | None) -> PQGen[None]:
         conn: Any = self._conn
@@ -105,8 +102,12 @@ class Together(Cursor[Any]):
         self._check_results(begun)
         if failure is not None:
             raise failure
+        self._keep(key, state, name, results)
+
+    def _keep(self, key: Any, state: Prepare, name: bytes, results: list[PGresult]) -> None:
+        """What the driver does with the results of a statement; `key` is its place among those to be prepared."""
         if key is not None:
-            conn._prepared.validate(key, state, name, results)
+            self._conn._prepared.validate(key, state, name, results)
         self._check_results(results)
         self._set_results(results)
 

@@ -15,8 +15,6 @@ from psycopg import OperationalError, __version__, waiting
 from psycopg.pq import ExecStatus
 from psycopg.waiting import Wait
 
-from .line import COPIES
-
 if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGconn, PGresult
@@ -29,6 +27,7 @@ KNOWN = __version__.startswith("3.3.")
 
 _R, _RW = Wait.R, Wait.RW
 _GOOD, _FAILED = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK), ExecStatus.FATAL_ERROR
+_COPIES = (ExecStatus.COPY_IN, ExecStatus.COPY_OUT, ExecStatus.COPY_BOTH)
 # Where a server patches `select` the driver waits in Python, so that its other requests run meanwhile.
 _IN_C = waiting.wait is getattr(waiting, "wait_c", None)
 
@@ -45,9 +44,7 @@ def near(conn: Any, patience: Patience | None) -> Line | None:
 def answered(pgconn: PGconn, line: Line | None, patience: Patience | None) -> PQGen[list[PGresult]]:
     """Sends what is to be sent outside a pipeline, and returns the results."""
     yield from reached(pgconn, line, patience)
-    found: list[PGresult] = []
-    if line is None or not line.read(found):
-        found += yield from answers(pgconn, line)
+    found = yield from answers(pgconn, line)
     hear(pgconn, line)
     return found
 
@@ -94,7 +91,8 @@ def answers(pgconn: PGconn, line: Line | None, *, piped: bool = False) -> PQGen[
                 # Here libpq has the end at hand, whatever has arrived.
                 pgconn.get_result()
                 break
-            if result.status in COPIES:
+            if result.status in _COPIES:
+                # libpq says so again each time it is asked.
                 break
     except OperationalError:
         # A server that says why it goes has said so by then.

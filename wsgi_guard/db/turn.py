@@ -154,7 +154,6 @@ def _hand_on(pool: Pool, conn: PooledConnection, now: float) -> None:
 
 
 def _waited(pool: Pool, turn: Turn, seconds: float) -> PooledConnection:
-    started = monotonic()
     try:
         return turn.wait(seconds)
     except BaseException:
@@ -165,7 +164,7 @@ def _waited(pool: Pool, turn: Turn, seconds: float) -> PooledConnection:
             ConnectionPool.putconn(pool, turn.conn)
         raise
     finally:
-        pool._stats[pool._REQUESTS_WAIT_MS] += int((monotonic() - started) * 1000)
+        pool._stats[pool._REQUESTS_WAIT_MS] += int((monotonic() - turn.since) * 1000)
         _call_next(pool, turn)
 
 

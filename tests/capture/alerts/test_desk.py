@@ -199,23 +199,23 @@ def looked(one: Desk, *states: str) -> None:
         one.look()
 
 
+def until_told(one: Desk, hook: Hook, count: int) -> None:
+    """Looks until so many messages have gone out."""
+
+    def told() -> bool:
+        one.look()
+        return len(hook.inbox.now()) == count
+
+    until(told)
+
+
 def test_failure_that_begins_anew_is_told_when_the_cooldown_is_over(hook: Hook) -> None:
     one = desk(hook, MemoryStore(1000), cooldown=1)
     looked(one, FAILING, RECOVERED, FAILING)
     assert kinds(hook.inbox.wait(2)) == [("first", 1, 1), ("recovered", 0, 0)]
-
-    def told() -> bool:
-        one.look()
-        return len(hook.inbox.now()) == 3
-
-    until(told)
+    until_told(one, hook, 3)
     looked(one, RECOVERED)
-
-    def over() -> bool:
-        one.look()
-        return len(hook.inbox.now()) == 4
-
-    until(over)
+    until_told(one, hook, 4)
     assert kinds(hook.inbox.now())[2:] == [("first", 1, 1), ("recovered", 0, 0)]
     one.close()
 

@@ -187,8 +187,10 @@ def _legible(value: str, budget: Budget) -> tuple[str, bool]:
 
 def _decodable(value: str, budget: Budget) -> int:
     """How many characters of `value` half of what is left decodes, but for short ones, which are decoded anyway."""
+    if len(value) <= LONG:
+        return len(value)
     cost = value.count("%") * _ESCAPE
-    if len(value) <= LONG or 2 * cost <= budget.sieve:
+    if 2 * cost <= budget.sieve:
         return len(value)
     return max(LONG, len(value) * max(budget.sieve, 0) // (2 * cost))
 
